@@ -1,0 +1,45 @@
+"""Writing files so that a reader sees the old content or the new, never a part of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from dcgan_edge.errors import EdgeError
+
+
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
+    """Put `data` at `path`: written under a temporary name beside it, fsynced, then renamed over it.
+
+    Missing parent folders are made. Whatever goes wrong, the previous content of `path` stays as it was.
+
+    Raises EdgeError naming the path and the reason when the file system refuses (no space, no permission).
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise EdgeError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable; file systems that cannot sync a folder are left alone."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

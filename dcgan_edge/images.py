@@ -1,0 +1,74 @@
+"""Generator output to pixels: float images in [-1, 1] to uint8, PNG files and grids.
+
+Arrays are NCHW as the networks have them; PNG bytes of equal pixels are equal.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.latents import FloatArray
+
+PixelArray = npt.NDArray[np.uint8]
+
+
+def to_uint8(images: FloatArray) -> PixelArray:
+    """Map [-1, 1] linearly to 0..255: clip, scale, round half to even. Shape is kept.
+
+    Raises EdgeError when a value is NaN, which no pixel can show.
+    """
+    if np.isnan(images).any():
+        raise EdgeError("The generator returned NaN; its weights or its engine are damaged.")
+    return np.rint(np.clip(images, -1.0, 1.0) * 127.5 + 127.5).astype(np.uint8)
+
+
+def from_uint8(pixels: PixelArray) -> FloatArray:
+    """Map 0..255 to [-1, 1], float32. The inverse of `to_uint8` on its range."""
+    return (pixels.astype(np.float32) - 127.5) / np.float32(127.5)
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """Read `8x8` as (rows, columns). Raises UsageError for anything else."""
+    rows, cross, columns = text.partition("x")
+    if not (cross and rows.isascii() and rows.isdigit() and columns.isascii() and columns.isdigit()):
+        raise UsageError(f"{text!r} is not a grid; write ROWSxCOLUMNS, such as 8x8.")
+    if not (1 <= int(rows) <= 1000 and 1 <= int(columns) <= 1000):
+        raise UsageError(f"A grid has 1 to 1000 rows and columns, not {text}.")
+    return int(rows), int(columns)
+
+
+def grid(pixels: PixelArray, rows: int, columns: int, *, gap: int = 2, fill: int = 255) -> PixelArray:
+    """Lay out up to rows*columns images (n, c, h, w) row by row with `gap` pixels of `fill` between them.
+
+    Returns (c, H, W). Places without an image are `fill`. Raises UsageError when the images do not fit.
+    """
+    count, channels, height, width = pixels.shape
+    if count > rows * columns:
+        raise UsageError(f"{count} images do not fit into a grid of {rows}x{columns}.")
+    shape = (channels, rows * (height + gap) - gap, columns * (width + gap) - gap)
+    canvas = np.full(shape, fill, np.uint8)
+    for index, image in enumerate(pixels):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        canvas[:, top : top + height, left : left + width] = image
+    return canvas
+
+
+def square_grid(pixels: PixelArray) -> PixelArray:
+    """A grid as near to a square as `pixels` (n, c, h, w) fill, wider than high."""
+    columns = math.ceil(math.sqrt(len(pixels)))
+    return grid(pixels, math.ceil(len(pixels) / columns), columns)
+
+
+def encode_png(pixels: PixelArray, *, scale: int = 1) -> bytes:
+    """PNG of one image (c, h, w) with 1 or 3 channels; each pixel drawn `scale` x `scale`."""
+    enlarged = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    image = Image.fromarray(enlarged[0] if len(enlarged) == 1 else np.moveaxis(enlarged, 0, -1))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()

@@ -1,0 +1,55 @@
+"""The networks of the presets. A preset is one module here with `SIZES`, `Generator` and `Discriminator`,
+and one line in `PRESETS`.
+
+Generator: latents float32 (batch, latent_dim, 1, 1) -> images (batch, channels, size, size) in [-1, 1].
+Discriminator: images -> one logit per image, (batch,); no sigmoid, losses are computed from logits.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+from dcgan_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dcgan_edge.artifact import Architecture
+
+PRESETS = {"dcgan": "dcgan_edge.models.dcgan"}
+CHANNELS = (1, 3)
+
+
+class Preset(Protocol):
+    """What a preset's module offers."""
+
+    SIZES: tuple[int, ...]
+
+    def Generator(self, architecture: Architecture) -> nn.Module: ...
+    def Discriminator(self, architecture: Architecture) -> nn.Module: ...
+
+
+def build_generator(architecture: Architecture) -> nn.Module:
+    """A generator with fresh weights from torch's global generator. Raises UsageError as `check` does."""
+    return check(architecture).Generator(architecture)
+
+
+def build_discriminator(architecture: Architecture) -> nn.Module:
+    """A discriminator with fresh weights from torch's global generator. Raises UsageError as `check` does."""
+    return check(architecture).Discriminator(architecture)
+
+
+def check(architecture: Architecture) -> Preset:
+    """Return the preset of `architecture`; raise UsageError naming what it offers if it has no such size."""
+    if architecture.preset not in PRESETS:
+        raise UsageError(f"There is no preset {architecture.preset!r}; there are {', '.join(PRESETS)}.")
+    preset = cast(Preset, importlib.import_module(PRESETS[architecture.preset]))
+    if architecture.size not in preset.SIZES:
+        sizes = ", ".join(map(str, preset.SIZES))
+        raise UsageError(f"Preset {architecture.preset} makes {sizes} pixels, not {architecture.size}.")
+    if architecture.channels not in CHANNELS:
+        raise UsageError(f"Images have 1 or 3 channels, not {architecture.channels}.")
+    if architecture.width < 1 or architecture.latent_dim < 1:
+        raise UsageError("Width and latent size are at least 1.")
+    return preset

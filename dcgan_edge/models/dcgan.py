@@ -1,0 +1,88 @@
+"""Preset `dcgan`: the all-convolutional pair of the DCGAN paper.
+
+Source: Radford, Metz and Chintala 2015, "Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks", arXiv:1511.06434, section 3 (architecture rules) and 4 (training constants).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dcgan_edge.artifact import Architecture
+
+SIZES = (28, 32, 64, 128)
+LEAKY_SLOPE = 0.2
+WEIGHT_STD = 0.02
+
+
+class Generator(nn.Module):
+    """Projection to base x base by a transposed convolution, then 4x4 stride-2 transposed convolutions that
+    halve the channels down to `width`; BatchNorm and ReLU between, tanh at the end.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        base, widths = _pyramid(architecture)
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(architecture.latent_dim, widths[-1], base, bias=False),  # 1 -> base pixels
+            nn.BatchNorm2d(widths[-1]),
+            nn.ReLU(),
+        ]
+        for wide, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True):
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),  # doubles the pixels
+                nn.BatchNorm2d(narrow),
+                nn.ReLU(),
+            ]
+        layers += [nn.ConvTranspose2d(widths[0], architecture.channels, 4, stride=2, padding=1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        images: Tensor = self.layers(latents)
+        return images
+
+
+class Discriminator(nn.Module):
+    """4x4 stride-2 convolutions that double the channels from `width`, LeakyReLU, BatchNorm on all but the
+    first, and a final convolution to one logit. No pooling, no hidden dense layer.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        base, widths = _pyramid(architecture)
+        layers: list[nn.Module] = [
+            nn.Conv2d(architecture.channels, widths[0], 4, stride=2, padding=1),  # halves the pixels
+            nn.LeakyReLU(LEAKY_SLOPE),
+        ]
+        for narrow, wide in zip(widths, widths[1:], strict=False):
+            layers += [
+                nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wide),
+                nn.LeakyReLU(LEAKY_SLOPE),
+            ]
+        layers.append(nn.Conv2d(widths[-1], 1, base))  # base -> 1 pixel
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(images)
+        return logits.flatten()
+
+
+def _pyramid(architecture: Architecture) -> tuple[int, list[int]]:
+    """Side of the smallest feature map, and the channels of each level, finest first."""
+    base = 7 if architecture.size == 28 else 4
+    levels = (architecture.size // base).bit_length() - 1  # 28 -> 2, 32 -> 3, 64 -> 4, 128 -> 5
+    return base, [architecture.width * 2**level for level in range(levels)]
+
+
+def _initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), BatchNorm scales from N(1, 0.02), biases 0 (section 4)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, WEIGHT_STD)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, WEIGHT_STD)
+        nn.init.zeros_(module.bias)

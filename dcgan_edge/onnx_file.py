@@ -1,0 +1,99 @@
+"""The outermost layer of an ONNX file, read without the onnx package.
+
+An ONNX file is one protobuf message. Its fields are read here far enough to list and replace the
+metadata_props and to hash everything else, which is what a device needs to trust a file that stands alone.
+Source: onnx.proto (ModelProto, StringStringEntryProto); protobuf wire format, "Message structure".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from dcgan_edge.errors import ArtifactError
+
+GRAPH = 7
+METADATA_PROPS = 14
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
+
+
+def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
+    """The metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole ONNX file."""
+    props: dict[str, str] = {}
+    try:
+        fields = list(_fields(data))
+        if GRAPH not in (number for number, _, _ in fields):
+            raise ValueError("no graph")
+        for number, _, value in fields:
+            if number == METADATA_PROPS:
+                entry = {key: text.decode() for key, _, text in _fields(value)}
+                props[entry[1]] = entry.get(2, "")
+    except (ValueError, KeyError, IndexError) as error:
+        raise ArtifactError(f"{name} is not a whole ONNX file ({error}).") from error
+    return props
+
+
+def content_digest(data: bytes) -> str:
+    """SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
+    digest = hashlib.sha256()
+    for number, raw, _ in _fields(data):
+        if number != METADATA_PROPS:
+            digest.update(raw)
+    return digest.hexdigest()
+
+
+def with_metadata(data: bytes, props: dict[str, str]) -> bytes:
+    """Return `data` with its metadata_props replaced by `props`, all other bytes as they were."""
+    kept = [raw for number, raw, _ in _fields(data) if number != METADATA_PROPS]
+    return b"".join(kept) + b"".join(
+        _message(METADATA_PROPS, _message(1, key.encode()) + _message(2, value.encode()))
+        for key, value in sorted(props.items())
+    )
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield (field number, the field's raw bytes, its value's bytes). Raises ValueError when cut short."""
+    position = 0
+    while position < len(data):
+        start = position
+        tag, position = _varint(data, position)
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type == LENGTH:
+            length, position = _varint(data, position)
+        elif wire_type == VARINT:
+            length = _varint(data, position)[1] - position
+        elif wire_type in (FIXED64, FIXED32):
+            length = 8 if wire_type == FIXED64 else 4
+        else:
+            raise ValueError(f"wire type {wire_type} at byte {start}")
+        if number == 0 or position + length > len(data):
+            raise ValueError(f"field {number} at byte {start} does not fit")
+        yield number, data[start : position + length], data[position : position + length]
+        position += length
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """Decode a base-128 varint: (value, position after it)."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            raise ValueError("cut short")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise ValueError("a number is too long")
+
+
+def _message(number: int, payload: bytes) -> bytes:
+    """Encode one length-delimited field."""
+    return _encode_varint(number << 3 | LENGTH) + _encode_varint(len(payload)) + payload
+
+
+def _encode_varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

@@ -1,0 +1,1 @@
+"""From a checkpoint to artefacts with proof: ONNX graphs, precisions, engines, and the PyTorch reference."""

@@ -1,0 +1,76 @@
+"""Facts about this machine, read without any vendor library."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu")  # desktop; Tegra
+LIBRARIES = (
+    "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
+    "tensorrt", "tensorrt-rtx", "cuda-bindings",
+)  # fmt: skip
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether the NVIDIA driver has made a device node for a GPU."""
+    return any(Path(node).exists() for node in GPU_NODES)
+
+
+def installed_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
+    """The installed ones of `names`, as distributions, with their versions."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's own name, else its architecture."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def cpu_count() -> int:
+    """Processors that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def jetson() -> dict[str, str]:
+    """Model and L4T release of a Jetson; empty on any other machine."""
+    facts = {}
+    model = _read("/proc/device-tree/model")
+    release = _read("/etc/nv_tegra_release")
+    if release or "Jetson" in model:
+        facts = {"model": model, "l4t": release.splitlines()[0] if release else "unknown"}
+    return facts
+
+
+def machine_facts() -> dict[str, str]:
+    """What a benchmark record or a manifest says about the machine it was made on."""
+    return {
+        "cpu": cpu_name(),
+        "cpus": str(cpu_count()),
+        "architecture": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{f"jetson_{key}": value for key, value in jetson().items()},
+    }
+
+
+def _read(path: str) -> str:
+    """Content of a small system file without its NULs, empty if it is not there."""
+    try:
+        return Path(path).read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
