@@ -84,7 +84,7 @@ class Manifest:
     notes: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
-    bytes: int = 0
+    size: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
@@ -95,7 +95,7 @@ class Manifest:
 
     def sealed(self, data: bytes) -> Manifest:
         """This manifest, with the hash and size of the file content it belongs to."""
-        return dataclasses.replace(self, sha256=sha256(data), bytes=len(data))
+        return dataclasses.replace(self, sha256=sha256(data), size=len(data))
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> Manifest:

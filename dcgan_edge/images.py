@@ -25,7 +25,8 @@ def to_uint8(images: FloatArray) -> PixelArray:
     """
     if np.isnan(images).any():
         raise EdgeError("The generator returned NaN; its weights or its engine are damaged.")
-    return np.rint(np.clip(images, -1.0, 1.0) * 127.5 + 127.5).astype(np.uint8)
+    scaled = np.rint(np.clip(images, -1.0, 1.0) * np.float32(127.5) + np.float32(127.5))
+    return np.asarray(scaled, np.uint8)
 
 
 def from_uint8(pixels: PixelArray) -> FloatArray:

@@ -93,9 +93,11 @@ def _load(ort: Any, data: bytes, options: Any, provider: str) -> Any:
         reason = str(error).strip().splitlines()[0][:300]
         if provider == "cpu":
             raise ArtifactError(f"ONNX Runtime refuses this file: {reason}") from error
-        raise UnavailableError(f"{wanted} could not be started: {reason} Nothing was run on the CPU.") from error
+        raise UnavailableError(
+            f"{wanted} could not be started: {reason} Nothing was run on the CPU."
+        ) from error
     if session.get_providers()[0] != wanted:
-        raise UnavailableError(f"{wanted} could not be started; ONNX Runtime offered {session.get_providers()}.")
+        raise UnavailableError(
+            f"{wanted} could not be started; ONNX Runtime offered {session.get_providers()}."
+        )
     return session
-
-

@@ -70,9 +70,7 @@ def open_session(path: Path, *, provider: Provider = "auto", threads: int | None
     return open_engine(manifest, data)
 
 
-def in_chunks(
-    run: Callable[[FloatArray], FloatArray], latents: FloatArray, manifest: Manifest
-) -> FloatArray:
+def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, manifest: Manifest) -> FloatArray:
     """Run `latents` in pieces that the batch profile of `manifest` allows and join the images.
 
     The last piece is padded with zeros up to the profile's minimum, and the padding's images are dropped.
@@ -86,9 +84,7 @@ def in_chunks(
         )
     if batch.min <= len(latents) <= batch.max:
         return run(latents)
-    images = np.empty(
-        (len(latents), architecture.channels, architecture.size, architecture.size), np.float32
-    )
+    images = np.empty((len(latents), architecture.channels, architecture.size, architecture.size), np.float32)
     for start in range(0, len(latents), batch.max):
         chunk = latents[start : start + batch.max]
         missing = max(0, batch.min - len(chunk))

@@ -8,13 +8,15 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from dcgan_edge import __version__
 from dcgan_edge.errors import INTERRUPTED, EdgeError
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.cli.<module>
     "train": "train",
     "export": "export",
@@ -26,14 +28,6 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "doctor": "doctor",
     "demo": "demo",
 }
-
-
-class _Failed(click.ClickException):
-    """An EdgeError on its way out: its message on stderr, its exit code."""
-
-    def __init__(self, error: EdgeError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
 
 
 class _Program(click.Group):
@@ -54,7 +48,8 @@ class _Program(click.Group):
         except EdgeError as error:
             if ctx.obj:  # a command with --json: its one document says what went wrong
                 print_json({"error": {"message": str(error), "exit_code": error.exit_code}})
-            raise _Failed(error) from error
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
@@ -84,7 +79,7 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-def json_option(command: Any) -> Any:
+def json_option(command: Command) -> Command:
     """`--json`: exactly one JSON document on stdout, an error included; everything else goes to stderr."""
 
     def note(ctx: click.Context, _: click.Parameter, value: bool) -> bool:

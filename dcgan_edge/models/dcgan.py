@@ -6,6 +6,8 @@ Generative Adversarial Networks", arXiv:1511.06434, section 3 (architecture rule
 
 from __future__ import annotations
 
+import itertools
+
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
@@ -55,7 +57,7 @@ class Discriminator(nn.Module):
             nn.Conv2d(architecture.channels, widths[0], 4, stride=2, padding=1),  # halves the pixels
             nn.LeakyReLU(LEAKY_SLOPE),
         ]
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in itertools.pairwise(widths):
             layers += [
                 nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(wide),

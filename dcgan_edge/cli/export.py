@@ -1,0 +1,70 @@
+"""`dcgan-edge export`: a checkpoint to verified ONNX files and engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dcgan_edge.artifact import Precision
+from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.options import SIZE, batch_options, targets_option
+from dcgan_edge.cli.progress import steps
+
+
+@click.command("export")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default="out", show_default=True, help="Folder.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "fp16"]),
+    multiple=True,
+    default=("fp32", "fp16"),
+    show_default=True,
+    help="May be given several times.",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["onnx", "engine"]),
+    multiple=True,
+    default=("onnx",),
+    show_default=True,
+    help="An engine is built from the fp16 ONNX file.",
+)
+@targets_option
+@batch_options
+@click.option("--workspace", type=SIZE, help="Memory the engine's layers may use, such as 256MiB.")
+@json_option
+def command(
+    checkpoint: Path,
+    out: Path,
+    precisions: tuple[Precision, ...],
+    formats: tuple[str, ...],
+    targets: tuple[str, ...],
+    min_batch: int,
+    opt_batch: int,
+    max_batch: int,
+    workspace: int | None,
+    as_json: bool,
+) -> None:
+    """Write the EMA generator of CHECKPOINT as ONNX and as engines, each verified against PyTorch.
+
+    \b
+    dcgan-edge export runs/digits/checkpoint.safetensors --out out
+    dcgan-edge export runs/digits/checkpoint.safetensors --precision fp16 --format engine --target sm86
+    """
+    from dcgan_edge.artifact import BatchProfile
+    from dcgan_edge.cli.tables import artifact_table, show
+    from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+
+    plan = ExportPlan(
+        precisions, "engine" in formats, targets, BatchProfile(min_batch, opt_batch, max_batch), workspace
+    )
+    with steps() as say:
+        written = export_checkpoint(checkpoint, out, plan, progress=say)
+    if as_json:
+        print_json({"files": [{"path": str(path), **manifest.to_dict()} for path, manifest in written]})
+    else:
+        show(artifact_table(written))

@@ -1,0 +1,88 @@
+"""Options that several commands share, and the types that read their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dcgan_edge.cli import Command
+from dcgan_edge.errors import UsageError
+from dcgan_edge.latents import parse_seeds
+from dcgan_edge.runtime.session import PROVIDERS
+
+UNITS = {"": 2**30, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
+def parse_size(text: str) -> int:
+    """Read `256MiB`, `1.5GiB`, `500MB` into bytes; a bare number is in GiB.
+
+    Raises UsageError for anything else, and for less than one byte.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)", text.strip())
+    if match is None or match[2].lower() not in UNITS:
+        raise UsageError(f"{text!r} is not an amount of memory; write 256MiB or 1GiB.")
+    size = int(float(match[1]) * UNITS[match[2].lower()])
+    if size < 1:
+        raise UsageError(f"{text!r} is less than one byte.")
+    return size
+
+
+class _Parsed(click.ParamType[Any]):
+    """A value read by `parse`, whose UsageError becomes click's message about this option."""
+
+    def __init__(self, name: str, parse: Any) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+SIZE = _Parsed("size", parse_size)
+SEEDS = _Parsed("seeds", parse_seeds)
+
+
+def seeds_option(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--seeds", type=SEEDS, default=default, show_default=True, help="Such as 7, 0-63 or 1,4,7-9."
+    )
+
+
+provider_option = click.option(
+    "--provider",
+    type=click.Choice(PROVIDERS),
+    default="auto",
+    show_default=True,
+    help="Where ONNX files run. What is asked for and not here is an error, never a silent CPU run.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads. [default: one per physical core]"
+)
+targets_option = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="SM",
+    help="GPU generation to build an engine for ahead of time, such as sm86; may be given several times.",
+)
+
+
+def batch_options(command: Command) -> Command:
+    """--min-batch, --opt-batch and --max-batch: the profile an artefact accepts and is tuned for."""
+    for name, default, what in (
+        ("max", 64, "Most images per call."),
+        ("opt", 16, "Images per call to tune for."),
+        ("min", 1, "Fewest images per call; equal to the maximum, the batch is fixed."),
+    ):
+        command = click.option(
+            f"--{name}-batch", type=click.IntRange(min=1), default=default, show_default=True, help=what
+        )(command)
+    return command

@@ -1,0 +1,101 @@
+"""Results as tables on stdout, for people; programs ask for `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dcgan_edge.artifact import Manifest
+from dcgan_edge.runtime.bench import BenchReport
+from dcgan_edge.runtime.parity import Parity
+
+LOG_WIDTH = 120  # columns when stdout is a file or a pipe
+
+
+def show(table: Table) -> None:
+    """Print on stdout, as wide as the terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    console.print(table)
+
+
+def artifact_table(written: Sequence[tuple[Path, Manifest]]) -> Table:
+    table = _table("file", "precision", ">size", "sha256", "parity with PyTorch")
+    for path, manifest in written:
+        table.add_row(
+            str(path), manifest.precision, size(manifest.size), manifest.sha256[:12], parity_words(manifest)
+        )
+    return table
+
+
+def parity_words(manifest: Manifest) -> str:
+    """The verdict of a manifest in a few words."""
+    parity = manifest.parity
+    if parity.get("verdict") not in ("passed", "failed"):
+        return f"not run: {parity.get('reason', 'unknown')}"
+    return (
+        f"{parity['verdict']}, {parity['worst_psnr_db']:.1f} dB, {parity['grey_levels']} grey levels at most"
+    )
+
+
+def parity_table(verdicts: Mapping[str, Parity]) -> Table:
+    table = _table(
+        "artefact", ">seeds", ">max |diff|", ">mean |diff|", ">worst PSNR", ">worst seed", ">grey levels",
+        ">pixels differ", "verdict",
+    )  # fmt: skip
+    for name, parity in verdicts.items():
+        table.add_row(
+            name,
+            str(parity.seeds),
+            f"{parity.max_abs:.2e}",
+            f"{parity.mean_abs:.2e}",
+            f"{parity.worst_psnr_db:.1f} dB",
+            str(parity.worst_seed),
+            str(parity.grey_levels),
+            f"{parity.pixels_differ:.3%}",
+            "passed" if parity.passed else "FAILED",
+        )
+    return table
+
+
+def bench_table(report: BenchReport) -> Table:
+    table = _table(
+        "artefact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", "verdict"
+    )
+    for measurement in report.measurements:
+        stats = measurement.statistics
+        reasons = "; ".join(measurement.unstable_because)
+        table.add_row(
+            Path(measurement.name).name,
+            measurement.precision,
+            f"{measurement.session['backend']} {measurement.session['version']}",
+            str(measurement.batch),
+            f"{stats.median:.3f}",
+            f"{stats.p90:.3f}",
+            f"{stats.p99:.3f}{'' if stats.p99_trusted else ' (few)'}",
+            f"{measurement.images_per_second:,.0f}",
+            f"UNSTABLE: {reasons}" if reasons else "STABLE",
+        )
+    return table
+
+
+def size(count: int) -> str:
+    """Bytes as people read them, in units of 1024."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _table(*headings: str) -> Table:
+    """A table; a heading that starts with ">" is of a column of numbers."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading.lstrip(">"), justify="right" if heading[0] == ">" else "left")
+    return table

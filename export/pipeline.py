@@ -1,0 +1,110 @@
+"""The whole export: checkpoint -> ONNX per precision -> parity with PyTorch -> engines.
+
+Nothing is written before its parity was measured and found within the gate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+from dcgan_edge.export.engine import build_engine
+
+from dcgan_edge.artifact import (
+    BatchProfile,
+    Manifest,
+    Precision,
+    embed_manifest,
+    generator_tensors,
+    write_artifact,
+)
+from dcgan_edge.errors import UsageError
+from dcgan_edge.export.graph import build_graph
+from dcgan_edge.export.precision import to_fp16
+from dcgan_edge.export.reference import TorchSession
+from dcgan_edge.runtime.device import installed_versions
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
+from dcgan_edge.runtime.parity import verify
+
+PARITY_SEEDS = range(64)
+BUILDER_LIBRARIES = ("dcgan-edge", "torch", "onnx", "onnxscript")
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What to export. `targets` are for engines built ahead of time, such as "sm86"; `workspace` is in bytes,
+    None for the builder's choice."""
+
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
+    engine: bool = False
+    targets: tuple[str, ...] = ()
+    batch: BatchProfile = field(default_factory=BatchProfile)
+    workspace: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.targets and not self.engine:
+            raise UsageError("A target is for engines; add --format engine.")
+
+
+def export_checkpoint(
+    checkpoint: Path, folder: Path, plan: ExportPlan, *, progress: Callable[[str], None] | None = None
+) -> list[tuple[Path, Manifest]]:
+    """Write `generator.<precision>.onnx`, and engines if planned, into `folder`; return what was written.
+
+    An engine is built from the fp16 file, which is then written too. `progress` is told each step.
+
+    Raises UsageError and ArtifactError for the checkpoint, VerificationError when an ONNX file does not make
+    PyTorch's images (nothing of that precision is written), UnavailableError without an engine builder.
+    """
+    say = progress or (lambda step: None)
+    reference = TorchSession(checkpoint)
+    architecture = reference.manifest.architecture
+    say("tracing the generator")
+    graph = build_graph(reference.generator, architecture, plan.batch)
+    precisions: dict[Precision, None] = dict.fromkeys(plan.precisions)
+    if plan.engine:
+        precisions["fp16"] = None
+    written = []
+    for precision in precisions:
+        say(f"writing and verifying {precision} ONNX")
+        model = graph if precision == "fp32" else to_fp16(graph)
+        path = folder / f"generator.{precision}.onnx"
+        manifest, data = _verified(model, precision, plan.batch, reference, path.name)
+        written.append((path, write_artifact(path, data, manifest)))
+    if plan.engine:
+        say("building the engine")
+        source = folder / "generator.fp16.onnx"
+        written.append(
+            build_engine(source, folder, targets=plan.targets, batch=plan.batch, workspace=plan.workspace)
+        )
+    return written
+
+
+def _verified(
+    model: onnx.ModelProto, precision: Precision, batch: BatchProfile, reference: TorchSession, name: str
+) -> tuple[Manifest, bytes]:
+    """The manifest with its parity, and the file content that carries it."""
+    architecture = reference.manifest.architecture
+    source, result = generator_tensors(architecture)
+    manifest = Manifest(
+        kind="onnx",
+        architecture=architecture,
+        precision=precision,
+        inputs=(source,),
+        outputs=(result,),
+        batch=batch,
+        parent_sha256=reference.manifest.sha256,
+        builder="torch.onnx",
+        versions=installed_versions(BUILDER_LIBRARIES),
+        notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
+    )
+    data = model.SerializeToString(deterministic=True)
+    with OnnxRuntimeSession(manifest, data, provider="cpu") as candidate:
+        parity = verify(reference, candidate, PARITY_SEEDS)
+        parity.demand(name)
+        verdict = {**parity.to_dict(), "measured_on": candidate.facts}
+    proven = dataclasses.replace(manifest, parity=verdict)
+    return proven, embed_manifest(data, proven)

@@ -1,0 +1,141 @@
+"""Does an artefact still make the images that PyTorch makes? Differences, gates and a verdict.
+
+Reference and candidate are the images of the same seeds. A gate that cannot be computed has failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dcgan_edge.artifact import Precision
+from dcgan_edge.errors import VerificationError
+from dcgan_edge.images import to_uint8
+from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.session import Session
+
+PEAK = 2.0  # images span [-1, 1]
+PSNR_CEILING = 200.0  # dB; reported for images that agree to the last bit, whose PSNR is infinite
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What an artefact must keep to; `why` says where the numbers come from.
+
+    `psnr_db` holds for the worst seed, `grey_levels` for the worst of all 8-bit pixels, `atol` for the worst
+    of all float values (None: not gated).
+    """
+
+    atol: float | None
+    psnr_db: float
+    grey_levels: int
+    why: str
+
+
+FP32_GATE = Gate(
+    1e-4, 100.0, 1, "float32 reordered: 1e-6 measured on trained weights, 100 times that allowed"
+)
+FP16_GATE = Gate(
+    None,
+    60.0,
+    2,
+    "half rounds to 5e-4 near 1; 70 dB and 1 level measured, 10 dB and 1 level for other kernels",
+)
+GATES: dict[Precision, Gate] = {"fp32": FP32_GATE, "fp16": FP16_GATE, "mixed": FP16_GATE}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The measured differences of one artefact and the gates it missed, none when it passed.
+
+    `max_abs` and `mean_abs` are in units of the range [-1, 1]; `worst_psnr_db` belongs to `worst_seed`.
+    """
+
+    seeds: int
+    max_abs: float
+    mean_abs: float
+    worst_psnr_db: float
+    worst_seed: int
+    grey_levels: int
+    pixels_differ: float
+    not_finite: int
+    gate: Gate
+    missed: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.missed
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"verdict": "passed" if self.passed else "failed", **dataclasses.asdict(self)}
+
+    def demand(self, name: str) -> None:
+        """Raise VerificationError naming `name` and every gate missed, if one was."""
+        if self.missed:
+            raise VerificationError(f"{name} does not match PyTorch: {'; '.join(self.missed)}.")
+
+
+def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Parity:
+    """Run both sessions on `seeds` and compare by the gate of the candidate's precision.
+
+    Raises VerificationError when the two are generators of different shapes.
+    """
+    ours, theirs = reference.manifest.architecture, candidate.manifest.architecture
+    if ours != theirs:
+        raise VerificationError(
+            f"The artefact is a {theirs} and the checkpoint a {ours}: nothing to compare."
+        )
+    z = latents(seeds, ours.latent_dim, ours.distribution)
+    return compare(reference.run(z), candidate.run(z), seeds, GATES[candidate.manifest.precision])
+
+
+def compare(reference: FloatArray, candidate: FloatArray, seeds: Sequence[int], gate: Gate) -> Parity:
+    """Compare images (n, c, h, w) of the same `seeds`, n >= 1. Values that are not finite always fail."""
+    not_finite = int(np.count_nonzero(~np.isfinite(candidate)) + np.count_nonzero(~np.isfinite(reference)))
+    shown = np.nan_to_num(candidate, nan=0.0, posinf=1.0, neginf=-1.0)
+    difference = np.abs(shown.astype(np.float64) - np.nan_to_num(reference))
+    psnr = [_psnr(image) for image in difference]
+    worst = int(np.argmin(psnr))
+    levels = np.abs(to_uint8(shown).astype(np.int16) - to_uint8(np.nan_to_num(reference)))
+    measured = Parity(
+        seeds=len(seeds),
+        max_abs=float(difference.max()),
+        mean_abs=float(difference.mean()),
+        worst_psnr_db=psnr[worst],
+        worst_seed=seeds[worst],
+        grey_levels=int(levels.max()),
+        pixels_differ=float((levels > 0).mean()),
+        not_finite=not_finite,
+        gate=gate,
+        missed=(),
+    )
+    return dataclasses.replace(measured, missed=_missed(measured, gate))
+
+
+def _psnr(difference: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """Peak signal-to-noise ratio in dB of one image's absolute differences, PSNR_CEILING at the most."""
+    error = float(np.mean(np.square(difference)))
+    return PSNR_CEILING if error == 0 else min(PSNR_CEILING, 10 * math.log10(PEAK**2 / error))
+
+
+def _missed(measured: Parity, gate: Gate) -> tuple[str, ...]:
+    missed = []
+    if measured.not_finite:
+        missed.append(f"{measured.not_finite} values are NaN or infinite")
+    if gate.atol is not None and not measured.max_abs <= gate.atol:
+        missed.append(f"the largest difference is {measured.max_abs:.2e}, {gate.atol:.0e} is allowed")
+    if not measured.worst_psnr_db >= gate.psnr_db:
+        missed.append(
+            f"seed {measured.worst_seed} has {measured.worst_psnr_db:.1f} dB, {gate.psnr_db:.0f} are needed"
+        )
+    if not measured.grey_levels <= gate.grey_levels:
+        missed.append(
+            f"a pixel is {measured.grey_levels} grey levels off, {gate.grey_levels} "
+            f"{'is' if gate.grey_levels == 1 else 'are'} allowed"
+        )
+    return tuple(missed)
