@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dcgan_edge import onnx_file
 from dcgan_edge.atomic import write_atomic
@@ -112,7 +112,10 @@ class Manifest:
             facts["inputs"] = tuple(_tensor_spec(spec) for spec in facts["inputs"])
             facts["outputs"] = tuple(_tensor_spec(spec) for spec in facts["outputs"])
             facts["targets"] = tuple(facts["targets"])
-            return cls(**facts)
+            manifest = cls(**facts)
+            if manifest.kind not in get_args(Kind) or manifest.precision not in get_args(Precision):
+                raise ValueError(f"{manifest.precision!r} {manifest.kind!r} is unknown")
+            return manifest
         except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
             raise ArtifactError(f"{origin} is not a dcgan-edge manifest ({error}).") from error
 

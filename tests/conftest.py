@@ -1,0 +1,44 @@
+"""Versions of everything native in the header, and small artefacts that many tests use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.models import build_generator
+from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions
+
+TINY = Architecture("dcgan", 28, 1, 4, latent_dim=16)
+
+
+def pytest_report_header() -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    return [f"libraries: {versions}", f"nvidia gpu: {'yes' if has_nvidia_gpu() else 'none'}"]
+
+
+def lively_generator(architecture: Architecture = TINY) -> torch.nn.Module:
+    """A generator with settled BatchNorm statistics and images of full contrast, as after training."""
+    torch.manual_seed(0)
+    generator = build_generator(architecture).train()
+    with torch.no_grad():
+        for _ in range(8):
+            generator(torch.randn(64, architecture.latent_dim, 1, 1))
+        for parameter in list(generator.parameters())[-2:]:
+            parameter.mul_(20)
+    return generator.eval()
+
+
+@pytest.fixture(scope="session")
+def generator() -> torch.nn.Module:
+    return lively_generator()
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing a test does reaches the user's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("DCGAN_EDGE_CACHE", str(cache))
+    return cache

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dcgan_edge.runtime import device, doctor
+
+
+def test_everything_found_means_everything_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_installed", lambda name, distributions: "1.0")
+    monkeypatch.setattr(doctor, "has_nvidia_gpu", lambda: True)
+    assert all(not ability.lacking for ability in doctor.diagnose().abilities)
+
+
+def test_what_is_missing_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_installed", lambda name, distributions: "")
+    monkeypatch.setattr(doctor, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(doctor, "jetson", dict)
+    diagnosis = doctor.diagnose()
+    assert diagnosis.gpus == ()
+    by_task = {ability.task: ability for ability in diagnosis.abilities}
+    sampling = by_task["sample and benchmark ONNX files on the CPU"]
+    assert (sampling.lacking, sampling.remedy) == ("onnxruntime", "pip install 'dcgan-edge[cpu]'")
+    assert "an NVIDIA GPU" in by_task["build and run engines on this GPU"].lacking
+    json.dumps(diagnosis.to_dict(), allow_nan=False)
+
+
+def test_on_a_jetson_tensorrt_comes_from_jetpack(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = {"model": "NVIDIA Jetson Orin Nano Developer Kit", "l4t": "# R36 (release), REVISION: 4.7"}
+    monkeypatch.setattr(doctor, "jetson", lambda: board)
+    monkeypatch.setattr(doctor, "_installed", lambda name, distributions: "")
+    diagnosis = doctor.diagnose()
+    assert "Orin Nano" in diagnosis.gpus[0]
+    tensorrt = next(library for library in diagnosis.libraries if library.name == "tensorrt")
+    assert "python3-libnvinfer" in tensorrt.remedy
+    assert "--system-site-packages" in tensorrt.remedy
+
+
+def test_a_jetson_is_known_by_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"/proc/device-tree/model": "NVIDIA Jetson AGX Thor", "/etc/nv_tegra_release": "# R38\nmore"}
+    monkeypatch.setattr(device, "_read", lambda path: files.get(path, ""))
+    assert device.jetson() == {"model": "NVIDIA Jetson AGX Thor", "l4t": "# R38"}
+    monkeypatch.setattr(device, "_read", lambda path: "")
+    assert device.jetson() == {}
+
+
+def test_installed_versions_leaves_out_what_is_not_there() -> None:
+    found = device.installed_versions(("numpy", "no-such-distribution"))
+    assert list(found) == ["numpy"]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from conftest import TINY
+from torch import nn
+
+from dcgan_edge.artifact import (
+    BatchProfile,
+    Manifest,
+    embed_manifest,
+    generator_tensors,
+    write_artifact,
+)
+from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
+from dcgan_edge.export.graph import build_graph
+from dcgan_edge.latents import latents
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
+from dcgan_edge.runtime.session import Provider, open_session
+
+
+@pytest.fixture(scope="module")
+def artifact(generator: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source, result = generator_tensors(TINY)
+    manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), BatchProfile(1, 4, 8), "", "test")
+    model = build_graph(generator, TINY, manifest.batch)
+    path = tmp_path_factory.mktemp("onnx") / "generator.fp32.onnx"
+    write_artifact(path, embed_manifest(model.SerializeToString(), manifest), manifest)
+    return path
+
+
+def test_it_runs_any_batch_and_says_where(artifact: Path) -> None:
+    with open_session(artifact, provider="cpu", threads=1) as session:
+        assert session.run(latents(range(21), 16)).shape == (21, 1, 28, 28)
+        assert session.facts["provider"] == "CPUExecutionProvider"
+        assert session.facts["threads"] == 1
+    with pytest.raises(EdgeError, match="closed"):
+        session.run(latents([1], 16))
+    session.close()
+
+
+def test_it_runs_from_a_lone_file(artifact: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "moved.onnx"
+    alone.write_bytes(artifact.read_bytes())
+    z = latents(range(3), 16)
+    with open_session(alone) as moved, open_session(artifact) as original:
+        np.testing.assert_array_equal(moved.run(z), original.run(z))
+
+
+def test_a_provider_that_is_not_in_this_build_is_an_error(artifact: Path) -> None:
+    missing: list[Provider] = [
+        name  # type: ignore[misc]  # the two names are providers
+        for name, full in (("cuda", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider"))
+        if full not in onnxruntime.get_available_providers()
+    ]
+    for provider in missing:
+        with pytest.raises(UnavailableError, match="Nothing was run on the CPU"):
+            open_session(artifact, provider=provider)
+
+
+class _FallingBack:
+    """ONNX Runtime as a GPU build behaves without a driver: it lists CUDA and silently gives the CPU."""
+
+    __version__ = "0"
+    SessionOptions = onnxruntime.SessionOptions
+
+    class InferenceSession:
+        def __init__(self, data: bytes, options: object, providers: list[str]) -> None:
+            pass
+
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+    @staticmethod
+    def get_available_providers() -> list[str]:
+        return ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_a_silent_fallback_is_an_error(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", _FallingBack)
+    with pytest.raises(UnavailableError, match="could not be started"):
+        open_session(artifact, provider="cuda")
+
+
+def test_without_onnxruntime_the_extra_is_named(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # blocks the import
+    with pytest.raises(UnavailableError, match=r"dcgan-edge\[cpu\]"):
+        open_session(artifact)
+
+
+def test_a_graph_that_does_not_load_is_refused(artifact: Path) -> None:
+    source, result = generator_tensors(TINY)
+    manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), BatchProfile(), "", "test")
+    with pytest.raises(ArtifactError, match="ONNX Runtime refuses"):
+        OnnxRuntimeSession(manifest, b"not a model")

@@ -1,0 +1,72 @@
+"""What is installed, what imports what, and what the command line promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from dcgan_edge import __version__
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def packages_in_the_tree() -> set[str]:
+    found = set()
+    for top, name in (
+        ("dcgan_edge", "dcgan_edge"),
+        ("export", "dcgan_edge.export"),
+        ("runtime", "dcgan_edge.runtime"),
+    ):
+        for init in (ROOT / top).rglob("__init__.py"):
+            inner = init.parent.relative_to(ROOT / top).parts
+            if top != "dcgan_edge" or inner[:1] not in (("export",), ("runtime",)):
+                found.add(".".join((name, *inner)))
+    return found
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages_in_the_tree()
+
+
+def test_there_is_one_version() -> None:
+    assert PROJECT["project"]["version"] == __version__
+
+
+def test_the_folders_are_one_package() -> None:
+    import dcgan_edge.export
+    import dcgan_edge.runtime
+
+    for module, folder in ((dcgan_edge.export, "export"), (dcgan_edge.runtime, "runtime")):
+        assert module.__file__ is not None
+        assert Path(module.__file__).resolve() == ROOT / folder / "__init__.py"
+
+
+LIGHT = [f"dcgan_edge.runtime.{path.stem}" for path in sorted((ROOT / "runtime").glob("*.py"))]
+HEAVY = {
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "tensorrt",
+    "tensorrt_rtx",
+    "safetensors",
+    "jinja2",
+    "matplotlib",
+    "cuda",
+}
+
+
+@pytest.mark.parametrize("module", ["dcgan_edge.cli", *LIGHT])
+def test_importing_it_loads_no_framework(module: str) -> None:
+    module = module.removesuffix(".__init__")
+    code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == []
