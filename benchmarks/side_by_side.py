@@ -17,7 +17,7 @@ import click
 from benchmarks.peers import ARCHITECTURE, BareOnnxRuntime, TorchPeer, generator
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
 from dcgan_edge.atomic import write_atomic
-from dcgan_edge.cli.tables import bench_table, show
+from dcgan_edge.cli.tables import bench_notes, bench_table, show
 from dcgan_edge.runtime.bench import BenchPlan, bench
 from dcgan_edge.runtime.bench_worker import Opener
 from dcgan_edge.runtime.device import cpu_name
@@ -44,6 +44,7 @@ def main(duration: float) -> None:
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
     write_atomic(RESULTS / f"{name}.json", json.dumps(report.to_dict(), allow_nan=False).encode())
     show(bench_table(report))
+    click.echo(bench_notes(report))
 
 
 def _artifact(folder: Path, precision: Precision) -> Path:

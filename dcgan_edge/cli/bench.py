@@ -54,8 +54,8 @@ def command(
     dcgan-edge bench runs/digits/checkpoint.safetensors out/generator.fp32.onnx --out bench.json
     """  # fmt: skip
     from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.cli.tables import bench_table, show
-    from dcgan_edge.runtime.bench import INTERVAL, BenchPlan, bench
+    from dcgan_edge.cli.tables import bench_notes, bench_table, show
+    from dcgan_edge.runtime.bench import BenchPlan, bench
     from dcgan_edge.runtime.bench_worker import Opener
     from dcgan_edge.runtime.session import open_session
 
@@ -78,4 +78,4 @@ def command(
         click.echo(record)
     else:
         show(bench_table(report))
-        click.echo(f"Interval: {INTERVAL}.")
+        click.echo(bench_notes(report))

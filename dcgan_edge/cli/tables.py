@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dcgan_edge.artifact import Manifest
-from dcgan_edge.runtime.bench import BenchReport
+from dcgan_edge.runtime.bench import INTERVAL, BenchReport
 from dcgan_edge.runtime.parity import Parity
 
 LOG_WIDTH = 120  # columns when stdout is a file or a pipe
@@ -68,7 +68,6 @@ def bench_table(report: BenchReport) -> Table:
     )
     for measurement in report.measurements:
         stats = measurement.statistics
-        reasons = "; ".join(measurement.unstable_because)
         table.add_row(
             Path(measurement.name).name,
             measurement.precision,
@@ -78,9 +77,19 @@ def bench_table(report: BenchReport) -> Table:
             f"{stats.p90:.3f}",
             f"{stats.p99:.3f}{'' if stats.p99_trusted else ' (few)'}",
             f"{measurement.images_per_second:,.0f}",
-            f"UNSTABLE: {reasons}" if reasons else "STABLE",
+            "UNSTABLE" if measurement.unstable_because else "STABLE",
         )
     return table
+
+
+def bench_notes(report: BenchReport) -> str:
+    """What is inside the interval, and why figures are unstable, a line each."""
+    lines = [f"Interval: {INTERVAL}."]
+    for measurement in report.measurements:
+        if measurement.unstable_because:
+            name = f"{Path(measurement.name).name} at batch {measurement.batch}"
+            lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
+    return "\n".join(lines)
 
 
 def size(count: int) -> str:

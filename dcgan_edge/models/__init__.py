@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from dcgan_edge.artifact import Architecture
 
-PRESETS = {"dcgan": "dcgan_edge.models.dcgan"}
+PRESETS = {
+    "dcgan": "dcgan_edge.models.dcgan",
+    "dcgan-upsample": "dcgan_edge.models.dcgan_upsample",
+    "gan-conv-d": "dcgan_edge.models.gan_conv_d",
+    "gan": "dcgan_edge.models.gan",
+}
 CHANNELS = (1, 3)
 
 

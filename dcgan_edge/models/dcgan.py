@@ -11,9 +11,9 @@ import itertools
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.models.layers import LEAKY_SLOPE
 
 SIZES = (28, 32, 64, 128)
-LEAKY_SLOPE = 0.2
 WEIGHT_STD = 0.02
 
 

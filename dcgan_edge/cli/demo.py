@@ -1,0 +1,60 @@
+"""`dcgan-edge demo`: everything on the bundled digits, with a report at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dcgan_edge.cli.progress import stderr
+
+
+@click.command("demo")
+@click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Minutes of training, earlier runs in the same folder counted in.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the training."
+)
+@click.option(
+    "--bench-seconds",
+    type=click.FloatRange(0.1, 600),
+    default=3.0,
+    show_default=True,
+    help="Seconds of benchmark for each artefact and batch.",
+)
+def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
+    """Train on the bundled digits, export, verify, sample, benchmark, and write a report.
+
+    \b
+    dcgan-edge demo
+    dcgan-edge demo --minutes 10 --out longer
+    """  # fmt: skip
+    from dcgan_edge.cli.tables import artifact_table, bench_notes, bench_table, parity_table, show
+    from dcgan_edge.cli.train import training_bar
+    from dcgan_edge.demo import run_demo
+
+    console = stderr()
+    with training_bar() as on_training:
+        result = run_demo(
+            out,
+            minutes=minutes,
+            seed=seed,
+            bench_seconds=bench_seconds,
+            on_step=console.print,
+            on_training=on_training,
+        )
+    show(artifact_table(result.artifacts))
+    show(parity_table(result.parity))
+    show(bench_table(result.bench))
+    click.echo(bench_notes(result.bench))
+    checkpoint, onnx = result.artifacts[0][0], result.artifacts[2][0]
+    click.echo(f"\nThe report: {result.report}\n\nNext:")
+    click.echo(f"  dcgan-edge sample {onnx} --seeds 1000-1063 --grid 8x8 --scale 4 --out more")
+    click.echo(f"  dcgan-edge bench {onnx} --batch 1 --batch 64 --threads 1")
+    click.echo(f"  dcgan-edge train --resume --minutes 10 --out {checkpoint.parent}")

@@ -1,0 +1,161 @@
+"""The whole way on the bundled digits: train, export, verify, sample, benchmark, report.
+
+What a user would do with one command after the other, in one folder, and again from where it stopped.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan_edge.artifact import Architecture, Manifest, read_file
+from dcgan_edge.atomic import write_atomic
+from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+from dcgan_edge.export.reference import TorchSession
+from dcgan_edge.latents import latents
+from dcgan_edge.runtime.bench import BenchPlan, BenchReport, bench
+from dcgan_edge.runtime.bench_worker import Opener
+from dcgan_edge.runtime.parity import Parity, verify
+from dcgan_edge.runtime.report import ReportContent, WorstSeed, worst_seed, write_report
+from dcgan_edge.runtime.sampling import sample_to_folder
+from dcgan_edge.runtime.session import open_session
+from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
+from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.loop import Progress, train
+
+ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=64)
+TARGETS = ("sm86", "sm89", "sm120")
+SEEDS = range(64)
+PARITY_SEEDS = range(256)
+LAYOUT = (8, 8)
+GRIDS_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made. `artifacts` are the checkpoint and what was exported from it."""
+
+    report: Path
+    artifacts: tuple[tuple[Path, Manifest], ...]
+    parity: dict[str, Parity]
+    bench: BenchReport
+
+
+def run_demo(
+    out: Path,
+    *,
+    minutes: float = 3.0,
+    seed: int = 0,
+    bench_seconds: float = 3.0,
+    on_step: Callable[[str], None],
+    on_training: Callable[[Progress], None],
+) -> DemoResult:
+    """Run the whole way in folder `out`; training goes on where an earlier run in `out` stopped.
+
+    Raises what the steps raise; an engine is left out, and the report says so, where no builder is installed.
+    """
+    config = TrainConfig(ARCHITECTURE, minutes=minutes, seed=seed)
+    checkpoint = out / "training" / CHECKPOINT_NAME
+    on_step(f"training {ARCHITECTURE.preset} on the bundled digits for {minutes:g} minutes")
+    train(config, checkpoint.parent, resume=checkpoint.is_file(), progress=on_training)
+
+    engine = importlib.util.find_spec("tensorrt_rtx") is not None
+    plan = ExportPlan(engine=engine, targets=TARGETS if engine else ())
+    written = export_checkpoint(checkpoint, out / "artifacts", plan, progress=on_step)
+    onnx_files = [path for path, manifest in written if manifest.kind == "onnx"]
+
+    reference = TorchSession(checkpoint)
+    on_step(f"verifying on {len(PARITY_SEEDS)} seeds")
+    parity, worst = _verified(reference, onnx_files)
+    on_step("sampling")
+    with open_session(onnx_files[-1]) as session:
+        *_, grid = sample_to_folder(session, SEEDS, out / "samples", layout=LAYOUT, scale=2)
+    measured = _benchmarked(checkpoint, onnx_files, bench_seconds, on_step)
+    write_atomic(out / "bench.json", json.dumps(measured.to_dict(), allow_nan=False).encode())
+
+    on_step("writing the report")
+    artifacts = ((checkpoint, reference.manifest), *written)
+    content = ReportContent(
+        title="A DCGAN of handwritten digits, from training to the edge",
+        architecture=ARCHITECTURE,
+        metrics=_metrics(checkpoint.parent),
+        grids=_grids(checkpoint.parent),
+        samples=read_file(grid),
+        artifacts=[(path.name, manifest) for path, manifest in artifacts],
+        parity=parity,
+        worst_seeds=worst,
+        bench=measured,
+        machine=measured.machine,
+        versions=measured.versions,
+        commands=_commands(out, checkpoint, onnx_files, engine, minutes),
+        notes=_notes(engine),
+    )
+    write_report(content, out / "report.html")
+    return DemoResult(out / "report.html", artifacts, parity, measured)
+
+
+def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str, Parity], list[WorstSeed]]:
+    """Parity of each file on all seeds, and the images of its worst. Raises VerificationError on a miss."""
+    verdicts, worst = {}, []
+    for path in paths:
+        with open_session(path, provider="cpu") as candidate:
+            parity = verify(reference, candidate, PARITY_SEEDS)
+            parity.demand(path.name)
+            verdicts[path.name] = parity
+            z = latents([parity.worst_seed], ARCHITECTURE.latent_dim, ARCHITECTURE.distribution)
+            worst.append(worst_seed(path.name, parity.worst_seed, reference.run(z)[0], candidate.run(z)[0]))
+    return verdicts, worst
+
+
+def _benchmarked(
+    checkpoint: Path, onnx_files: Sequence[Path], seconds: float, on_step: Callable[[str], None]
+) -> BenchReport:
+    openers: list[tuple[str, Opener]] = [("PyTorch", functools.partial(TorchSession, checkpoint))]
+    for path in onnx_files:
+        openers.append((path.name, functools.partial(open_session, path)))
+    return bench(openers, BenchPlan(duration_s=seconds), progress=on_step)
+
+
+def _metrics(folder: Path) -> list[Mapping[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def _grids(folder: Path) -> list[tuple[str, bytes]]:
+    """Some of the training's grids, spread evenly, the first and the last among them."""
+    paths = sorted((folder / "samples").glob("step*.png"))
+    last = len(paths) - 1
+    chosen = (
+        sorted({round(last * index / (GRIDS_SHOWN - 1)) for index in range(GRIDS_SHOWN)}) if paths else []
+    )
+    return [(f"step {int(paths[index].stem[4:]):,}", read_file(paths[index])) for index in chosen]
+
+
+def _commands(
+    out: Path, checkpoint: Path, onnx_files: Sequence[Path], engine: bool, minutes: float
+) -> list[str]:
+    """The same by single commands."""
+    artifacts, names = out / "artifacts", " ".join(str(path) for path in onnx_files)
+    targets = " --format engine " + " ".join(f"--target {target}" for target in TARGETS) if engine else ""
+    return [
+        f"dcgan-edge train --data digits --size {ARCHITECTURE.size} --width {ARCHITECTURE.width} "
+        f"--minutes {minutes:g} --out {checkpoint.parent}",
+        f"dcgan-edge export {checkpoint} --out {artifacts} --format onnx{targets}",
+        f"dcgan-edge verify {checkpoint} {names} --seeds 0-{PARITY_SEEDS[-1]}",
+        f"dcgan-edge sample {onnx_files[-1]} --seeds 0-{SEEDS[-1]} --grid 8x8 --scale 2 "
+        f"--out {out / 'samples'}",
+        f"dcgan-edge bench {checkpoint} {names} --out {out / 'bench.json'}",
+    ]
+
+
+def _notes(engine: bool) -> list[str]:
+    if not engine:
+        return ["No engine was built: TensorRT-RTX is not installed (pip install 'dcgan-edge[rtx]')."]
+    return [
+        "The engine was compiled ahead of time for GPUs that this machine does not have. It has not run on "
+        "hardware; what was measured against PyTorch is the ONNX file that it was compiled from."
+    ]

@@ -1,0 +1,82 @@
+"""Preset `dcgan-upsample`: nearest-neighbour upsampling and convolutions instead of transposed ones.
+
+Source: the MNIST network of Keras-based DCGAN tutorials. Transposed convolutions can leave a checkerboard,
+which this avoids: Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts".
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.models.layers import LEAKY_SLOPE, initialise_dense
+
+SIZES = (28, 32)
+BN_MOMENTUM = 0.2  # share of the new batch; Keras calls the same thing momentum 0.8
+DROPOUT = 0.25
+
+
+class Generator(nn.Module):
+    """Dense to 2 width x side/4 x side/4, then twice: double the pixels, 3x3 convolution, BatchNorm, ReLU."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width, base = architecture.width, architecture.size // 4
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(architecture.latent_dim, 2 * width * base**2),
+            nn.ReLU(),
+            nn.Unflatten(1, (2 * width, base, base)),
+            *_doubling(2 * width, 2 * width),
+            *_doubling(2 * width, width),
+            nn.Conv2d(width, architecture.channels, 3, padding=1),
+            nn.Tanh(),
+        )
+        self.apply(initialise_dense)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        images: Tensor = self.layers(latents)
+        return images
+
+
+class Discriminator(nn.Module):
+    """3x3 convolutions of width/2, width, 2 width (stride 2) and 4 width (stride 1) channels, each with
+    LeakyReLU and dropout, and BatchNorm before them on all but the first; one dense logit.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width, narrow = architecture.width, max(architecture.width // 2, 1)
+        side = (architecture.size // 4 + 2) // 2  # after the padding and the third convolution
+        self.layers = nn.Sequential(
+            nn.Conv2d(architecture.channels, narrow, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            nn.Dropout(DROPOUT),
+            nn.Conv2d(narrow, width, 3, stride=2, padding=1),
+            nn.ZeroPad2d((0, 1, 0, 1)),
+            *_block(width),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            *_block(2 * width),
+            nn.Conv2d(2 * width, 4 * width, 3, padding=1),
+            *_block(4 * width),
+            nn.Flatten(),
+            nn.Linear(4 * width * side**2, 1),
+        )
+        self.apply(initialise_dense)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(images)
+        return logits.flatten()
+
+
+def _doubling(wide: int, narrow: int) -> tuple[nn.Module, ...]:
+    return (
+        nn.Upsample(scale_factor=2.0, mode="nearest"),
+        nn.Conv2d(wide, narrow, 3, padding=1),
+        nn.BatchNorm2d(narrow, momentum=BN_MOMENTUM),
+        nn.ReLU(),
+    )
+
+
+def _block(channels: int) -> tuple[nn.Module, ...]:
+    return nn.BatchNorm2d(channels, momentum=BN_MOMENTUM), nn.LeakyReLU(LEAKY_SLOPE), nn.Dropout(DROPOUT)

@@ -1,0 +1,42 @@
+"""Preset `gan-conv-d`: a fully connected generator against a convolutional discriminator.
+
+Halfway between `gan` and `dcgan`, and often mistaken for the latter.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.models.layers import LEAKY_SLOPE, Perceptron, initialise_dense
+
+SIZES = (28, 32, 64)
+
+
+class Generator(Perceptron):
+    """latent -> 4 width -> 8 width -> 16 width -> every pixel; ReLU between, tanh at the end."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        width = architecture.width
+        super().__init__(architecture, (4 * width, 8 * width, 16 * width), nn.ReLU)
+
+
+class Discriminator(nn.Module):
+    """Two 3x3 stride-2 convolutions of width and 2 width channels, LeakyReLU, then one dense logit."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width, side = architecture.width, architecture.size // 4
+        self.layers = nn.Sequential(
+            nn.Conv2d(architecture.channels, width, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            nn.Flatten(),
+            nn.Linear(2 * width * side**2, 1),
+        )
+        self.apply(initialise_dense)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(images)
+        return logits.flatten()

@@ -1,0 +1,103 @@
+"""The command line as a whole: help, exit codes, one JSON document, sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from dcgan_edge import __version__, cli
+from dcgan_edge.cli import COMMANDS, main
+from dcgan_edge.errors import (
+    ArtifactError,
+    BenchmarkError,
+    EdgeError,
+    UnavailableError,
+    UsageError,
+    VerificationError,
+)
+
+CODES = {
+    EdgeError: 1, UsageError: 2, VerificationError: 3, BenchmarkError: 4, UnavailableError: 5, ArtifactError: 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    answer = CliRunner().invoke(main, [name, "--help"])
+    assert answer.exit_code == 0
+    assert f"dcgan-edge {name}" in answer.output
+
+
+def test_the_help_lists_the_commands_in_the_order_of_the_work() -> None:
+    answer = CliRunner().invoke(main, ["--help"])
+    places = [answer.output.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+
+
+def test_version_and_unknown_commands() -> None:
+    assert __version__ in CliRunner().invoke(main, ["--version"]).output
+    assert CliRunner().invoke(main, ["brew-coffee"]).exit_code == 2
+
+
+def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `dcgan-edge info X [--json]` raise `error`."""
+
+    @click.command("info")
+    @click.argument("file")
+    @cli.json_option
+    def command(file: str, as_json: bool) -> None:
+        raise error
+
+    from dcgan_edge.cli import info
+
+    monkeypatch.setattr(info, "command", command)
+
+
+@pytest.mark.parametrize("kind", CODES)
+def test_an_error_is_a_sentence_and_an_exit_code(
+    kind: type[EdgeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_with(kind("It broke. Mend it."), monkeypatch)
+    answer = CliRunner().invoke(main, ["info", "x"])
+    assert answer.exit_code == CODES[kind]
+    assert answer.stderr == "Error: It broke. Mend it.\n"
+    assert answer.stdout == ""
+
+
+def test_with_json_an_error_is_a_document_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(ArtifactError("It broke."), monkeypatch)
+    answer = CliRunner().invoke(main, ["info", "x", "--json"])
+    assert json.loads(answer.stdout) == {
+        "schema_version": 1,
+        "error": {"message": "It broke.", "exit_code": 6},
+    }
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(KeyboardInterrupt(), monkeypatch)
+    assert CliRunner().invoke(main, ["info", "x"]).exit_code == 130
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(ZeroDivisionError("a bug"), monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(main, ["info", "x"], catch_exceptions=False)
+
+
+def test_it_runs_as_a_module() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "dcgan_edge", "doctor", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(answer.stdout)["schema_version"] == 1
+    assert answer.stderr == ""
+
+
+def test_options_can_come_from_the_environment() -> None:
+    answer = CliRunner(env={"DCGAN_EDGE_INFO_AS_JSON": "1"}).invoke(main, ["info", "missing.onnx"])
+    assert answer.exit_code == 2
+    assert json.loads(answer.stdout)["error"]["exit_code"] == 2
