@@ -7,7 +7,6 @@ prints the table.
 from __future__ import annotations
 
 import functools
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -39,10 +38,10 @@ def main(duration: float) -> None:
             ("dcgan-edge fp32", functools.partial(open_session, fp32)),
             ("dcgan-edge fp16", functools.partial(open_session, fp16)),
         ]
-        plan = BenchPlan((1, 16), duration)
+        plan = BenchPlan((1, 16), duration_s=duration)
         report = bench(contestants, plan, progress=lambda step: click.echo(step, err=True))
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
-    write_atomic(RESULTS / f"{name}.json", json.dumps(report.to_dict(), allow_nan=False).encode())
+    write_atomic(RESULTS / f"{name}.json", report.to_json().encode())
     show(bench_table(report))
     click.echo(bench_notes(report))
 

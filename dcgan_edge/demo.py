@@ -18,9 +18,10 @@ from dcgan_edge.atomic import write_atomic
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 from dcgan_edge.export.reference import TorchSession
 from dcgan_edge.latents import latents
-from dcgan_edge.runtime.bench import BenchPlan, BenchReport, bench
+from dcgan_edge.runtime.bench import BenchPlan, bench
 from dcgan_edge.runtime.bench_worker import Opener
 from dcgan_edge.runtime.parity import Parity, verify
+from dcgan_edge.runtime.record import BenchReport
 from dcgan_edge.runtime.report import ReportContent, WorstSeed, worst_seed, write_report
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
@@ -76,7 +77,7 @@ def run_demo(
     with open_session(onnx_files[-1]) as session:
         *_, grid = sample_to_folder(session, SEEDS, out / "samples", layout=LAYOUT, scale=2)
     measured = _benchmarked(checkpoint, onnx_files, bench_seconds, on_step)
-    write_atomic(out / "bench.json", json.dumps(measured.to_dict(), allow_nan=False).encode())
+    write_atomic(out / "bench.json", measured.to_json().encode())
 
     on_step("writing the report")
     artifacts = ((checkpoint, reference.manifest), *written)

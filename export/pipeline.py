@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from dcgan_edge.export.engine import build_engine
 
 from dcgan_edge.artifact import (
     BatchProfile,
@@ -22,6 +21,7 @@ from dcgan_edge.artifact import (
     write_artifact,
 )
 from dcgan_edge.errors import UsageError
+from dcgan_edge.export.engine import build_engine
 from dcgan_edge.export.graph import build_graph
 from dcgan_edge.export.precision import to_fp16
 from dcgan_edge.export.reference import TorchSession

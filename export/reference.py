@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dcgan_edge.training.checkpoint import load_generator
 
 from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, read_file
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.session import Session, in_chunks
+from dcgan_edge.training.checkpoint import load_generator
 
 LARGEST_BATCH = 256  # PyTorch has no limit; more images than this are run in pieces to bound the memory
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcgan_edge.artifact import Architecture
+from dcgan_edge.artifact import Architecture, BatchProfile
 from dcgan_edge.models import build_generator
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions
 
@@ -42,3 +42,22 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("DCGAN_EDGE_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint after two steps on the digits: everything real but the quality."""
+    from dcgan_edge.training import TrainConfig, train
+
+    config = TrainConfig(TINY, batch=3500, epochs=1, precision="fp32")
+    return train(config, tmp_path_factory.mktemp("run")).checkpoint
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with generator.fp32.onnx and generator.fp16.onnx of `checkpoint`."""
+    from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+
+    folder = tmp_path_factory.mktemp("artifacts")
+    export_checkpoint(checkpoint, folder, ExportPlan(batch=BatchProfile(1, 4, 8)))
+    return folder

@@ -9,16 +9,17 @@ import importlib
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from dcgan_edge import __version__
-from dcgan_edge.errors import INTERRUPTED, EdgeError
+from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.cli.<module>
     "train": "train",
+    "data": "data",
     "export": "export",
     "build": "build",
     "verify": "verify",
@@ -27,6 +28,15 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "info": "info",
     "doctor": "doctor",
     "demo": "demo",
+}
+EXTRAS = {  # library -> the extra of this package that brings it
+    "torch": "train",
+    "safetensors": "train",
+    "onnx": "export",
+    "onnxscript": "export",
+    "onnxruntime": "cpu",
+    "jinja2": "report",
+    "matplotlib": "report",
 }
 
 
@@ -46,13 +56,23 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except EdgeError as error:
-            if ctx.obj:  # a command with --json: its one document says what went wrong
-                print_json({"error": {"message": str(error), "exit_code": error.exit_code}})
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _fail(ctx, error)
+        except ModuleNotFoundError as error:
+            library = (error.name or "").partition(".")[0]
+            if library not in EXTRAS:
+                raise
+            remedy = f"pip install 'dcgan-edge[{EXTRAS[library]}]'"
+            _fail(ctx, UnavailableError(f"This needs {library}, which is not installed: {remedy}"))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _fail(ctx: click.Context, error: EdgeError) -> NoReturn:
+    if ctx.obj:  # a command with --json: its one document says what went wrong
+        print_json({"error": {"message": str(error), "exit_code": error.exit_code}})
+    click.echo(f"Error: {error}", err=True)
+    ctx.exit(error.exit_code)
 
 
 @click.command(

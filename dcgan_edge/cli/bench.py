@@ -70,7 +70,7 @@ def command(
                 (str(path), functools.partial(open_session, path, provider=provider, threads=threads))
             )
     with steps() as say:
-        report = bench(openers, BenchPlan(batches, duration), progress=say)
+        report = bench(openers, BenchPlan(batches, duration_s=duration), progress=say)
     record = json.dumps(report.to_dict(), indent=1, allow_nan=False)
     if out:
         write_atomic(out, record.encode())

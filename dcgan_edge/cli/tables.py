@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dcgan_edge.artifact import Manifest
-from dcgan_edge.runtime.bench import INTERVAL, BenchReport
 from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.runtime.record import INTERVALS, BenchReport
 
 LOG_WIDTH = 120  # columns when stdout is a file or a pipe
 
@@ -27,7 +27,7 @@ def artifact_table(written: Sequence[tuple[Path, Manifest]]) -> Table:
     table = _table("file", "precision", ">size", "sha256", "parity with PyTorch")
     for path, manifest in written:
         table.add_row(
-            str(path), manifest.precision, size(manifest.size), manifest.sha256[:12], parity_words(manifest)
+            path.name, manifest.precision, size(manifest.size), manifest.sha256[:12], parity_words(manifest)
         )
     return table
 
@@ -36,10 +36,9 @@ def parity_words(manifest: Manifest) -> str:
     """The verdict of a manifest in a few words."""
     parity = manifest.parity
     if parity.get("verdict") not in ("passed", "failed"):
-        return f"not run: {parity.get('reason', 'unknown')}"
-    return (
-        f"{parity['verdict']}, {parity['worst_psnr_db']:.1f} dB, {parity['grey_levels']} grey levels at most"
-    )
+        return f"not run: {parity['reason']}" if parity else "the reference"
+    levels = "1 grey level" if parity["grey_levels"] == 1 else f"{parity['grey_levels']} grey levels"
+    return f"{parity['verdict']}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"
 
 
 def parity_table(verdicts: Mapping[str, Parity]) -> Table:
@@ -84,7 +83,8 @@ def bench_table(report: BenchReport) -> Table:
 
 def bench_notes(report: BenchReport) -> str:
     """What is inside the interval, and why figures are unstable, a line each."""
-    lines = [f"Interval: {INTERVAL}."]
+    loops = dict.fromkeys(measurement.loop for measurement in report.measurements)
+    lines = [f"Interval: {INTERVALS[loop]}." for loop in loops]
     for measurement in report.measurements:
         if measurement.unstable_because:
             name = f"{Path(measurement.name).name} at batch {measurement.batch}"

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, sidecar_path
+from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError, VerificationError
+from dcgan_edge.export import pipeline
+from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+from dcgan_edge.export.reference import TorchSession
+from dcgan_edge.runtime import parity
+from dcgan_edge.runtime.parity import Gate, verify
+from dcgan_edge.runtime.session import open_session
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_each_file_is_what_its_manifest_says(checkpoint: Path, exported: Path, precision: str) -> None:
+    path = exported / f"generator.{precision}.onnx"
+    manifest, data = read_artifact(path)
+    assert manifest.precision == precision
+    assert manifest.parent_sha256 == sha256(checkpoint.read_bytes())
+    assert manifest.batch == BatchProfile(1, 4, 8)
+    assert manifest.parity["verdict"] == "passed"
+    assert manifest.parity["seeds"] == 64
+    assert manifest.parity["measured_on"]["backend"] == "onnxruntime"
+    assert set(manifest.versions) == {"dcgan-edge", "torch", "onnx", "onnxscript"}
+    # The file says the same of itself when it stands alone.
+    sidecar = sidecar_path(path).read_bytes()
+    sidecar_path(path).unlink()
+    try:
+        assert read_artifact(path) == (manifest, data)
+    finally:
+        sidecar_path(path).write_bytes(sidecar)
+
+
+def test_parity_holds_on_other_seeds_too(checkpoint: Path, exported: Path) -> None:
+    reference = TorchSession(checkpoint)
+    for precision in ("fp32", "fp16"):
+        with open_session(exported / f"generator.{precision}.onnx") as session:
+            assert verify(reference, session, range(1000, 1032)).passed
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
+    export_checkpoint(checkpoint, tmp_path, ExportPlan(batch=BatchProfile(1, 4, 8)))
+    for path in sorted(exported.iterdir()):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_failed_parity_leaves_nothing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impossible = Gate(None, 150.0, 0, "beyond half precision")
+    monkeypatch.setitem(parity.GATES, "fp16", impossible)
+    with pytest.raises(VerificationError, match=r"generator\.fp16\.onnx does not match PyTorch"):
+        export_checkpoint(checkpoint, tmp_path, ExportPlan(("fp16",)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_is_built_from_the_fp16_file(checkpoint: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    plan = ExportPlan(("fp32",), engine=True, targets=("sm86", "sm89"))
+    written = export_checkpoint(checkpoint, tmp_path, plan, progress=told.append)
+    by_kind: dict[str, list[Manifest]] = {}
+    for path, manifest in written:
+        assert path.is_file()
+        by_kind.setdefault(manifest.kind, []).append(manifest)
+    (engine,) = by_kind["engine"]
+    half = next(manifest for manifest in by_kind["onnx"] if manifest.precision == "fp16")
+    assert engine.parent_sha256 == half.sha256
+    assert engine.targets == ("sm86", "sm89")
+    assert engine.parity["verdict"] == "not_run"
+    assert told[0] == "tracing the generator"
+
+
+def test_without_a_builder_nothing_half_done_is_claimed(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*arguments: object, **options: object) -> None:
+        raise UnavailableError("no builder: pip install 'dcgan-edge[rtx]'")
+
+    monkeypatch.setattr(pipeline, "build_engine", missing)
+    with pytest.raises(UnavailableError, match=r"dcgan-edge\[rtx\]"):
+        export_checkpoint(checkpoint, tmp_path, ExportPlan(engine=True))
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".onnx", ".onnx"]
+
+
+def test_bad_requests(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--format engine"):
+        ExportPlan(targets=("sm86",))
+    with pytest.raises(UsageError, match="There is no checkpoint"):
+        export_checkpoint(tmp_path / "nothing.safetensors", tmp_path, ExportPlan())
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"not a checkpoint at all")
+    with pytest.raises(ArtifactError):
+        export_checkpoint(foreign, tmp_path, ExportPlan())

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dcgan_edge.errors import BenchmarkError, UsageError
+from dcgan_edge.runtime.compare import Gate, compare, parse_gate, t_quantile
+from dcgan_edge.runtime.load import Samples
+from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
+
+GATE = Gate("p50", 0.05)
+
+
+def run(
+    seed: int, *, factor: float = 1.0, noise: float = 0.02, machine: str = "x", turns: int = 10
+) -> BenchReport:
+    """A run of `turns` turns around 1 ms * factor, each turn with luck of its own of `noise` (a share)."""
+    generator = np.random.default_rng(seed)
+    made = []
+    for _ in range(turns):
+        luck = 1 + noise * generator.standard_normal()
+        latency = (1e6 * factor * luck * generator.lognormal(0, 0.1, 300)).astype(np.int64)
+        made.append(Samples(np.cumsum(latency) - latency, latency))
+    taken = Measurement(
+        "x.onnx", "0", "fp32", "latency", 1, 1, {"backend": "b"}, WarmUp(1, 1, True), tuple(made)
+    )
+    return BenchReport({}, (taken,), {"cpu": machine}, {})
+
+
+def test_the_same_thing_twice_is_no_regression() -> None:
+    # 200 pairs at 2 % luck of the turns: the interval may miss in 1 % of them, and then 5 % is far away.
+    outcomes = [compare(run(2 * k), run(2 * k + 1), [GATE])[0].outcome for k in range(200)]
+    assert outcomes.count("regression") == 0
+    assert outcomes.count("noise") >= 190
+
+
+def test_ten_percent_are_found_every_time() -> None:
+    found = [compare(run(2 * k), run(2 * k + 1, factor=1.1), [GATE])[0] for k in range(100)]
+    assert {each.outcome for each in found} == {"regression"}
+    # A 99 % interval on fixed seeds: 99 of 100 expected, 95 is far below chance.
+    assert sum(each.low <= 0.1 <= each.high for each in found) >= 95
+
+
+def test_better_is_an_improvement_and_little_is_within_the_gate() -> None:
+    (better,) = compare(run(1), run(2, factor=0.8), [GATE])
+    assert better.outcome == "improvement"
+    (little,) = compare(run(1, noise=0.001), run(2, factor=1.03, noise=0.001), [GATE])
+    assert little.outcome == "within the gate"
+    (slower,) = compare(run(1), run(2, factor=1.2), [Gate("throughput", -0.05)])
+    assert slower.outcome == "regression"
+
+
+def test_a_single_turn_proves_nothing() -> None:
+    (found,) = compare(run(1, turns=1), run(2, factor=2, turns=1), [GATE])
+    assert found.outcome == "noise"
+
+
+def test_other_machines_are_refused_unless_forced() -> None:
+    with pytest.raises(BenchmarkError, match="cpu was x and is y"):
+        compare(run(1), run(2, machine="y"), [GATE])
+    assert compare(run(1), run(2, machine="y"), [GATE], force=True)
+
+
+def test_nothing_in_common_is_an_error() -> None:
+    with pytest.raises(BenchmarkError, match="nothing in common"):
+        compare(BenchReport({}, (), {}, {}), run(1), [GATE])
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        ("p99>+5%", Gate("p99", 0.05)),
+        ("p99.9 > +2.5%", Gate("p99.9", 0.025)),
+        ("throughput<-3%", Gate("throughput", -0.03)),
+    ],
+)
+def test_gates(text: str, gate: Gate) -> None:
+    assert parse_gate(text) == gate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "p99", "p99>5%", "p99>-5%", "mean>+5%", "p0>+5%", "p50>+0%", "throughput<-100%"]
+)
+def test_other_text_is_no_gate(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_gate(text)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),  # Student's t at 0.995, from its tables
+    [(4, 4.604), (8, 3.355), (18, 2.878), (1e9, 2.576)],
+)
+def test_t_quantile_agrees_with_the_tables(freedom: float, quantile: float) -> None:
+    assert t_quantile(0.995, freedom) == pytest.approx(quantile, rel=0.02)
