@@ -12,7 +12,8 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.runtime.bench_worker import Opener, Worker
@@ -26,14 +27,19 @@ from dcgan_edge.runtime.load import (
     poisson_arrivals,
     timer_overhead_ns,
 )
+from dcgan_edge.runtime.loadgen import SCENARIOS as LOADGEN_SCENARIOS
+from dcgan_edge.runtime.loadgen import run_loadgen
 from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
 from dcgan_edge.runtime.session import Session
 from dcgan_edge.runtime.statistics import DEFAULT_PERCENTILES
+from dcgan_edge.runtime.telemetry import Recorder, Telemetry, Unreadable, energy, sample_telemetry, verdict
 
+Say = Callable[[str], None]
 Scenario = Literal["latency", "single-stream", "multi-stream", "offline", "server"]
 WARM_AGREEMENT = 0.02  # medians of two warm-up windows that differ by less have settled
 WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
+WARM_LARGEST = 64  # images; a query of thousands would make the warm-up as long as the measurement
 MULTI_STREAM_IMAGES = 8  # images of one query, MLPerf's MultiStream
 OFFLINE_IMAGES = 24_576  # images of the one query, MLPerf's Offline
 
@@ -56,6 +62,8 @@ class BenchPlan:
     scenario: Scenario = "latency"
     rate: float | None = None
     offline_images: int = OFFLINE_IMAGES
+    loadgen: bool = False
+    idle_s: float = 1.0
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
 
     def __post_init__(self) -> None:
@@ -68,6 +76,8 @@ class BenchPlan:
             raise UsageError("The scenario server needs a rate of queries a second, and only that one.")
         if self.rate is not None and not self.rate > 0:
             raise UsageError(f"A rate is above 0, not {self.rate}.")
+        if self.loadgen and self.scenario not in LOADGEN_SCENARIOS:
+            raise UsageError(f"LoadGen runs beside the scenarios {' and '.join(LOADGEN_SCENARIOS)}.")
 
     def loads(self) -> list[tuple[int, int]]:
         """(batch, streams) of each measurement."""
@@ -78,48 +88,91 @@ class BenchPlan:
 
 
 def bench(
-    openers: Sequence[tuple[str, Opener]], plan: BenchPlan, *, progress: Callable[[str], None] | None = None
+    openers: Sequence[tuple[str, Opener]],
+    plan: BenchPlan,
+    *,
+    root: Path = Path("/"),
+    progress: Say | None = None,
 ) -> BenchReport:
     """Measure each named opener as `plan` says, each in a process of its own, taking turns.
 
-    An opener is a picklable function without arguments that returns an open session. `progress` is told what
-    is being measured. Raises what an opener raises, and EdgeError when a process dies.
+    An opener is a picklable function without arguments that returns an open session. The machine's own
+    readings (power, clocks, temperatures, other load) are taken beside it from the files below `root`.
+    `progress` is told what is being measured.
+
+    Raises what an opener raises, and EdgeError when a process dies.
     """
     say = progress or (lambda step: None)
-    measurements = []
+    measurements: list[Measurement] = []
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(name, opener)) for name, opener in openers]
-        for batch, streams in plan.loads():
-            what = f"batch {batch}" + (f", {streams} streams" if streams > 1 else "")
-            say(f"{what}: warming up")
-            warm_ups = [worker.call(warm_up, min(batch, 64), plan.warm_up_s) for worker in workers]
-            turns: list[list[Samples]] = [[] for _ in workers]
-            for turn in range(plan.turns):
-                say(f"{what}: turn {turn + 1} of {plan.turns}")
-                for worker, samples in zip(workers, turns, strict=True):
-                    samples.append(worker.call(take_turn, plan, batch, streams, turn))
-            for worker, warm, samples in zip(workers, warm_ups, turns, strict=True):
-                measurements.append(_measurement(worker, plan, batch, streams, warm, samples))
-    return BenchReport(dataclasses.asdict(plan), tuple(measurements), machine_facts(), installed_versions())
-
-
-def _measurement(
-    worker: Worker, plan: BenchPlan, batch: int, streams: int, warm: WarmUp, turns: Sequence[Samples]
-) -> Measurement:
-    return Measurement(
-        name=worker.name,
-        sha256=worker.sha256,
-        precision=worker.precision,
-        scenario=plan.scenario,
-        batch=batch,
-        streams=streams,
-        session=worker.facts,
-        warm_up=warm,
-        turns=tuple(turns),
-        loop="open" if plan.scenario == "server" else "closed",
-        percentiles=plan.percentiles,
-        timer_ns=worker.call(_timer_overhead),
+        with sample_telemetry(root=root) as recorder:
+            say("watching the machine at rest")
+            recorder.idle(plan.idle_s)
+            for batch, streams in plan.loads():
+                measurements += _measure_load(workers, plan, batch, streams, recorder, say)
+    telemetry = recorder.telemetry()
+    return BenchReport(
+        plan=dataclasses.asdict(plan),
+        measurements=tuple(_judged(measurement, telemetry) for measurement in measurements),
+        machine=machine_facts(),
+        versions=installed_versions(),
+        telemetry=telemetry.to_dict(),
     )
+
+
+def _measure_load(
+    workers: Sequence[Worker], plan: BenchPlan, batch: int, streams: int, recorder: Recorder, say: Say
+) -> list[Measurement]:
+    """All workers under one load, turn by turn; each turn is a window of the telemetry."""
+    what = f"batch {batch}" + (f", {streams} streams" if streams > 1 else "")
+    say(f"{what}: warming up")
+    warm_ups = [worker.call(warm_up, min(batch, WARM_LARGEST), plan.warm_up_s) for worker in workers]
+    turns: list[list[Samples]] = [[] for _ in workers]
+    loadgen: list[list[dict[str, Any]]] = [[] for _ in workers]
+    for turn in range(plan.turns):
+        say(f"{what}: turn {turn + 1} of {plan.turns}")
+        for worker, samples, others in zip(workers, turns, loadgen, strict=True):
+            with recorder.window(label(worker.name, batch, streams)):
+                samples.append(worker.call(take_turn, plan, batch, streams, turn))
+            if plan.loadgen:
+                others.append(worker.call(run_loadgen, plan.scenario, plan.duration_s / plan.turns))
+    return [
+        Measurement(
+            name=worker.name,
+            sha256=worker.sha256,
+            precision=worker.precision,
+            scenario=plan.scenario,
+            batch=batch,
+            streams=streams,
+            session=worker.facts,
+            warm_up=warm,
+            turns=tuple(samples),
+            loop="open" if plan.scenario == "server" else "closed",
+            percentiles=plan.percentiles,
+            timer_ns=worker.call(_timer_overhead),
+            loadgen=tuple(others),
+        )
+        for worker, warm, samples, others in zip(workers, warm_ups, turns, loadgen, strict=True)
+    ]
+
+
+def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:
+    """The measurement with what the telemetry says against it, and the energy that it took."""
+    window = label(measurement.name, measurement.batch, measurement.streams)
+    device: Literal["cpu", "gpu"] = "cpu" if measurement.session.get("device", "cpu") == "cpu" else "gpu"
+    images = measurement.batch * sum(len(turn) for turn in measurement.turns)
+    used = energy(telemetry, window, images=images)
+    return dataclasses.replace(
+        measurement,
+        reasons=verdict(telemetry, window, device=device),
+        energy={"not_readable": str(used)} if isinstance(used, Unreadable) else used.to_dict(),
+    )
+
+
+def label(name: str, batch: int, streams: int) -> str:
+    """The name of a measurement's windows in the telemetry."""
+    return f"{name}, batch {batch}, streams {streams}"
 
 
 def take_turn(session: Session, plan: BenchPlan, batch: int, streams: int, turn: int) -> Samples:

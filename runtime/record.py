@@ -44,7 +44,8 @@ class WarmUp:
 @dataclass(frozen=True)
 class Measurement:
     """One artefact under one load. `turns` are the raw samples; `reasons` speak against the figure from
-    outside the samples: other load, clocks, throttling. `telemetry` and `roofline` are theirs, as JSON.
+    outside the samples: other load, clocks, throttling. `energy` and `roofline` are as their modules write
+    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each turn.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Measurement:
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
     timer_ns: float = 0.0
     reasons: tuple[str, ...] = ()
-    telemetry: dict[str, Any] = field(default_factory=dict)
+    loadgen: tuple[dict[str, Any], ...] = ()
+    energy: dict[str, Any] = field(default_factory=dict)
     roofline: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -117,7 +119,8 @@ class Measurement:
         known = {f.name for f in dataclasses.fields(cls)}
         kept = {name: value for name, value in facts.items() if name in known}
         kept["warm_up"] = WarmUp(**facts["warm_up"])
-        kept["percentiles"], kept["reasons"] = tuple(facts["percentiles"]), tuple(facts["reasons"])
+        for name in ("percentiles", "reasons", "loadgen"):
+            kept[name] = tuple(facts[name])
         kept["turns"] = tuple(
             Samples(_unpack(turn["due_ns"], turn["queries"]), _unpack(turn["latency_ns"], turn["queries"]))
             for turn in facts["turns"]
@@ -133,6 +136,7 @@ class BenchReport:
     measurements: tuple[Measurement, ...]
     machine: dict[str, str]
     versions: dict[str, str]
+    telemetry: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -141,6 +145,7 @@ class BenchReport:
             "plan": self.plan,
             "machine": self.machine,
             "versions": self.versions,
+            "telemetry": self.telemetry,
             "measurements": [measurement.to_dict() for measurement in self.measurements],
         }
 
@@ -164,6 +169,7 @@ def read_report(path: Path) -> BenchReport:
             tuple(Measurement.from_dict(each) for each in facts["measurements"]),
             facts["machine"],
             facts["versions"],
+            facts["telemetry"],
         )
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise ArtifactError(f"{path.name} is not a benchmark record of this program ({error}).") from error

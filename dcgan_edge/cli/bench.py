@@ -1,17 +1,25 @@
-"""`dcgan-edge bench`: latency and throughput of artefacts, side by side."""
+"""`dcgan-edge bench`: latency and throughput of artefacts, side by side, and against an earlier run."""
 
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcgan_edge.cli import json_option
-from dcgan_edge.cli.options import provider_option, threads_option
+from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.options import PERCENTILES, provider_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.runtime.session import Provider
+
+if TYPE_CHECKING:
+    from dcgan_edge.runtime.bench import BenchPlan
+    from dcgan_edge.runtime.bench_worker import Opener
+    from dcgan_edge.runtime.compare import Comparison
+    from dcgan_edge.runtime.record import BenchReport
+
+NUMBERS = click.IntRange(min=1)
+SECONDS = click.FloatRange(0.1, 86_400)
 
 
 @click.command("bench")
@@ -19,63 +27,170 @@ from dcgan_edge.runtime.session import Provider
 @click.option(
     "--batch",
     "batches",
-    type=click.IntRange(min=1),
+    type=NUMBERS,
     multiple=True,
     default=(1, 16),
     show_default=True,
-    help="Images per call; may be given several times.",
+    help="Images per query; may be given several times.",
+)
+@click.option(
+    "--streams",
+    type=NUMBERS,
+    multiple=True,
+    default=(1,),
+    show_default=True,
+    help="Queries under way at once; may be given several times.",
+)
+@click.option("--threads", type=NUMBERS, multiple=True, help="CPU threads; may be given several times.")
+@click.option(
+    "--scenario",
+    type=click.Choice(["latency", "single-stream", "multi-stream", "offline", "server"]),
+    default="latency",
+    show_default=True,
+    help="The others are MLPerf-style, and never an official result.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Queries a second for the scenario server, arriving at random.",
+)
+@click.option(
+    "--latency-bound",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MS",
+    help="Fail (exit 4) when the 99th percentile is above this.",
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(0.1, 3600),
+    type=SECONDS,
     default=3.0,
     show_default=True,
-    help="Seconds measured for each artefact and batch, warm-up not counted.",
+    help="Seconds measured for each artefact and load, warm-up not counted.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the JSON record to this file.")
+@click.option("--iterations", type=NUMBERS, default=10, show_default=True, help="Queries at least.")
+@click.option(
+    "--warmup",
+    type=click.FloatRange(0, 600),
+    default=0.4,
+    show_default=True,
+    help="Seconds of warm-up at least; it goes on until two windows agree.",
+)
+@click.option("--percentiles", type=PERCENTILES, default="50,90,95,99,99.9", show_default=True)
+@click.option("--loadgen", is_flag=True, help="Also run MLPerf's own LoadGen on the same session.")
+@click.option("--require-stable", is_flag=True, help="Exit 4 when a figure should not be quoted.")
+@click.option(
+    "--compare",
+    "base",
+    type=click.Path(path_type=Path),
+    metavar="BASE.json",
+    help="Compare with the record of an earlier run.",
+)
+@click.option(
+    "--fail-if",
+    "gates",
+    multiple=True,
+    default=("p50>+5%",),
+    show_default=True,
+    help="What is a regression (exit 4), such as p99>+5% or throughput<-5%.",
+)
+@click.option("--force", is_flag=True, help="Compare although machine or settings differ.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the record, with every sample, to this file."
+)
 @provider_option
-@threads_option
 @json_option
 def command(
-    artifacts: tuple[Path, ...],
-    batches: tuple[int, ...],
-    duration: float,
-    out: Path | None,
-    provider: Provider,
-    threads: int | None,
-    as_json: bool,
+    artifacts: tuple[Path, ...], base: Path | None, out: Path | None, as_json: bool, **asked: Any
 ) -> None:
     """Measure each of ARTIFACTS on this machine: each in its own process, taking turns.
 
     A checkpoint (.safetensors) is run by PyTorch, if that is installed.
 
     \b
-    dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx --batch 1 --batch 16
-    dcgan-edge bench runs/digits/checkpoint.safetensors out/generator.fp32.onnx --out bench.json
+    dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx --batch 1 --batch 16 --out base.json
+    dcgan-edge bench out/generator.fp16.onnx --compare base.json --fail-if "p99>+5%" --require-stable
+    dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20
     """  # fmt: skip
     from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.cli.tables import bench_notes, bench_table, show
-    from dcgan_edge.runtime.bench import BenchPlan, bench
-    from dcgan_edge.runtime.bench_worker import Opener
+    from dcgan_edge.runtime.bench import bench
+    from dcgan_edge.runtime.compare import compare, parse_gate
+    from dcgan_edge.runtime.record import read_report
+
+    gates = [parse_gate(text) for text in asked["gates"]]
+    earlier = read_report(base) if base else None
+    with steps() as say:
+        report = bench(_openers(artifacts, asked), _plan(asked), progress=say)
+    if out:
+        write_atomic(out, report.to_json().encode())
+    comparisons = compare(earlier, report, gates, force=asked["force"]) if earlier else []
+    _print(report, comparisons, as_json)
+    _judge(report, comparisons, asked)
+
+
+def _plan(asked: dict[str, Any]) -> BenchPlan:
+    from dcgan_edge.runtime.bench import BenchPlan
+
+    return BenchPlan(
+        batches=asked["batches"],
+        streams=asked["streams"],
+        duration_s=asked["duration"],
+        iterations=asked["iterations"],
+        warm_up_s=asked["warmup"],
+        scenario=asked["scenario"],
+        rate=asked["rate"],
+        loadgen=asked["loadgen"],
+        percentiles=asked["percentiles"],
+    )
+
+
+def _openers(artifacts: tuple[Path, ...], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
+    """What opens each artefact, with each number of threads, and its name in the record."""
     from dcgan_edge.runtime.session import open_session
 
     openers: list[tuple[str, Opener]] = []
     for path in artifacts:
-        if path.suffix == ".safetensors":
-            from dcgan_edge.export.reference import TorchSession
+        for threads in asked["threads"] or (None,):
+            name = str(path) if len(asked["threads"]) < 2 else f"{path} ({threads} threads)"
+            if path.suffix == ".safetensors":
+                from dcgan_edge.export.reference import TorchSession
 
-            openers.append((str(path), functools.partial(TorchSession, path, threads=threads)))
-        else:
-            openers.append(
-                (str(path), functools.partial(open_session, path, provider=provider, threads=threads))
-            )
-    with steps() as say:
-        report = bench(openers, BenchPlan(batches, duration_s=duration), progress=say)
-    record = json.dumps(report.to_dict(), indent=1, allow_nan=False)
-    if out:
-        write_atomic(out, record.encode())
+                openers.append((name, functools.partial(TorchSession, path, threads=threads)))
+            else:
+                opener = functools.partial(open_session, path, provider=asked["provider"], threads=threads)
+                openers.append((name, opener))
+    return openers
+
+
+def _print(report: BenchReport, comparisons: list[Comparison], as_json: bool) -> None:
+    from dcgan_edge.cli.tables import bench_notes, bench_table, comparison_table, show
+
     if as_json:
-        click.echo(record)
-    else:
-        show(bench_table(report))
-        click.echo(bench_notes(report))
+        print_json({**report.to_dict(), "comparisons": [each.to_dict() for each in comparisons]})
+        return
+    show(bench_table(report))
+    click.echo(bench_notes(report))
+    if comparisons:
+        show(comparison_table(comparisons))
+
+
+def _judge(report: BenchReport, comparisons: list[Comparison], asked: dict[str, Any]) -> None:
+    """Exit 4 with the reason when a gate was missed. The figures are printed by then."""
+    faults = [
+        f"{each.name} is slower: {each.metric} changed by {each.change:+.1%}"
+        for each in comparisons
+        if each.outcome == "regression"
+    ]
+    bound = asked["latency_bound"]
+    for measurement in report.measurements:
+        p99 = measurement.statistics.p99
+        if bound is not None and p99 > bound:
+            faults.append(
+                f"{measurement.name} took {p99:.3f} ms at the 99th percentile, {bound:g} are allowed"
+            )
+        if asked["require_stable"] and measurement.unstable_because:
+            faults.append(f"{measurement.name} is unstable: {'; '.join(measurement.unstable_because)}")
+    if faults:
+        from dcgan_edge.errors import BenchmarkError
+
+        click.echo(f"Error: {'. '.join(faults)}.", err=True)
+        click.get_current_context().exit(BenchmarkError.exit_code)

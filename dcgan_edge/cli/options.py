@@ -46,6 +46,18 @@ class _Parsed(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def parse_percentiles(text: str) -> tuple[float, ...]:
+    """Read `50,99,99.9`. Raises UsageError unless all lie between 0 and 100."""
+    try:
+        percents = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        percents = ()
+    if not percents or not all(0 < percent < 100 for percent in percents):
+        raise UsageError(f"{text!r} is not a list of percentiles; write 50,90,99.")
+    return percents
+
+
+PERCENTILES = _Parsed("percentiles", parse_percentiles)
 SIZE = _Parsed("size", parse_size)
 SEEDS = _Parsed("seeds", parse_seeds)
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dcgan_edge.artifact import Manifest
+from dcgan_edge.runtime.compare import CONFIDENCE, Comparison
 from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.runtime.record import INTERVALS, BenchReport
 
@@ -81,11 +82,31 @@ def bench_table(report: BenchReport) -> Table:
     return table
 
 
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    table = _table(
+        "artefact", ">batch", "metric", ">then", ">now", ">change", f"{CONFIDENCE:.0%} interval", "outcome"
+    )
+    for each in comparisons:
+        table.add_row(
+            Path(each.name).name,
+            str(each.batch),
+            each.metric,
+            f"{each.then:.4g}",
+            f"{each.now:.4g}",
+            f"{each.change:+.1%}",
+            f"{each.low:+.1%} to {each.high:+.1%}",
+            each.outcome.upper() if each.outcome == "regression" else each.outcome,
+        )
+    return table
+
+
 def bench_notes(report: BenchReport) -> str:
     """What is inside the interval, and why figures are unstable, a line each."""
     loops = dict.fromkeys(measurement.loop for measurement in report.measurements)
     lines = [f"Interval: {INTERVALS[loop]}." for loop in loops]
     for measurement in report.measurements:
+        for figures in measurement.loadgen[-1:]:
+            lines.append(f"{Path(measurement.name).name}: {figures}")
         if measurement.unstable_because:
             name = f"{Path(measurement.name).name} at batch {measurement.batch}"
             lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")

@@ -11,7 +11,7 @@ from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.bench import MULTI_STREAM_IMAGES, BenchPlan, bench, take_turn, warm_up
 
-QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, turns=2, warm_up_s=0.0)
+QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, turns=2, warm_up_s=0.0, idle_s=0.05)
 
 
 class Slowing(ArithmeticSession):
@@ -55,7 +55,7 @@ def test_bench_runs_each_session_in_its_own_process() -> None:
     said: list[str] = []
     report = bench([("a", ArithmeticSession), ("b", ArithmeticSession)], QUICK, progress=said.append)
     assert [(m.name, m.batch) for m in report.measurements] == [("a", 1), ("b", 1), ("a", 3), ("b", 3)]
-    assert said[:3] == ["batch 1: warming up", "batch 1: turn 1 of 2", "batch 1: turn 2 of 2"]
+    assert said[1:4] == ["batch 1: warming up", "batch 1: turn 1 of 2", "batch 1: turn 2 of 2"]
     record = json.loads(report.to_json())
     assert record["measurements"][0]["session"]["backend"] == "arithmetic"
     for taken in report.measurements:
@@ -84,7 +84,7 @@ def test_scenarios_fix_the_batch(plan: BenchPlan, loads: list[tuple[int, int]]) 
 
 
 def test_the_server_scenario_is_an_open_loop() -> None:
-    plan = BenchPlan(scenario="server", rate=200.0, duration_s=0.4, turns=2, warm_up_s=0.0)
+    plan = BenchPlan(scenario="server", rate=200.0, duration_s=0.4, turns=2, warm_up_s=0.0, idle_s=0.05)
     (taken,) = bench([("a", ArithmeticSession)], plan).measurements
     assert taken.loop == "open"
     # Poisson with a mean of 80 in two turns of seeds 0 and 1: a fixed number, whatever the machine does.
