@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu")  # desktop; Tegra
+GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
 LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
     "tensorrt", "tensorrt-rtx", "cuda-bindings",

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.device import has_nvidia_gpu
+from dcgan_edge.runtime.onnxruntime_options import EXECUTION_PROVIDERS, provider_options
 from dcgan_edge.runtime.session import Provider, Session, in_chunks
 
 if TYPE_CHECKING:
     import onnxruntime
 
-EXECUTION_PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
 SILENT = 4  # log severity "fatal": what goes wrong is raised, not printed beside our own output
 
 
@@ -38,13 +35,16 @@ class OnnxRuntimeSession(Session):
         if chosen != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         self.manifest = manifest
-        self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, chosen)
+        self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, chosen, manifest)
+        self._bound = chosen != "cpu"
         self._input = manifest.inputs[0].name
         self._outputs = [manifest.outputs[0].name]
         self.facts: dict[str, Any] = {
             "backend": "onnxruntime",
             "version": ort.__version__,
             "provider": EXECUTION_PROVIDERS[chosen],
+            "provider_options": provider_options(chosen, manifest),
+            "device": "cpu" if chosen == "cpu" else "gpu",
             "threads": threads or "one per physical core",
         }
 
@@ -57,8 +57,23 @@ class OnnxRuntimeSession(Session):
     def _run(self, latents: FloatArray) -> FloatArray:
         if self._session is None:
             raise EdgeError("This session is closed.")
+        if self._bound:
+            return run_bound(self._session, self._input, self._outputs[0], latents)
         images: FloatArray = self._session.run(self._outputs, {self._input: latents})[0]
         return images
+
+
+def run_bound(
+    session: Any, source: str, result: str, latents: FloatArray, device: str = "cuda"
+) -> FloatArray:
+    """Run with the output left on `device` until it is complete, then copied to host memory once."""
+    binding = session.io_binding()
+    binding.bind_cpu_input(source, latents)
+    binding.bind_output(result, device)
+    session.run_with_iobinding(binding)
+    binding.synchronize_outputs()
+    images: FloatArray = binding.copy_outputs_to_cpu()[0]
+    return images
 
 
 def _import_onnxruntime() -> Any:
@@ -81,14 +96,23 @@ def _choose(provider: Provider, available: list[str]) -> str:
             f"This ONNX Runtime has no {EXECUTION_PROVIDERS[provider]}; pip install 'dcgan-edge[gpu]' brings "
             "a build that has. Nothing was run on the CPU instead."
         )
+    if provider != "cpu" and not has_nvidia_gpu():
+        raise UnavailableError(
+            f"{EXECUTION_PROVIDERS[provider]} needs an NVIDIA GPU with its driver; this machine has none. "
+            "Nothing was run on the CPU instead."
+        )
     return provider
 
 
-def _load(ort: Any, data: bytes, options: Any, provider: str) -> Any:
-    wanted = EXECUTION_PROVIDERS[provider]
+def _load(ort: Any, data: bytes, options: Any, provider: str, manifest: Manifest) -> Any:
+    wanted, settings = EXECUTION_PROVIDERS[provider], provider_options(provider, manifest)
+    for key in ("trt_engine_cache_path", "trt_timing_cache_path"):
+        if key in settings:
+            Path(settings[key]).mkdir(parents=True, exist_ok=True)
+    ort.set_default_logger_severity(SILENT)
     try:
         with contextlib.redirect_stdout(None):  # some builds print their fallback attempts
-            session = ort.InferenceSession(data, options, providers=[wanted])
+            session = ort.InferenceSession(data, options, providers=[(wanted, settings)])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
         reason = str(error).strip().splitlines()[0][:300]
         if provider == "cpu":

@@ -14,16 +14,19 @@ from dcgan_edge.artifact import (
     Manifest,
     embed_manifest,
     generator_tensors,
+    read_artifact,
     write_artifact,
 )
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
 from dcgan_edge.export.graph import build_graph
 from dcgan_edge.latents import latents
-from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
+from dcgan_edge.runtime import onnxruntime_session
+from dcgan_edge.runtime.onnxruntime_options import provider_options
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession, run_bound
 from dcgan_edge.runtime.session import Provider, open_session
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def artifact(generator: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, result = generator_tensors(TINY)
     manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), BatchProfile(1, 4, 8), "", "test")
@@ -69,11 +72,15 @@ class _FallingBack:
     SessionOptions = onnxruntime.SessionOptions
 
     class InferenceSession:
-        def __init__(self, data: bytes, options: object, providers: list[str]) -> None:
+        def __init__(self, data: bytes, options: object, providers: list[object]) -> None:
             pass
 
         def get_providers(self) -> list[str]:
             return ["CPUExecutionProvider"]
+
+    @staticmethod
+    def set_default_logger_severity(severity: int) -> None:
+        pass
 
     @staticmethod
     def get_available_providers() -> list[str]:
@@ -82,8 +89,29 @@ class _FallingBack:
 
 def test_a_silent_fallback_is_an_error(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", _FallingBack)
+    monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: False)
+    with pytest.raises(UnavailableError, match="needs an NVIDIA GPU with its driver"):
+        open_session(artifact, provider="cuda")
+    monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: True)
     with pytest.raises(UnavailableError, match="could not be started"):
         open_session(artifact, provider="cuda")
+
+
+def test_bound_output_is_the_same_as_plain(artifact: Path) -> None:
+    session = onnxruntime.InferenceSession(artifact, providers=["CPUExecutionProvider"])
+    z = latents(range(3), 16)
+    bound = run_bound(session, "latents", "images", z, "cpu")
+    np.testing.assert_array_equal(bound, session.run(None, {"latents": z})[0])
+
+
+def test_tensorrt_gets_one_profile_and_its_caches(artifact: Path, private_folders: Path) -> None:
+    manifest, _ = read_artifact(artifact)
+    options = provider_options("tensorrt", manifest)
+    shapes = [options[f"trt_profile_{which}_shapes"] for which in ("min", "opt", "max")]
+    assert shapes == ["latents:1x16x1x1", "latents:4x16x1x1", "latents:8x16x1x1"]
+    assert options["trt_engine_cache_enable"] == options["trt_timing_cache_enable"] == "1"
+    assert Path(options["trt_engine_cache_path"]).is_relative_to(private_folders)
+    assert all(isinstance(value, str) for value in options.values())
 
 
 def test_without_onnxruntime_the_extra_is_named(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
