@@ -22,8 +22,13 @@ from dcgan_edge.errors import (
 )
 
 CODES = {
-    EdgeError: 1, UsageError: 2, VerificationError: 3, BenchmarkError: 4, UnavailableError: 5, ArtifactError: 6,
-}  # fmt: skip
+    EdgeError: 1,
+    UsageError: 2,
+    VerificationError: 3,
+    BenchmarkError: 4,
+    UnavailableError: 5,
+    ArtifactError: 6,
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

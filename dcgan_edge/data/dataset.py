@@ -1,0 +1,167 @@
+"""Images in, batches out: the one thing that the training loop knows about data.
+
+A source (`idx`, `folder`) loads one image; a data set of it is kept in memory as uint8 where it fits, and
+decoded again in every epoch where it does not. Batches come in an order that is a pure function of the seed
+and the epoch, so that training goes on in the middle of an epoch with exactly the images it would have had.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dcgan_edge.data.memory import available_memory
+from dcgan_edge.data.parallel import ordered_map
+from dcgan_edge.data.pixels import UnreadableImage
+from dcgan_edge.errors import EdgeError
+from dcgan_edge.images import PixelArray
+
+MEMORY_SHARE = 4  # a data set may take one in so many of the free bytes; training needs the rest
+READ_AHEAD = 64  # images
+NAMED = 5  # skipped files that a message names
+
+log = logging.getLogger(__name__)
+Report = Callable[[int, int], None]  # images read so far, of how many
+
+
+class Source(Protocol):
+    """Images that can be loaded one at a time, from any thread."""
+
+    def __len__(self) -> int: ...
+    def name(self, index: int) -> str: ...
+    def load(self, index: int) -> PixelArray: ...  # uint8 (channels, size, size), or raises UnreadableImage
+
+
+class Dataset(Protocol):
+    """Images of one shape. `skipped` names the files that could not be read, with reasons."""
+
+    skipped: list[str]
+
+    def __len__(self) -> int: ...
+
+    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+        """uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`; images that
+        are left over at the end of an epoch are not used in it.
+        """
+        ...
+
+
+class MemoryDataset:
+    """Images kept as one uint8 tensor (n, channels, size, size)."""
+
+    def __init__(self, pixels: Tensor, skipped: list[str]) -> None:
+        self.pixels, self.skipped = pixels, skipped
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+        for indices in _batched_order(len(self), batch, seed, epoch, start):
+            yield self.pixels[torch.from_numpy(indices)]
+
+
+class StreamedDataset:
+    """Images loaded anew in every epoch; the next one takes the place of one that cannot be read."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.skipped: list[str] = []
+        self._unreadable: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+        indices = _batched_order(len(self), batch, seed, epoch, start)
+        images = ordered_map(
+            self._load, (int(i) for chunk in indices for i in chunk), ahead=READ_AHEAD + batch
+        )
+        try:
+            gathered: list[PixelArray] = []
+            for image in images:
+                gathered.append(image)
+                if len(gathered) == batch:
+                    yield torch.from_numpy(np.stack(gathered))
+                    gathered.clear()
+        finally:
+            images.close()
+
+    def _load(self, index: int) -> PixelArray:
+        for candidate in (*range(index, len(self)), *range(index)):
+            if candidate in self._unreadable:
+                continue
+            try:
+                return self._source.load(candidate)
+            except UnreadableImage as error:
+                self._skip(candidate, error)
+        raise EdgeError("None of the pictures can be read.")
+
+    def _skip(self, index: int, error: UnreadableImage) -> None:
+        if index not in self._unreadable:
+            self._unreadable.add(index)
+            self.skipped.append(f"{self._source.name(index)}: {error}")
+            log.warning("Skipped %s", self.skipped[-1])
+
+
+def gather(source: Source, shape: tuple[int, int, int], *, report: Report | None = None) -> Dataset:
+    """A data set of `source`, whose images are (channels, height, width) = `shape`: in memory if it fits.
+
+    `report` is called as images are read. Raises EdgeError when none can be.
+    """
+    if len(source) * int(np.prod(shape)) > available_memory() // MEMORY_SHARE:
+        return StreamedDataset(source)
+    pixels = np.empty((len(source), *shape), np.uint8)
+    skipped: list[str] = []
+    for done, image in enumerate(_load_all(source), start=1):
+        if isinstance(image, str):
+            skipped.append(image)
+        else:
+            pixels[done - 1 - len(skipped)] = image
+        if report is not None:
+            report(done, len(source))
+    if len(skipped) == len(source):
+        raise EdgeError(f"None of the {len(source)} pictures can be read: {_named(skipped)}.")
+    if skipped:
+        log.warning("Skipped %d of %d files: %s", len(skipped), len(source), _named(skipped))
+    return MemoryDataset(torch.from_numpy(pixels[: len(source) - len(skipped)]), skipped)
+
+
+def _load_all(source: Source) -> Iterator[PixelArray | str]:
+    """Every image in order, or in its place the name of the file and why it could not be read."""
+
+    def load(index: int) -> PixelArray | str:
+        try:
+            return source.load(index)
+        except UnreadableImage as error:
+            return f"{source.name(index)}: {error}"
+
+    return ordered_map(load, range(len(source)), ahead=READ_AHEAD)
+
+
+def _named(skipped: list[str]) -> str:
+    more = len(skipped) - NAMED
+    return "; ".join(skipped[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def epoch_order(count: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """A permutation of 0..count-1 that depends on `seed` (0..2**64-1) and `epoch` (from 0) alone.
+
+    The indices are sorted by raw words of Philox with the key (seed, epoch + 1), which NumPy keeps the same
+    in all versions, as it does not its shuffles.
+    """
+    words = np.random.Philox(key=seed + ((epoch + 1) << 64)).random_raw(count)
+    return np.argsort(words, kind="stable")
+
+
+def _batched_order(
+    count: int, batch: int, seed: int, epoch: int, start: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    order = epoch_order(count, seed=seed, epoch=epoch)
+    for number in range(start, count // batch):
+        yield order[number * batch : (number + 1) * batch]

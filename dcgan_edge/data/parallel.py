@@ -1,0 +1,43 @@
+"""Work spread over a few threads, its results in order.
+
+Threads, not processes: Pillow decodes and resizes without holding Python's lock, so threads keep every core
+busy, need no shared memory, draw no random numbers and end with the program however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+MAX_WORKERS = 16
+
+
+def worker_count() -> int:
+    """Cores that this process may use, up to 16."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MAX_WORKERS, cores)
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int, workers: int | None = None
+) -> Generator[Result, None, None]:
+    """`function` of each item, in order, with up to `ahead` results worked on or waiting to be taken.
+
+    An exception of `function` is raised where its result would have come; nothing new is begun after that.
+    """
+    pool = ThreadPoolExecutor(workers or worker_count(), thread_name_prefix="decode")
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= max(1, ahead):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
