@@ -1,0 +1,17 @@
+"""The laboratory as a fixture, for test modules that say `pytest_plugins = ("fakes.fixtures",)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fakes.lab import Lab
+from fakes.surface import VERSIONS
+
+
+@pytest.fixture(params=VERSIONS)
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A machine for each supported version of NVIDIA's libraries."""
+    with Lab(request.param) as laboratory:
+        yield laboratory

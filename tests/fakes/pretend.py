@@ -1,0 +1,56 @@
+"""A pytest plugin (`-p fakes.pretend`) that runs the hardware tests on the in-memory machine.
+
+It shows that those tests run at all before somebody with a GPU runs them. What it prints is named as what it
+is, and is no measurement of anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan_edge.artifact import Manifest, read_artifact, write_artifact
+from fakes import context, cudart
+from fakes.blob import Blob
+from fakes.gpu import Gpu
+from fakes.tensorrt import make_tensorrt
+
+VERSION = "10.3.0"
+GPU = Gpu(name="in-memory double")
+
+
+def build_engine(onnx_path: Path, folder: Path, *, batch: Any, **_: Any) -> tuple[Path, Manifest]:
+    """What `dcgan_edge.export.engine.build_engine` does, with an engine for the in-memory machine."""
+    source, data = read_artifact(onnx_path)
+    blob = Blob(VERSION, (GPU.sm,), ((batch.min, batch.opt, batch.max),), data)
+    manifest = dataclasses.replace(
+        source,
+        kind="engine",
+        batch=batch,
+        parent_sha256=source.sha256,
+        builder=f"trt{VERSION}",
+        versions={"tensorrt": VERSION},
+        targets=(GPU.sm,),
+    )
+    path = folder / f"{onnx_path.stem}.engine"
+    return path, write_artifact(path, blob.pack(), manifest)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    context.EXECUTE_MS = 1e-4  # shorter than the host takes, as no virtual time can be waited for
+    cudart.COPY_MS.update(dict.fromkeys(cudart.COPY_MS, 1e-5))
+    sys.modules["tensorrt"] = make_tensorrt(GPU, VERSION)
+    sys.modules["cuda.bindings.runtime"] = cudart.make_cudart(GPU)
+    from dcgan_edge.export import engine
+
+    vars(engine)["build_engine"] = build_engine
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if GPU.violations or GPU.leaks():
+        print(GPU.violations[:3], GPU.leaks()[:3])
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
