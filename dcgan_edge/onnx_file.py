@@ -21,12 +21,12 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
     """The metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole ONNX file."""
     props: dict[str, str] = {}
     try:
-        fields = list(_fields(data))
-        if GRAPH not in (number for number, _, _ in fields):
+        found = list(fields(data))
+        if GRAPH not in (number for number, _, _ in found):
             raise ValueError("no graph")
-        for number, _, value in fields:
+        for number, _, value in found:
             if number == METADATA_PROPS:
-                entry = {key: text.decode() for key, _, text in _fields(value)}
+                entry = {key: text.decode() for key, _, text in fields(value)}
                 props[entry[1]] = entry.get(2, "")
     except (ValueError, KeyError, IndexError) as error:
         raise ArtifactError(f"{name} is not a whole ONNX file ({error}).") from error
@@ -36,7 +36,7 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
 def content_digest(data: bytes) -> str:
     """SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
     digest = hashlib.sha256()
-    for number, raw, _ in _fields(data):
+    for number, raw, _ in fields(data):
         if number != METADATA_PROPS:
             digest.update(raw)
     return digest.hexdigest()
@@ -44,24 +44,24 @@ def content_digest(data: bytes) -> str:
 
 def with_metadata(data: bytes, props: dict[str, str]) -> bytes:
     """Return `data` with its metadata_props replaced by `props`, all other bytes as they were."""
-    kept = [raw for number, raw, _ in _fields(data) if number != METADATA_PROPS]
+    kept = [raw for number, raw, _ in fields(data) if number != METADATA_PROPS]
     return b"".join(kept) + b"".join(
         _message(METADATA_PROPS, _message(1, key.encode()) + _message(2, value.encode()))
         for key, value in sorted(props.items())
     )
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield (field number, the field's raw bytes, its value's bytes). Raises ValueError when cut short."""
     position = 0
     while position < len(data):
         start = position
-        tag, position = _varint(data, position)
+        tag, position = varint(data, position)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == LENGTH:
-            length, position = _varint(data, position)
+            length, position = varint(data, position)
         elif wire_type == VARINT:
-            length = _varint(data, position)[1] - position
+            length = varint(data, position)[1] - position
         elif wire_type in (FIXED64, FIXED32):
             length = 8 if wire_type == FIXED64 else 4
         else:
@@ -72,7 +72,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         position += length
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def varint(data: bytes, position: int) -> tuple[int, int]:
     """Decode a base-128 varint: (value, position after it)."""
     value = 0
     for shift in range(0, 70, 7):

@@ -8,7 +8,6 @@ itself. Source: TensorRT-RTX documentation, "Working with Runtime Cache", "Worki
 from __future__ import annotations
 
 import logging
-import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.runtime.cache import cache_folder
 
 if TYPE_CHECKING:
     from tensorrt_rtx import ICudaEngine, IHostMemory, IRuntimeCache, IRuntimeConfig
@@ -87,11 +87,6 @@ class RtxSettings:
 
 
 def cache_file(engine_sha256: str, device: str, version: str) -> Path:
-    """Where the kernels of one engine, on one kind of GPU, with one library version, are kept.
-
-    Below DCGAN_EDGE_CACHE, else XDG_CACHE_HOME/dcgan-edge, else ~/.cache/dcgan-edge.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(os.environ.get("DCGAN_EDGE_CACHE") or Path(base) / "dcgan-edge")
+    """Where the kernels of one engine, on one kind of GPU, with one library version, are kept."""
     gpu = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
-    return folder / "tensorrt-rtx" / f"{engine_sha256[:16]}.{gpu}.rtx{version}.cache"
+    return cache_folder() / "tensorrt-rtx" / f"{engine_sha256[:16]}.{gpu}.rtx{version}.cache"

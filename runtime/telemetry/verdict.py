@@ -1,0 +1,126 @@
+"""Whether the machine stood still while it was measured, and if not, what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from dcgan_edge.runtime.telemetry.record import Series, Telemetry, Window
+
+# A compute-bound latency goes with the clock, and turns of a benchmark whose medians differ by 5 % are called
+# unstable: a clock that moved by more would do that alone.
+CLOCK_DRIFT = 0.05
+# Of one core. An idle system with a desktop takes 2 to 5 % of a core; a tenth, if it lands on the core that
+# measures, delays it by as much as two unstable turns differ.
+OTHER_LOAD = 0.10
+LOADED = 90.0  # % of the GPU's time; from here its governor has reason to go to the highest clock
+BELOW_LIMIT = 0.95  # of the highest clock allowed; governors step in less than 5 % near the top
+LASTING = 0.5  # share of the loaded samples below the limit; a ramp at the beginning is shorter
+
+
+def verdict(telemetry: Telemetry, label: str, *, device: Literal["cpu", "gpu"]) -> tuple[str, ...]:
+    """Why figures measured on `device` in the windows of `label` should not be quoted; empty when nothing
+    that could be read speaks against them.
+    """
+    return (
+        *_clocks(telemetry, label, (f"clock/{device}", "clock/memory")),
+        *_held_back(telemetry, label),
+        *_throttling(telemetry, label),
+        *_hot(telemetry, label),
+        *_other_load(telemetry, label),
+    )
+
+
+def _clocks(telemetry: Telemetry, label: str, names: Sequence[str]) -> list[str]:
+    reasons = []
+    for name in names:
+        clocks = telemetry.during(name, label)
+        if clocks and max(clocks) - min(clocks) > CLOCK_DRIFT * max(clocks):
+            share = (max(clocks) - min(clocks)) / max(clocks)
+            low, high, place = min(clocks), max(clocks), _place(name)
+            reasons.append(f"the {place} clock moved by {share:.0%}, between {low:.0f} and {high:.0f} MHz")
+    return reasons
+
+
+def _held_back(telemetry: Telemetry, label: str) -> list[str]:
+    """The GPU is busy and yet not at the clock that its power mode allows."""
+    clock, load = telemetry.find("clock/gpu"), telemetry.find("load/gpu")
+    limit = telemetry.limits.get("clock/gpu")
+    windows = telemetry.labelled(label)
+    if clock is None or load is None or limit is None:
+        return []
+    loads = dict(zip(load.times_ns, load.values, strict=True))
+    busy = [
+        value
+        for time, value in zip(clock.times_ns, clock.values, strict=True)
+        if loads.get(time, 0.0) >= LOADED and any(w.start_ns <= time <= w.stop_ns for w in windows)
+    ]
+    slow = [value for value in busy if value < BELOW_LIMIT * limit]
+    if not busy or len(slow) < LASTING * len(busy):
+        return []
+    return [f"the busy gpu ran at {min(slow):.0f} MHz, of {limit:.0f} MHz allowed"]
+
+
+def _throttling(telemetry: Telemetry, label: str) -> list[str]:
+    reasons = []
+    for series in telemetry.series:
+        if series.name.startswith("throttle/"):
+            states = telemetry.during(series.name, label)
+            share = sum(state > 0 for state in states) / len(states) if states else 0.0
+            if share:
+                reasons.append(f"throttled by {_place(series.name)} in {share:.0%} of the samples")
+        elif series.name.startswith("throttle_count/"):
+            events = _increase(series, telemetry.labelled(label))
+            if events > 0:
+                reasons.append(f"throttled by {_place(series.name)}: {_times(events)} while measuring")
+    return reasons
+
+
+def _hot(telemetry: Telemetry, label: str) -> list[str]:
+    reasons = []
+    for name, limit in telemetry.limits.items():
+        values = telemetry.during(name, label) if name.startswith("temperature/") else ()
+        if values and max(values) >= limit:
+            hottest = f"{max(values):.1f} degC"
+            reasons.append(f"{_place(name)} reached {hottest}, and clocks are cut from {limit:g} degC")
+    return reasons
+
+
+def _other_load(telemetry: Telemetry, label: str) -> list[str]:
+    spent = {name: telemetry.find(f"cpu_time/{name}") for name in ("all", "ours", "stolen")}
+    windows = telemetry.labelled(label)
+    seconds = sum(window.seconds for window in windows)
+    everything, ours, stolen = spent["all"], spent["ours"], spent["stolen"]
+    if everything is None or ours is None or stolen is None or not seconds:
+        return []
+    others = (_increase(everything, windows) - _increase(ours, windows)) / seconds
+    taken = _increase(stolen, windows) / seconds
+    reasons = []
+    if others > OTHER_LOAD:
+        busiest = telemetry.facts.get("other load", {}).get("busiest_other", "")
+        most = f", most by {busiest}" if busiest else ""
+        reasons.append(f"other load on the machine took {others:.0%} of a core{most}")
+    if taken > OTHER_LOAD:
+        reasons.append(f"the hypervisor took away {taken:.0%} of a core")
+    return reasons
+
+
+def _increase(series: Series, windows: Sequence[Window]) -> float:
+    """How much a counter rose in `windows`, interpolated between its samples."""
+    origin = series.times_ns[0]
+    times = [time - origin for time in series.times_ns]
+    return sum(
+        float(np.diff(np.interp([w.start_ns - origin, w.stop_ns - origin], times, series.values))[0])
+        for w in windows
+    )
+
+
+def _place(name: str) -> str:
+    return name.partition("/")[2]
+
+
+def _times(count: float) -> str:
+    """Interpolation between two samples may leave a fraction of an event."""
+    return "once" if count <= 1 else f"{count:.0f} times"
