@@ -1,0 +1,189 @@
+"""Checkpoints: one safetensors file with everything that a run needs to go on, or an export to begin.
+
+Tensors are `generator.*`, `discriminator.*`, `ema.*`, `adam.<network>.<parameter>.<moment>` and `rng.*`.
+Nothing is ever unpickled, and no network is built from a header before the header's sizes were found to be
+those of the tensors in the file, which cannot claim more than its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.atomic import write_atomic
+from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.models import build_discriminator, build_generator
+from dcgan_edge.training.header import METADATA_KEY, Header
+from dcgan_edge.training.state import MOMENTS, TrainState, tensors
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+PICKLE_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin")
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80")  # torch.save's archive, and a bare pickle
+
+
+def read_header(path: Path) -> Header:
+    """The header of the checkpoint at `path`.
+
+    Raises UsageError when there is no such file, ArtifactError when it is not a checkpoint of this program.
+    """
+    with _opened(path) as (_, header):
+        return header
+
+
+def load_generator(path: Path) -> tuple[nn.Module, Architecture]:
+    """The averaged generator of the checkpoint at `path`: eval mode, float32, on the CPU.
+
+    Raises UsageError when there is no such file; ArtifactError when it is no checkpoint of this program, is
+    cut short, or holds tensors that are missing, of the wrong shape, or not finite.
+    """
+    with _opened(path) as (file, header):
+        architecture = header.config.architecture
+        generator = _on_meta(architecture, path)["generator"]
+        expected = {f"ema.{name}": value for name, value in generator.state_dict().items()}
+        found = _read(file, expected, path)
+    weights = {name.removeprefix("ema."): value for name, value in found.items()}
+    generator.load_state_dict(weights, assign=True)
+    return generator.requires_grad_(False).eval(), architecture
+
+
+def check_checkpoint(path: Path) -> Header:
+    """The header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
+    with _opened(path) as (file, header):
+        _read(file, _expected(header.config.architecture, path), path)
+        return header
+
+
+def save_checkpoint(path: Path, state: TrainState, header: Header) -> None:
+    """Put `state`, torch's random generators and `header` at `path`, atomically.
+
+    Raises EdgeError when a weight is not finite (what lies at `path` is then the last good checkpoint) or
+    the file system refuses.
+    """
+    named = {name: value.detach().cpu().contiguous() for name, value in tensors(state).items()}
+    spoiled = _first_not_finite(named)
+    if spoiled is not None:
+        raise EdgeError(f"Training diverged: {spoiled} is not finite after step {state.step}.")
+    named |= random_states(state)
+    write_atomic(path, save(named, {METADATA_KEY: header.to_json()}))
+
+
+def restore_checkpoint(path: Path, state: TrainState) -> None:
+    """Put the tensors of `path` into `state`, which has the same architecture, and set torch's generators.
+
+    Raises ArtifactError as `load_generator` does. The step is the header's, which the caller has.
+    """
+    targets = tensors(state)
+    with _opened(path) as (file, header):
+        found = _read(file, _expected(header.config.architecture, path), path)
+        names = set(file.keys())
+        rng = {name: file.get_tensor(name) for name in ("rng.cpu", "rng.cuda") if name in names}
+    with torch.no_grad():
+        for name, target in targets.items():
+            target.copy_(found[name])  # keeps the memory order of the target
+    try:
+        torch.set_rng_state(rng["rng.cpu"])
+        if "rng.cuda" in rng and torch.cuda.is_available():
+            torch.cuda.set_rng_state(rng["rng.cuda"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ArtifactError(f"The random state in {path} is missing or damaged.") from error
+
+
+def random_states(state: TrainState) -> dict[str, Tensor]:
+    """torch's generators of the CPU and of the device that `state` is on, as uint8 tensors."""
+    device = next(state.generator.parameters()).device
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+    """The safetensors file at `path` and its header. What safetensors finds wrong becomes ArtifactError."""
+    if not path.is_file():
+        raise UsageError(f"There is no checkpoint {path}.")
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise ArtifactError(_pickle_message(path))
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            if text is None:
+                raise ArtifactError(f"{path} is a safetensors file, but not a checkpoint of dcgan-edge.")
+            yield file, Header.from_json(text, path.name)
+    except SafetensorError as error:
+        if _starts_like_pickle(path):
+            raise ArtifactError(_pickle_message(path)) from error
+        raise ArtifactError(f"{path} is not a whole checkpoint ({error}).") from error
+    except OSError as error:
+        raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _pickle_message(path: Path) -> str:
+    return (
+        f"{path} is a pickle, which can run any code, and pickles are never loaded here. "
+        f"Checkpoints of dcgan-edge train are called {CHECKPOINT_NAME}."
+    )
+
+
+def _starts_like_pickle(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4).startswith(PICKLE_STARTS)
+
+
+def _on_meta(architecture: Architecture, path: Path) -> dict[str, nn.Module]:
+    """Both networks without memory for their weights: names and shapes only, whatever size is claimed."""
+    try:
+        with torch.device("meta"):
+            return {
+                "generator": build_generator(architecture),
+                "discriminator": build_discriminator(architecture),
+            }
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ArtifactError(f"{path} claims an impossible network: {architecture}.") from error
+
+
+def _expected(architecture: Architecture, path: Path) -> dict[str, Tensor]:
+    """Every tensor of a checkpoint but the random states, as meta tensors."""
+    networks = _on_meta(architecture, path)
+    named: dict[str, Tensor] = {}
+    for prefix, network in (*networks.items(), ("ema", networks["generator"])):
+        named |= {f"{prefix}.{name}": value for name, value in network.state_dict().items()}
+    scalar = torch.empty((), device="meta")
+    for prefix, network in networks.items():
+        for name, parameter in network.named_parameters():
+            shapes = dict(zip(MOMENTS, (scalar, parameter, parameter), strict=True))
+            named |= {f"adam.{prefix}.{name}.{moment}": value for moment, value in shapes.items()}
+    return named
+
+
+def _read(file: Any, expected: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors named in `expected`, copied out of `file`, once all shapes and types are as expected."""
+    missing = sorted(set(expected) - set(file.keys()))
+    if missing:
+        raise ArtifactError(f"{path} lacks {missing[0]}, which its architecture has.")
+    for name, like in expected.items():
+        shape = tuple(file.get_slice(name).get_shape())
+        if shape != tuple(like.shape):
+            raise ArtifactError(
+                f"{path} holds {name} of shape {shape}; its architecture has {tuple(like.shape)}."
+            )
+    found = {name: file.get_tensor(name).clone() for name in expected}
+    for name, value in found.items():
+        if value.dtype != expected[name].dtype:
+            raise ArtifactError(f"{path} holds {name} as {value.dtype}, not {expected[name].dtype}.")
+    spoiled = _first_not_finite(found)
+    if spoiled is not None:
+        raise ArtifactError(f"{path} holds NaN or infinite values in {spoiled}.")
+    return found
+
+
+def _first_not_finite(named: dict[str, Tensor]) -> str | None:
+    return next((name for name, value in named.items() if not torch.isfinite(value).all()), None)

@@ -1,0 +1,226 @@
+"""`train`: from a request to a checkpoint, in one call or over many resumes, with the same result."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dcgan_edge.data import Dataset, open_data
+from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.training.allocator import keep_freed_memory
+from dcgan_edge.training.checkpoint import (
+    CHECKPOINT_NAME,
+    check_checkpoint,
+    read_header,
+    restore_checkpoint,
+)
+from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
+from dcgan_edge.training.header import Header
+from dcgan_edge.training.interrupt import deferred_interrupt
+from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
+from dcgan_edge.training.precision import resolve_device, resolve_precision
+from dcgan_edge.training.run import Clock, Losses, Progress, Run
+from dcgan_edge.training.state import new_state
+
+__all__ = ["Progress", "TrainResult", "resumed_config", "train"]
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
+    `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
+    """
+
+    checkpoint: Path
+    grid: Path
+    metrics: Path
+    step: int
+    epoch: int
+    images: int
+    seconds: float
+    images_per_second: float
+    device: str
+    precision: Arithmetic
+    losses: Losses | None
+    skipped: list[str]
+
+
+def train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Report | None = None,
+    clock: Clock = time.monotonic,
+) -> TrainResult:
+    """Train as `config` says and keep everything in the folder `out` (see `run`).
+
+    With `resume` the run in `out` goes on where its checkpoint stands, bit for bit as if it had never stopped
+    (on a CPU); `config` may then differ in budget and device only, see `resumed_config`. `progress` is called
+    after every step. torch's random generators are left as they were found.
+
+    Ctrl-C ends the step, saves, and raises KeyboardInterrupt; so does KeyboardInterrupt out of `progress`.
+
+    Raises UsageError (a checkpoint is in the way, or none is there to resume, or another request), EdgeError
+    (data that cannot be read, diverged training, a full disk), UnavailableError (no such device) and
+    ArtifactError (a damaged checkpoint).
+    """
+    saved = _claim(config, out, resume=resume)
+    _remove_leftovers(out)
+    device = resolve_device(config.device)
+    data = _open(config, saved, progress)
+    keep_freed_memory()
+    random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with random, _shortage_explained():
+        torch.manual_seed(config.seed)
+        state = new_state(config, device)
+        precision = saved.precision if saved else resolve_precision(config, device)
+        if saved:
+            restore_checkpoint(out / CHECKPOINT_NAME, state)
+            state.step = saved.step
+        with MetricsLog(out / METRICS_NAME, step=state.step) as metrics:
+            run = Run(
+                config,
+                out,
+                state,
+                images=len(data),
+                precision=precision,
+                metrics=metrics,
+                elapsed=saved.elapsed_seconds if saved else 0.0,
+                clock=clock,
+            )
+            return _train(run, data, progress, is_new=saved is None)
+
+
+def resumed_config(out: Path, *, epochs: int | None = None, minutes: float | None = None) -> TrainConfig:
+    """The configuration of the run in `out`, with another budget if one is given.
+
+    Raises UsageError when there is no checkpoint to go on from, ArtifactError when it is damaged.
+    """
+    config = _header_of(out).config
+    if epochs is None and minutes is None:
+        return config
+    return dataclasses.replace(config, epochs=epochs, minutes=minutes)
+
+
+@contextlib.contextmanager
+def _shortage_explained() -> Iterator[None]:
+    """Turn torch's ways of running out of memory into EdgeError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch.OutOfMemoryError is a RuntimeError; on the CPU there is only the text to tell it by
+        if isinstance(error, RuntimeError) and not re.search("out of memory|n't allocate memory", str(error)):
+            raise
+        raise EdgeError(
+            "There is not enough memory for these networks and this batch. Choose a smaller --batch, --width "
+            "or --size."
+        ) from error
+
+
+def _claim(config: TrainConfig, out: Path, *, resume: bool) -> Header | None:
+    """What is saved in `out` when resuming. Refuses to begin where a checkpoint lies already."""
+    checkpoint = out / CHECKPOINT_NAME
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; a run needs a folder.")
+    if not resume:
+        if checkpoint.exists():
+            raise UsageError(
+                f"{out} already holds a checkpoint. Go on with it: dcgan-edge train --out {out} --resume, or "
+                "choose another --out."
+            )
+        return None
+    _header_of(out)
+    saved = check_checkpoint(checkpoint)
+    changed = differences(config, saved.config)
+    if changed:
+        raise UsageError(
+            f"The run in {out} was begun with another {', '.join(changed)}, and a resumed run keeps its "
+            "settings; only the budget and the device may change."
+        )
+    return saved
+
+
+def _header_of(out: Path) -> Header:
+    if not (out / CHECKPOINT_NAME).is_file():
+        raise UsageError(f"There is no checkpoint in {out} to resume. Leave --resume out to begin a run.")
+    return read_header(out / CHECKPOINT_NAME)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Delete the temporary files of writes that a kill cut short."""
+    for pattern in (f".{CHECKPOINT_NAME}.*.tmp", f".{METRICS_NAME}.*.tmp", "samples/.step*.png.*.tmp"):
+        for path in out.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _open(config: TrainConfig, saved: Header | None, progress: Report | None) -> Dataset:
+    def report(done: int, count: int) -> None:
+        if progress is not None:
+            progress(Progress("read", done / count, done, count))
+
+    data = open_data(config.data, config.architecture.size, config.architecture.channels, report=report)
+    if len(data) < config.batch:
+        raise UsageError(
+            f"{config.data} has {len(data)} images, too few for one batch of {config.batch}. "
+            "Choose a smaller --batch."
+        )
+    if saved is not None and len(data) != saved.images:
+        raise UsageError(
+            f"{config.data} has {len(data)} images now and had {saved.images} when the run began; a resumed "
+            "run needs the same ones."
+        )
+    return data
+
+
+def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) -> TrainResult:
+    with deferred_interrupt() as is_interrupted:
+        if is_new:
+            run.draw_grid()
+            run.save()
+        try:
+            while run.fraction < 1.0:
+                _train_epoch(run, data, progress, is_interrupted)
+        except KeyboardInterrupt:
+            if run.is_whole:
+                run.save()
+            raise
+        grid, checkpoint = run.draw_grid(), run.save()
+    last = run.progress()
+    return TrainResult(
+        checkpoint,
+        grid,
+        run.out / METRICS_NAME,
+        step=last.step,
+        epoch=last.epoch,
+        images=last.images,
+        seconds=last.elapsed,
+        images_per_second=last.images_per_second,
+        device=str(next(run.state.generator.parameters()).device),
+        precision=run.precision,
+        losses=last.losses,
+        skipped=data.skipped,
+    )
+
+
+def _train_epoch(
+    run: Run, data: Dataset, progress: Report | None, is_interrupted: Callable[[], bool]
+) -> None:
+    """The rest of the epoch that the run is in, or as much of it as the budget allows."""
+    epoch, start = divmod(run.state.step, run.steps_per_epoch)
+    for pixels in data.batches(run.config.batch, seed=run.config.seed, epoch=epoch, start=start):
+        run.train(pixels)
+        if progress is not None:
+            progress(run.progress())
+        if is_interrupted():
+            raise KeyboardInterrupt
+        if run.fraction >= 1.0:
+            return

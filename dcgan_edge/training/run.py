@@ -1,0 +1,206 @@
+"""One training run in progress: its state, its clock and its folder. `loop` decides when, this does it.
+
+DIR/checkpoint.safetensors, DIR/metrics.jsonl, DIR/samples/step000000.png. A checkpoint is written after what
+it covers is on the disk, so that a run killed at any moment goes on without gap or repeat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from dcgan_edge import __version__
+from dcgan_edge.atomic import write_atomic
+from dcgan_edge.errors import EdgeError
+from dcgan_edge.images import encode_png, square_grid, to_uint8
+from dcgan_edge.latents import latents
+from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
+from dcgan_edge.training.config import Arithmetic, TrainConfig
+from dcgan_edge.training.ema import measure_statistics, statistics_latents
+from dcgan_edge.training.header import Header
+from dcgan_edge.training.metrics import MetricsLog
+from dcgan_edge.training.state import TrainState
+from dcgan_edge.training.steps import train_step
+
+Clock = Callable[[], float]  # seconds from any start
+GRID_SEEDS = range(64)
+GRID_PIXELS = 80  # an image in a grid is drawn about so wide; a digit of 28 at 3x
+SAVING_SHARE = 20  # a checkpoint that takes one second is written every 20 seconds at the most
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of one step: both losses, and the discriminator's mean verdict on real and on generated images."""
+
+    loss_d: float
+    loss_g: float
+    real_score: float
+    fake_score: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
+
+    `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
+    those trained on, `elapsed` seconds over all resumes.
+    """
+
+    stage: Literal["read", "train"]
+    fraction: float
+    step: int
+    steps: int | None
+    epoch: int = 0
+    images: int = 0
+    images_per_second: float = 0.0
+    elapsed: float = 0.0
+    losses: Losses | None = None
+
+
+class Run:
+    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` is the size of the data."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        out: Path,
+        state: TrainState,
+        *,
+        images: int,
+        precision: Arithmetic,
+        metrics: MetricsLog,
+        elapsed: float,
+        clock: Clock,
+    ) -> None:
+        self.config, self.out, self.state, self.precision = config, out, state, precision
+        self.steps_per_epoch = images // config.batch
+        self.steps = None if config.epochs is None else config.epochs * self.steps_per_epoch
+        self.losses: Losses | None = None
+        self.images_per_second = 0.0
+        self.is_whole = True  # False within a step, when half of the networks are a step ahead
+        self._images, self._metrics, self._clock = images, metrics, clock
+        self._measured_at = -1
+        self._device = next(state.generator.parameters()).device
+        architecture = config.architecture
+        self._statistics = statistics_latents(architecture).to(self._device)
+        grid = latents(GRID_SEEDS, architecture.latent_dim, architecture.distribution)
+        self._grid = torch.from_numpy(grid).to(self._device)
+        self._started = clock() - elapsed
+        self._lap, self._seconds, self._steps = clock(), 0.0, 0
+        self._next_save = clock() + config.checkpoint_seconds
+
+    @property
+    def elapsed(self) -> float:
+        return self._clock() - self._started
+
+    @property
+    def fraction(self) -> float:
+        if self.steps is not None:
+            return min(1.0, self.state.step / self.steps)
+        return min(1.0, self.elapsed / (60.0 * (self.config.minutes or math.inf)))
+
+    def train(self, pixels: torch.Tensor) -> None:
+        """One step on `pixels`, then the metrics, grid and checkpoint that are due after it.
+
+        Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
+        """
+        self.is_whole = False
+        values = train_step(
+            self.state, pixels, bf16=self.precision == "bf16", ema_decay=self.config.ema_decay
+        ).tolist()
+        self.is_whole = True
+        if not all(map(math.isfinite, values)):
+            raise EdgeError(self._diverged())
+        self.losses = Losses(*values)
+        self._count_step()
+        step = self.state.step
+        if step % self.config.log_every == 0:
+            self._log()
+        if step % self.config.grid_every == 0:
+            self.draw_grid()
+            self.save()
+        elif self._clock() >= self._next_save:
+            self.save()
+        self._lap = self._clock()  # what was written does not count into images per second
+
+    def progress(self) -> Progress:
+        return Progress(
+            "train",
+            self.fraction,
+            self.state.step,
+            self.steps,
+            epoch=self.state.step // self.steps_per_epoch,
+            images=self.state.step * self.config.batch,
+            images_per_second=self.images_per_second,
+            elapsed=self.elapsed,
+            losses=self.losses,
+        )
+
+    def draw_grid(self) -> Path:
+        """Write the images of seeds 0-63 of the averaged generator; return where."""
+        self._measure_statistics()
+        with torch.no_grad():
+            images = self.state.average(self._grid).float().cpu().numpy()
+        path = self.out / "samples" / f"step{self.state.step:06}.png"
+        scale = max(1, round(GRID_PIXELS / self.config.architecture.size))
+        write_atomic(path, encode_png(square_grid(to_uint8(images)), scale=scale))
+        return path
+
+    def save(self) -> Path:
+        """Write the checkpoint of this moment, after all metrics before it; return where."""
+        begun = self._clock()
+        self._measure_statistics()
+        self._metrics.flush()
+        path = self.out / CHECKPOINT_NAME
+        save_checkpoint(path, self.state, self._header())
+        ended = self._clock()
+        self._next_save = ended + max(self.config.checkpoint_seconds, SAVING_SHARE * (ended - begun))
+        return path
+
+    def _measure_statistics(self) -> None:
+        """Fit the averaged generator's BatchNorm to its weights, once per step at most."""
+        if self._measured_at != self.state.step:
+            measure_statistics(self.state.average, self._statistics)
+            self._measured_at = self.state.step
+
+    def _header(self) -> Header:
+        epoch, step_in_epoch = divmod(self.state.step, self.steps_per_epoch)
+        return Header(
+            config=self.config,
+            precision=self.precision,
+            step=self.state.step,
+            epoch=epoch,
+            step_in_epoch=step_in_epoch,
+            images=self._images,
+            elapsed_seconds=self.elapsed,
+            versions={"dcgan-edge": __version__, "torch": torch.__version__},
+        )
+
+    def _count_step(self) -> None:
+        self._seconds += self._clock() - self._lap
+        self._steps += 1
+        self.images_per_second = self._steps * self.config.batch / max(self._seconds, 1e-9)
+
+    def _log(self) -> None:
+        assert self.losses is not None
+        self._metrics.append(
+            {
+                "step": self.state.step,
+                "epoch": self.state.step // self.steps_per_epoch,
+                "images": self.state.step * self.config.batch,
+                **asdict(self.losses),
+                "images_per_second": round(self.images_per_second, 1),
+            }
+        )
+        self._seconds, self._steps = 0.0, 0
+
+    def _diverged(self) -> str:
+        return (
+            f"Training diverged: a loss is not finite at step {self.state.step}. Try another --seed, a "
+            f"larger --batch or --precision fp32; the last good checkpoint is kept in {self.out}."
+        )

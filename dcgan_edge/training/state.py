@@ -1,0 +1,87 @@
+"""Everything that changes while training: two networks, the averaged generator, two Adam states, the step.
+
+The optimisers' states are named by parameter (`generator.layers.0.weight.exp_avg`), never by position, so
+that a checkpoint says what it holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.optim import Adam
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.models import build_discriminator, build_generator
+from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.ema import averaged_copy
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of one parameter, in torch's own names
+
+
+@dataclass
+class TrainState:
+    """The networks live on the training device in channels-last order, which convolutions run fastest in."""
+
+    architecture: Architecture
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module
+    generator_adam: Adam
+    discriminator_adam: Adam
+    step: int = 0
+
+    def networks(self) -> dict[str, nn.Module]:
+        """By the names that they have in a checkpoint."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.average}
+
+    def optimisers(self) -> dict[str, tuple[nn.Module, Adam]]:
+        return {
+            "generator": (self.generator, self.generator_adam),
+            "discriminator": (self.discriminator, self.discriminator_adam),
+        }
+
+
+def new_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """Fresh networks from torch's global generators, and Adam with its state allocated."""
+    # Built on the CPU and then moved, so that a seed begins with the same weights on every device.
+    generator = _placed(build_generator(config.architecture), device)
+    discriminator = _placed(build_discriminator(config.architecture), device)
+    return TrainState(
+        config.architecture,
+        generator,
+        discriminator,
+        averaged_copy(generator),
+        _adam(generator, config),
+        _adam(discriminator, config),
+    )
+
+
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+
+
+def _adam(network: nn.Module, config: TrainConfig) -> Adam:
+    """Adam in one fused kernel. Its moments have the memory order of the weights, as the kernel expects."""
+    adam = Adam(network.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True)
+    for parameter in network.parameters():
+        adam.state[parameter] = {
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+    return adam
+
+
+def tensors(state: TrainState) -> dict[str, Tensor]:
+    """Every tensor of `state` by its name in a checkpoint; the tensors themselves, not copies."""
+    named: dict[str, Tensor] = {}
+    for prefix, network in state.networks().items():
+        named |= {f"{prefix}.{name}": value for name, value in network.state_dict().items()}
+    for prefix, (network, adam) in state.optimisers().items():
+        for name, parameter in network.named_parameters():
+            moments = adam.state[parameter]
+            named |= {f"adam.{prefix}.{name}.{moment}": moments[moment] for moment in MOMENTS}
+    return named

@@ -1,0 +1,64 @@
+"""One step of adversarial training: the discriminator first, then the generator, on the same fresh images.
+
+Source: DCGAN, arXiv:1511.06434, section 4; Goodfellow et al. 2014, algorithm 1 with k = 1. Real and generated
+images go through the discriminator in batches of their own, so that BatchNorm never mixes the two.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.training.ema import update_average
+from dcgan_edge.training.losses import discriminator_loss, generator_loss
+from dcgan_edge.training.state import TrainState
+
+
+def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: float) -> Tensor:
+    """Train on `pixels` uint8 (batch, channels, size, size) and count the step.
+
+    Returns float32 (4,): the discriminator's and the generator's loss, and the mean sigmoid of the
+    discriminator on real and on generated images before its update. Latents are drawn from torch's global
+    generator of the device.
+    """
+    generator, discriminator = state.generator, state.discriminator
+    device = next(generator.parameters()).device
+    real = to_network(pixels.to(device, non_blocking=True))
+    latents = draw_latents(len(real), state.architecture, device)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+
+    with autocast:
+        fake = generator(latents)  # shared by both updates
+        real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+    loss_d = discriminator_loss(real_logits, fake_logits)
+    state.discriminator_adam.zero_grad()
+    torch.autograd.backward(loss_d)
+    state.discriminator_adam.step()
+
+    discriminator.requires_grad_(False)  # the generator's loss needs no gradients of these weights
+    with autocast:
+        judged = discriminator(fake)
+    loss_g = generator_loss(judged)
+    state.generator_adam.zero_grad()
+    torch.autograd.backward(loss_g)
+    state.generator_adam.step()
+    discriminator.requires_grad_(True)
+
+    state.step += 1
+    update_average(state.average, generator, step=state.step, decay=ema_decay)
+    scores = (real_logits.detach().float().sigmoid().mean(), fake_logits.detach().float().sigmoid().mean())
+    return torch.stack([loss_d.detach(), loss_g.detach(), *scores])
+
+
+def to_network(pixels: Tensor) -> Tensor:
+    """uint8 (n, c, h, w), 0..255, to float32 in [-1, 1], channels-last."""
+    return pixels.to(torch.float32, memory_format=torch.channels_last).sub_(127.5).div_(127.5)
+
+
+def draw_latents(count: int, architecture: Architecture, device: torch.device) -> Tensor:
+    """(count, latent_dim, 1, 1) from N(0, 1) or U(-1, 1), whichever the architecture names."""
+    shape = (count, architecture.latent_dim, 1, 1)
+    if architecture.distribution == "uniform":
+        return torch.rand(shape, device=device).mul_(2.0).sub_(1.0)
+    return torch.randn(shape, device=device)

@@ -1,0 +1,73 @@
+"""kill -9 at any moment: what is on disk can always be gone on from, and nobody can tell afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_run import assert_same_run, tiny_config, write_digits
+
+from dcgan_edge.training import CHECKPOINT_NAME, ema, load_generator, train
+from dcgan_edge.training.checkpoint import check_checkpoint
+
+EPOCHS = 40  # 200 steps: longer than a session lives here
+KILLS = 3
+
+SESSION = """
+import sys
+from pathlib import Path
+from tiny_run import tiny_config
+from dcgan_edge.training import CHECKPOINT_NAME, ema, train
+
+ema.STATISTICS_BATCHES = 2
+data, out, epochs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+config = tiny_config(data, epochs=epochs, checkpoint_seconds=0.0, grid_every=50)
+is_begun = (out / CHECKPOINT_NAME).is_file()
+train(config, out, resume=is_begun, progress=lambda progress: print(progress.stage, flush=True))
+"""
+
+
+def start(data: Path, out: Path) -> subprocess.Popen[str]:
+    """A session in a process of its own; returns when it has begun to train."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SESSION, str(data), str(out), str(EPOCHS)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == "train":
+            break
+    return process
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+def test_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ema, "STATISTICS_BATCHES", 2)  # as in a session
+    data = write_digits(tmp_path / "data")
+    config = tiny_config(data, epochs=EPOCHS, checkpoint_seconds=0.0, grid_every=50)
+    train(config, tmp_path / "whole")
+    out = tmp_path / "killed"
+    moments = random.Random(0)
+    steps = [0]
+    for _ in range(KILLS):
+        process = start(data, out)
+        time.sleep(moments.uniform(0.0, 0.5))  # any moment will do; nothing is decided by when it comes
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        steps.append(check_checkpoint(out / CHECKPOINT_NAME).step)
+        load_generator(out / CHECKPOINT_NAME)
+    assert steps == sorted(steps)
+    train(config, out, resume=True)
+    assert_same_run(out, tmp_path / "whole")
+    grids = [sorted(path.name for path in (run / "samples").iterdir()) for run in (out, tmp_path / "whole")]
+    assert grids[0] == grids[1]
+    assert not list(out.glob(".*"))
