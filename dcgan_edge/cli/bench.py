@@ -95,6 +95,12 @@ SECONDS = click.FloatRange(0.1, 86_400)
 )
 @click.option("--force", is_flag=True, help="Compare although machine or settings differ.")
 @click.option(
+    "--peaks",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help="Peak speeds of the device for the roofline, instead of those known or measured.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Write the record, with every sample, to this file."
 )
 @provider_option
@@ -114,12 +120,16 @@ def command(
     from dcgan_edge.atomic import write_atomic
     from dcgan_edge.runtime.bench import bench
     from dcgan_edge.runtime.compare import compare, parse_gate
+    from dcgan_edge.runtime.floors import add_floors
     from dcgan_edge.runtime.record import read_report
 
     gates = [parse_gate(text) for text in asked["gates"]]
     earlier = read_report(base) if base else None
     with steps() as say:
         report = bench(_openers(artifacts, asked), _plan(asked), progress=say)
+    with steps() as say:
+        say("measuring the floor")
+        report = add_floors(report, {str(path): path for path in artifacts}, peaks_file=asked["peaks"])
     if out:
         write_atomic(out, report.to_json().encode())
     comparisons = compare(earlier, report, gates, force=asked["force"]) if earlier else []

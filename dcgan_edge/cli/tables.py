@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -64,8 +66,9 @@ def parity_table(verdicts: Mapping[str, Parity]) -> Table:
 
 def bench_table(report: BenchReport) -> Table:
     table = _table(
-        "artefact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", "verdict"
-    )
+        "artefact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x floor",
+        "verdict",
+    )  # fmt: skip
     for measurement in report.measurements:
         stats = measurement.statistics
         table.add_row(
@@ -77,6 +80,7 @@ def bench_table(report: BenchReport) -> Table:
             f"{stats.p90:.3f}",
             f"{stats.p99:.3f}{'' if stats.p99_trusted else ' (few)'}",
             f"{measurement.images_per_second:,.0f}",
+            f"{measurement.roofline['ratio']:.1f}" if measurement.roofline.get("ratio") else "",
             "UNSTABLE" if measurement.unstable_because else "STABLE",
         )
     return table
@@ -105,12 +109,19 @@ def bench_notes(report: BenchReport) -> str:
     loops = dict.fromkeys(measurement.loop for measurement in report.measurements)
     lines = [f"Interval: {INTERVALS[loop]}." for loop in loops]
     for measurement in report.measurements:
-        for figures in measurement.loadgen[-1:]:
-            lines.append(f"{Path(measurement.name).name}: {figures}")
+        if measurement.loadgen:
+            lines.append(f"{Path(measurement.name).name}, beside ours: {_loadgen_words(measurement.loadgen)}")
         if measurement.unstable_because:
             name = f"{Path(measurement.name).name} at batch {measurement.batch}"
             lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
     return "\n".join(lines)
+
+
+def _loadgen_words(turns: Sequence[Mapping[str, Any]]) -> str:
+    """Medians over the turns of LoadGen's figures."""
+    names = [name for name, value in turns[0].items() if isinstance(value, float)]
+    figures = (f"{name} {statistics.median(turn[name] for turn in turns):.3f}" for name in names)
+    return f"{turns[0]['source']}: {', '.join(figures)}"
 
 
 def size(count: int) -> str:
@@ -127,5 +138,6 @@ def _table(*headings: str) -> Table:
     """A table; a heading that starts with ">" is of a column of numbers."""
     table = Table()
     for heading in headings:
-        table.add_column(heading.lstrip(">"), justify="right" if heading[0] == ">" else "left")
+        first = heading == headings[0]
+        table.add_column(heading.lstrip(">"), justify="right" if heading[0] == ">" else "left", no_wrap=first)
     return table
