@@ -257,6 +257,7 @@ def test_a_jtop_without_service_is_a_sentence(
     assert "jetson-stats is not installed" in str(open_jtop(HERE))
 
 
+@pytest.mark.gpu
 def test_the_attributes_of_jtop_are_the_real_ones() -> None:
     try:
         real = importlib.import_module("jtop").jtop
