@@ -12,8 +12,10 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,15 @@ Clock = Callable[[], int]  # nanoseconds from any start
 Sleep = Callable[[float], None]  # seconds
 TimeArray = npt.NDArray[np.int64]
 SPIN_NS = 300_000  # the last part of a wait is spun, because sleeping overshoots by about so much
+
+
+@runtime_checkable
+class Pipelined(Protocol):
+    """A session that keeps several batches in flight by itself, such as an engine on several streams."""
+
+    def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """The images of each of `batches`, in order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,8 @@ def closed_loop(
 ) -> Samples:
     """Queries of `batch` images for `seconds`, `least` of them at least, in each of `streams` threads."""
     z = batch_latents(session, batch)
+    if streams > 1 and isinstance(session, Pipelined):
+        return _pipelined(session, z, seconds, least * streams, clock)
 
     def work(times: list[tuple[int, int]], begin: int) -> None:
         end = begin + int(seconds * 1e9)
@@ -73,6 +86,26 @@ def closed_loop(
                 return
 
     return _in_threads(work, streams, clock)
+
+
+def _pipelined(session: Pipelined, z: FloatArray, seconds: float, least: int, clock: Clock) -> Samples:
+    """Queries handed over as the session asks for them; each takes from then until its images are there."""
+    handed: deque[int] = deque()
+    times: list[tuple[int, int]] = []
+    end = clock() + int(seconds * 1e9)
+
+    def queries() -> Iterator[FloatArray]:
+        count = 0
+        while (now := clock()) < end or count < least:
+            handed.append(now)
+            count += 1
+            yield z
+
+    for _ in session.run_batches(queries()):
+        start = handed.popleft()
+        times.append((start, clock() - start))
+    taken = np.array(times, np.int64)
+    return Samples(taken[:, 0], taken[:, 1])
 
 
 def open_loop(

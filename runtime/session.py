@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, get_args
@@ -46,7 +47,26 @@ class Session(Protocol):
         self.close()
 
 
-def open_session(path: Path, *, provider: Provider = "auto", threads: int | None = None) -> Session:
+@dataclass(frozen=True)
+class EngineOptions:
+    """How engines run; ONNX files have no use for it.
+
+    `zero_copy` lets the GPU use host memory in place (None: where both share their memory), `cuda_graph`
+    launches each batch size as one graph, `streams` is the number of batches in flight.
+    """
+
+    zero_copy: bool | None = None
+    cuda_graph: bool = True
+    streams: int = 1
+
+
+def open_session(
+    path: Path,
+    *,
+    provider: Provider = "auto",
+    threads: int | None = None,
+    engine: EngineOptions | None = None,
+) -> Session:
     """Open the artefact at `path`: an ONNX file with ONNX Runtime, an engine with TensorRT.
 
     `provider` is where an ONNX file runs; "auto" is the best that is here, anything else is had or refused.
@@ -67,7 +87,10 @@ def open_session(path: Path, *, provider: Provider = "auto", threads: int | None
         return OnnxRuntimeSession(manifest, data, provider=provider, threads=threads)
     from dcgan_edge.runtime.tensorrt_session import open_engine
 
-    return open_engine(manifest, data)
+    chosen = engine or EngineOptions()
+    return open_engine(
+        manifest, data, zero_copy=chosen.zero_copy, cuda_graph=chosen.cuda_graph, streams=chosen.streams
+    )
 
 
 def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, manifest: Manifest) -> FloatArray:

@@ -76,6 +76,12 @@ SECONDS = click.FloatRange(0.1, 86_400)
     help="Seconds of warm-up at least; it goes on until two windows agree.",
 )
 @click.option("--percentiles", type=PERCENTILES, default="50,90,95,99,99.9", show_default=True)
+@click.option(
+    "--zero-copy/--no-zero-copy", default=None, help="Engines: let the GPU use host memory in place."
+)
+@click.option(
+    "--cuda-graph/--no-cuda-graph", default=True, show_default=True, help="Engines: launch batches as graphs."
+)
 @click.option("--loadgen", is_flag=True, help="Also run MLPerf's own LoadGen on the same session.")
 @click.option("--require-stable", is_flag=True, help="Exit 4 when a figure should not be quoted.")
 @click.option(
@@ -155,7 +161,7 @@ def _plan(asked: dict[str, Any]) -> BenchPlan:
 
 def _openers(artifacts: tuple[Path, ...], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
     """What opens each artefact, with each number of threads, and its name in the record."""
-    from dcgan_edge.runtime.session import open_session
+    from dcgan_edge.runtime.session import EngineOptions, open_session
 
     openers: list[tuple[str, Opener]] = []
     for path in artifacts:
@@ -166,7 +172,10 @@ def _openers(artifacts: tuple[Path, ...], asked: dict[str, Any]) -> list[tuple[s
 
                 openers.append((name, functools.partial(TorchSession, path, threads=threads)))
             else:
-                opener = functools.partial(open_session, path, provider=asked["provider"], threads=threads)
+                engine = EngineOptions(asked["zero_copy"], asked["cuda_graph"], max(asked["streams"]))
+                opener = functools.partial(
+                    open_session, path, provider=asked["provider"], threads=threads, engine=engine
+                )
                 openers.append((name, opener))
     return openers
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import threading
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -68,6 +70,27 @@ def test_streams_share_the_session_and_all_samples_count() -> None:
     assert len(samples) == len(session.batches)
     ends = samples.due_ns + samples.latency_ns
     assert (np.diff(ends) >= 0).all(), "in order of completion"
+
+
+def test_a_session_with_streams_of_its_own_is_fed_through_them() -> None:
+    class TwoLanes(ArithmeticSession):
+        """Takes two batches before it gives the first back."""
+
+        def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
+            waiting: list[FloatArray] = []
+            for batch in batches:
+                waiting.append(batch)
+                if len(waiting) == 2:
+                    yield self.run(waiting.pop(0))
+            yield from map(self.run, waiting)
+
+    now = itertools.count()  # a reading takes 1 ns
+    session = TwoLanes()
+    samples = closed_loop(session, 3, 0.0, least=4, streams=2, clock=lambda: next(now))
+    assert len(samples) == 8
+    assert session.batches == [3] * 8
+    assert (np.diff(samples.due_ns) > 0).all()
+    assert (samples.due_ns[1:] < (samples.due_ns + samples.latency_ns)[:-1]).all(), "two are in flight"
 
 
 def test_an_error_in_a_stream_reaches_the_caller_and_no_thread_is_left() -> None:
