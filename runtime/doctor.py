@@ -77,6 +77,8 @@ def _abilities(libraries: tuple[Library, ...]) -> tuple[Ability, ...]:
     def needs(task: str, *names: str, gpu: bool = False) -> Ability:
         lacks = [name for name in names if name in missing]
         remedies = list(dict.fromkeys(missing[name].remedy for name in lacks))
+        if _remedy("", "export") in remedies:  # which brings what training needs
+            remedies = [remedy for remedy in remedies if remedy != _remedy("", "train")]
         if gpu and not has_nvidia_gpu():
             lacks.append("an NVIDIA GPU with its driver")
         return Ability(task, ", ".join(lacks), " && ".join(remedies))

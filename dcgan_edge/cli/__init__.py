@@ -25,6 +25,8 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "verify": "verify",
     "sample": "sample",
     "bench": "bench",
+    "eval": "evaluate",
+    "compare-archs": "compare_archs",
     "info": "info",
     "doctor": "doctor",
     "demo": "demo",

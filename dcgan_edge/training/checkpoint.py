@@ -44,14 +44,15 @@ def load_generator(path: Path) -> tuple[nn.Module, Architecture]:
     Raises UsageError when there is no such file; ArtifactError when it is no checkpoint of this program, is
     cut short, or holds tensors that are missing, of the wrong shape, or not finite.
     """
-    with _opened(path) as (file, header):
-        architecture = header.config.architecture
-        generator = _on_meta(architecture, path)["generator"]
-        expected = {f"ema.{name}": value for name, value in generator.state_dict().items()}
-        found = _read(file, expected, path)
-    weights = {name.removeprefix("ema."): value for name, value in found.items()}
-    generator.load_state_dict(weights, assign=True)
-    return generator.requires_grad_(False).eval(), architecture
+    return _load(path, "generator", prefix="ema.")
+
+
+def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
+    """The discriminator of the checkpoint at `path`: eval mode, float32, on the CPU.
+
+    Raises as `load_generator` does.
+    """
+    return _load(path, "discriminator", prefix="discriminator.")
 
 
 def check_checkpoint(path: Path) -> Header:
@@ -124,6 +125,17 @@ def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
         raise ArtifactError(f"{path} is not a whole checkpoint ({error}).") from error
     except OSError as error:
         raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _load(path: Path, network: str, *, prefix: str) -> tuple[nn.Module, Architecture]:
+    """One of the two networks, frozen, with the tensors whose names begin with `prefix`."""
+    with _opened(path) as (file, header):
+        architecture = header.config.architecture
+        module = _on_meta(architecture, path)[network]
+        found = _read(file, {prefix + name: value for name, value in module.state_dict().items()}, path)
+    weights = {name.removeprefix(prefix): value for name, value in found.items()}
+    module.load_state_dict(weights, assign=True)
+    return module.requires_grad_(False).eval(), architecture
 
 
 def _pickle_message(path: Path) -> str:

@@ -1,0 +1,69 @@
+"""Is everything made, and is anything made twice: class balance, mode coverage, duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_edge.errors import UsageError
+from dcgan_edge.evaluation.distances import Floats, to_neighbour
+from dcgan_edge.images import PixelArray
+
+COVERED_FROM = 0.02  # share of the images from which on a class counts as made
+NEAR_QUANTILE = 0.01  # of the distances of real images to each other: what is nearer is a near duplicate
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """`shares` of the images in each class. `chi2` is the sum over classes of (share - real)^2 / real: 0 when
+    balanced as the real images are, about (classes - 1) / n by chance, classes - 1 for a single class of
+    equally frequent ones. `covered` classes have at least COVERED_FROM of the images. `entropy` is in bits,
+    log2(classes) at most.
+    """
+
+    shares: tuple[float, ...]
+    chi2: float
+    covered: int
+    entropy: float
+
+
+def class_balance(labels: npt.NDArray[np.integer], real_shares: npt.NDArray[np.floating]) -> ClassBalance:
+    """Of the classes (n,) of generated images, against the shares (k,) of the real ones.
+
+    Raises UsageError when a class has no real image.
+    """
+    if not (real_shares > 0).all():
+        raise UsageError("Class balance needs real images of every class.")
+    shares = class_shares(labels, len(real_shares))
+    made = shares[shares > 0]
+    return ClassBalance(
+        shares=tuple(shares.tolist()),
+        chi2=float(((shares - real_shares) ** 2 / real_shares).sum()),
+        covered=int((shares >= COVERED_FROM).sum()),
+        entropy=float(abs((made * np.log2(made)).sum())),
+    )
+
+
+def class_shares(labels: npt.NDArray[np.integer], classes: int) -> npt.NDArray[np.float64]:
+    """The share of each class among `labels`, (classes,)."""
+    return np.bincount(labels, minlength=classes) / len(labels)
+
+
+def exact_duplicates(pixels: PixelArray) -> float:
+    """The share of the images (n, c, h, w) that have the very pixels of an earlier one."""
+    return 1.0 - len({image.tobytes() for image in pixels}) / len(pixels)
+
+
+def near_duplicates(features: Floats, threshold: float) -> float:
+    """The share of the images whose features (n, d) lie within `threshold` of another one's."""
+    return float((to_neighbour(features) <= threshold).mean())
+
+
+def near_threshold(real: Floats) -> float:
+    """The distance to the nearest other that NEAR_QUANTILE of real images (n, d) are below.
+
+    It shrinks with n: take as many real images as there are generated ones.
+    """
+    return float(np.quantile(to_neighbour(real), NEAR_QUANTILE))
