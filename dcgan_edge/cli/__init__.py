@@ -25,6 +25,7 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "verify": "verify",
     "sample": "sample",
     "bench": "bench",
+    "report": "report",
     "eval": "evaluate",
     "compare-archs": "compare_archs",
     "info": "info",

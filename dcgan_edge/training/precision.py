@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from itertools import pairwise
+from typing import get_args
 
 import torch
 
@@ -13,8 +14,8 @@ from dcgan_edge.training.state import new_state
 from dcgan_edge.training.steps import train_step
 
 TRIAL_BATCH = 32  # images of 32 pixels, fewer of larger ones: enough to tell which is faster, and quick
-TRIAL_STEPS = 3
-TRIAL_SECONDS = 1.0  # after which one step must do
+TRIAL_ROUNDS = 10
+TRIAL_SECONDS = 2.0  # after which the rounds that were had must do
 
 
 def resolve_device(device: Device) -> torch.device:
@@ -40,20 +41,33 @@ def resolve_precision(config: TrainConfig, device: torch.device) -> Arithmetic:
     if config.precision != "auto":
         return config.precision
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return (
-            "bf16" if _seconds(config, device, bf16=True) < _seconds(config, device, bf16=False) else "fp32"
-        )
+        seconds = _trial(config, device)
+    return min(seconds, key=lambda precision: seconds[precision])
 
 
-def _seconds(config: TrainConfig, device: torch.device, *, bf16: bool) -> float:
-    """The shortest of a few steps of throw-away networks, after one to warm up."""
+def _trial(config: TrainConfig, device: torch.device) -> dict[Arithmetic, float]:
+    """Seconds of a step in either arithmetic: the least of a few, taken in turns, so that whatever else the
+    machine does meets both. The networks are thrown away.
+    """
     state, architecture = new_state(config, device), config.architecture
     batch = max(2, min(config.batch, TRIAL_BATCH * 32 // max(32, architecture.size)))
-    pixels = torch.randint(
-        0, 256, (batch, architecture.channels, architecture.size, architecture.size), dtype=torch.uint8
-    )
-    ends: list[float] = []
-    while len(ends) < 2 or (len(ends) <= TRIAL_STEPS and ends[-1] - ends[0] < TRIAL_SECONDS):
-        train_step(state, pixels, bf16=bf16, ema_decay=config.ema_decay).tolist()  # waits for the device
-        ends.append(time.perf_counter())
-    return min(end - start for start, end in pairwise(ends))
+    shape = (batch, architecture.channels, architecture.size, architecture.size)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+
+    def measured(precision: Arithmetic) -> float:
+        begun = time.perf_counter()
+        step = train_step(state, pixels, bf16=precision == "bf16", ema_decay=config.ema_decay)
+        step.tolist()  # waits for the device
+        return time.perf_counter() - begun
+
+    both: tuple[Arithmetic, ...] = get_args(Arithmetic)
+    for precision in both:  # the first step of each sets things up
+        measured(precision)
+    best = dict.fromkeys(both, math.inf)
+    begun = time.perf_counter()
+    for _ in range(TRIAL_ROUNDS):
+        for precision in both:
+            best[precision] = min(best[precision], measured(precision))
+        if time.perf_counter() - begun > TRIAL_SECONDS:
+            break
+    return best

@@ -3,49 +3,15 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from dcgan_edge.runtime import charts
-from dcgan_edge.runtime.charts import BINS, ENDS, LEVELS, Points
+from dcgan_edge.runtime.report import charts
+from dcgan_edge.runtime.report.charts import Points
+from dcgan_edge.runtime.report.scales import short
 
 
 def texts(svg: str) -> list[str]:
     return ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter("text")]
-
-
-@settings(max_examples=40)
-@given(hnp.arrays(np.float64, st.integers(1, 3000), elements=st.floats(1e-3, 1e6)))
-def test_a_distribution_keeps_its_ends_and_is_never_a_pixel_off(samples: np.ndarray) -> None:
-    ordered = np.sort(samples)
-    x, percent = charts._cumulative(ordered)
-    assert (x[0], percent[0]) == (ordered[0], 0)
-    assert (x[-1], percent[-1]) == (ordered[-1], 100)
-    assert set(ordered[:ENDS]) | set(ordered[-ENDS:]) <= set(x)
-    # Between two drawn steps lie at most this many samples, so that is how far the curve can be off.
-    assert np.diff(percent).max() <= 100 * max(1, np.ceil(len(ordered) / (LEVELS - 1))) / len(ordered) + 1e-9
-    for value, share in zip(x[1:], percent[1:], strict=True):
-        assert share / 100 <= np.count_nonzero(ordered <= value) / len(ordered) + 1e-12
-
-
-@settings(max_examples=40)
-@given(hnp.arrays(np.float64, st.integers(1, 2000), elements=st.floats(-1e3, 1e3)))
-def test_stretches_lose_no_extreme(y: np.ndarray) -> None:
-    position, low, middle, high = charts._stretches(np.arange(len(y), dtype=float), y)
-    assert len(position) == min(BINS, len(y))
-    assert (low.min(), high.max()) == (y.min(), y.max())
-    assert np.all((low <= middle) & (middle <= high))
-
-
-def test_a_short_curve_is_drawn_point_by_point() -> None:
-    y = np.array([3.0, 1.0, 2.0])
-    position, low, middle, high = charts._stretches(np.array([1.0, 2.0, 3.0]), y)
-    for values in (low, middle, high):
-        assert values.tolist() == y.tolist()
-    assert position.tolist() == [1, 2, 3]
 
 
 def test_axes_are_labelled_with_their_units() -> None:
@@ -87,6 +53,11 @@ def test_a_description_says_what_the_eye_would_see() -> None:
     assert "d goes from 100 to 1.5e+03." in charts.curves("a", "t", {"d": line}, x="step", y="loss")
 
 
+def test_a_single_point_of_a_curve_is_seen() -> None:
+    svg = charts.curves("a", "t", {"d": Points((64.0,), (0.7,))}, x="images seen", y="loss")
+    assert re.search(r"<use [^>]*var\(--s0\)", svg)
+
+
 def test_an_artefact_keeps_its_colour_where_another_is_missing() -> None:
     svg = charts.distribution("a", "t", {"missing": [], "g.onnx": [1.0, 2.0]})
     assert "var(--s1)" in svg
@@ -116,4 +87,4 @@ def test_an_unstable_point_is_hollow() -> None:
     ],
 )
 def test_counts_are_short(value: float, said: str) -> None:
-    assert charts._short(value) == said
+    assert short(value) == said

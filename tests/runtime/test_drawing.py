@@ -8,7 +8,18 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 
-from dcgan_edge.runtime.drawing import COLOURS, DASHES, HEIGHT, MARKERS, WIDTH, draw, key, marker, stroke
+from dcgan_edge.runtime.report.drawing import (
+    COLOURS,
+    DASHES,
+    HEIGHT,
+    SHAPES,
+    WIDTH,
+    Canvas,
+    draw,
+    marker,
+    stroke,
+)
+from dcgan_edge.runtime.report.keys import PATHS, key, roof_key, swatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +89,7 @@ def test_thirty_series_can_be_told_apart_and_not_by_colour_alone(describe: Calla
     strokes = [describe(stroke(index)) for index in range(30)]
     assert len(set(strokes)) == 30
     assert len(DASHES) >= 4
-    assert len(MARKERS) >= 4
+    assert len(SHAPES) >= 4
 
 
 @pytest.mark.parametrize("index", range(8))
@@ -88,5 +99,26 @@ def test_a_legend_s_key_has_the_colour_and_the_dash_of_its_line(index: int) -> N
     _, dash = stroke(index)["linestyle"]
     assert f"var(--s{index % 6})" in style
     assert f"stroke-dasharray: {' '.join(f'{length:g}' for length in dash) if dash else 'none'}" in style
-    assert [shape.get("d") for shape in shapes] == [MARKERS[marker(index)["marker"]]]
+    assert [shape.get("d") for shape in shapes] == [PATHS[marker(index)["marker"]]]
     assert len(ElementTree.fromstring(key(index, marked=False)).findall("path")) == 1
+
+
+def test_axes_with_margins_line_up_whatever_their_labels() -> None:
+    def left(label: str) -> str | None:
+        def plot(axes: Axes) -> None:
+            axes.plot([0, 1], [0, 1e9], **stroke(0))
+            axes.set(ylabel=label, xlim=(0, 1))
+
+        svg = draw("a", "t", "d", plot, Canvas(300, 100, (60, 10, 30, 5)))
+        match = re.search(r'<path d="M ([\d.]+) [\d.]+ L 290 ', svg)  # a line of the grid, from left to right
+        return match[1] if match else None
+
+    assert left("short") == left("a very long label of many letters") == "60"
+
+
+def test_every_legend_s_sample_is_a_drawing_of_the_page_s_colours() -> None:
+    for sample in (roof_key(0), roof_key(1), swatch(True), swatch(False)):
+        paths = ElementTree.fromstring(sample).findall("path")
+        assert all("var(--" in str(path.get("style")) for path in paths)
+    assert roof_key(0) != roof_key(1)
+    assert swatch(True) != swatch(False)

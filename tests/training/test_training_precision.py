@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tiny_run import tiny_config, write_digits
 
 from dcgan_edge.errors import UnavailableError
 from dcgan_edge.training import CHECKPOINT_NAME, precision, read_header, train
-from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.precision import resolve_device, resolve_precision
 
 CPU = torch.device("cpu")
@@ -18,12 +19,11 @@ CPU = torch.device("cpu")
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *, bf16: float, fp32: float) -> None:
     """Let the trial steps take so many seconds."""
-    times = {True: bf16, False: fp32}
 
-    def seconds(config: TrainConfig, device: torch.device, *, bf16: bool) -> float:
-        return times[bf16]
+    def trial(config: TrainConfig, device: torch.device) -> dict[Arithmetic, float]:
+        return {"bf16": bf16, "fp32": fp32}
 
-    monkeypatch.setattr(precision, "_seconds", seconds)
+    monkeypatch.setattr(precision, "_trial", trial)
 
 
 def test_the_faster_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +44,13 @@ def test_measuring_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
     assert resolve_precision(tiny_config(Path("digits"), precision="auto"), CPU) in ("fp32", "bf16")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_both_are_measured_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "TRIAL_SECONDS", -1.0)  # one round has to do
+    seconds = precision._trial(tiny_config(Path("digits")), CPU)
+    assert seconds.keys() == {"fp32", "bf16"}
+    assert all(0.0 < value < math.inf for value in seconds.values())
 
 
 def test_a_resumed_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

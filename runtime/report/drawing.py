@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -27,23 +28,34 @@ DASHES = (
     (9, 3, 2, 3),
     (4, 1.5),
 )  # SVG units; a dash and a colour repeat after 30 series
-MARKERS = {  # matplotlib's name: the same shape as a path around (14, 6)
-    "o": "M10.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
-    "s": "M11 3h6v6h-6z",
-    "^": "M14 2l4 7.5h-8z",
-    "D": "M14 1.5l4.5 4.5-4.5 4.5-4.5-4.5z",
-}
+SHAPES = ("o", "s", "^", "D")
 STYLE: dict[Any, Any] = {  # matplotlib types its keys one by one
-    "axes.edgecolor": MUTED, "axes.facecolor": "none", "axes.formatter.useoffset": False, "axes.grid": True,
-    "axes.labelcolor": MUTED, "axes.linewidth": 0.8, "axes.spines.right": False, "axes.spines.top": False,
-    "figure.constrained_layout.use": True, "figure.facecolor": "none", "font.size": 12, "grid.color": RULE,
-    "grid.linewidth": 0.8, "lines.linewidth": 1.8, "lines.markersize": 7, "lines.scale_dashes": False,
-    "svg.fonttype": "none", "svg.hashsalt": "dcgan-edge", "text.color": INK, "xtick.color": MUTED,
-    "ytick.color": MUTED,
+    "axes.axisbelow": True, "axes.edgecolor": MUTED, "axes.facecolor": "none", "axes.grid": True,
+    "axes.formatter.useoffset": False, "axes.labelcolor": MUTED, "axes.linewidth": 0.8,
+    "axes.spines.right": False, "axes.spines.top": False, "figure.facecolor": "none", "font.size": 12,
+    "grid.color": RULE, "grid.linewidth": 0.8, "hatch.color": MUTED, "hatch.linewidth": 0.5,
+    "lines.linewidth": 1.8, "lines.markersize": 7, "lines.scale_dashes": False, "svg.fonttype": "none",
+    "svg.hashsalt": "dcgan-edge", "text.color": INK, "xtick.color": MUTED, "ytick.color": MUTED,
 }  # fmt: skip
 
 
-def draw(name: str, title: str, description: str, plot: Callable[[Axes], None]) -> str:
+@dataclass(frozen=True)
+class Canvas:
+    """Size of a drawing in SVG units. `margins` (left, right, bottom, top) fix where the axes are, so that
+    drawings line up; None leaves as much room as the labels take.
+    """
+
+    width: float = WIDTH
+    height: float = HEIGHT
+    margins: tuple[float, float, float, float] | None = None
+
+
+CHART = Canvas()
+
+
+def draw(
+    name: str, title: str, description: str, plot: Callable[[Axes], None], canvas: Canvas = CHART
+) -> str:
     """Let `plot` draw on empty axes; return the `<svg>` element. `name` is unique in the page, an XML name.
 
     `title` and `description` are what a screen reader says. The reader's matplotlib settings play no part.
@@ -54,16 +66,18 @@ def draw(name: str, title: str, description: str, plot: Callable[[Axes], None]) 
     buffer = io.BytesIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))  # 72 SVG units make an inch
+        matplotlib.rcParams.update({**STYLE, "figure.constrained_layout.use": canvas.margins is None})
+        figure = Figure(figsize=(canvas.width / 72, canvas.height / 72))  # 72 SVG units make an inch
+        if canvas.margins:
+            figure.subplots_adjust(**_shares(canvas.width, canvas.height, *canvas.margins))
         plot(figure.subplots())
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return _inline(buffer.getvalue(), name, title, description)
+    return _inline(buffer.getvalue(), name, title, description, canvas)
 
 
 def stroke(index: int) -> dict[str, Any]:
     """matplotlib's keywords for the line of series `index`."""
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": (0, _dash(index) or None)}
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": (0, dash(index) or None)}
 
 
 def marker(index: int, *, hollow: bool = False) -> dict[str, Any]:
@@ -71,32 +85,31 @@ def marker(index: int, *, hollow: bool = False) -> dict[str, Any]:
     colour = COLOURS[index % len(COLOURS)]
     face = PAPER if hollow else colour
     return {
-        "color": colour, "linestyle": "none", "marker": _shape(index), "markerfacecolor": face, "zorder": 3,
+        "color": colour, "linestyle": "none", "marker": shape(index), "markerfacecolor": face, "zorder": 3,
         "markeredgewidth": 1.5,
     }  # fmt: skip
 
 
-def key(index: int, *, marked: bool) -> str:
-    """A legend's sample of series `index`: its colour and dash and, if `marked`, its marker, as SVG."""
-    colour = f"var(--{VARIABLES[COLOURS[index % len(COLOURS)]]})"
-    dashes = " ".join(f"{length:g}" for length in _dash(index)) or "none"
-    line = f"stroke: {colour}; stroke-width: 2; stroke-dasharray: {dashes}"
-    shape = f'<path d="{MARKERS[_shape(index)]}" style="fill: {colour}"/>' if marked else ""
-    return (
-        '<svg class="key" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">'
-        f'<path d="M0 6h28" style="{line}"/>{shape}</svg>'
-    )
-
-
-def _dash(index: int) -> tuple[float, ...]:
+def dash(index: int) -> tuple[float, ...]:
+    """Strokes and gaps of series `index` in SVG units, none for a whole line."""
     return DASHES[index % len(DASHES)]
 
 
-def _shape(index: int) -> str:
-    return list(MARKERS)[index % len(MARKERS)]
+def shape(index: int) -> str:
+    """matplotlib's name of the marker of series `index`."""
+    return SHAPES[index % len(SHAPES)]
 
 
-def _inline(svg: bytes, name: str, title: str, description: str) -> str:
+def _shares(
+    width: float, height: float, left: float, right: float, bottom: float, top: float
+) -> dict[str, float]:
+    """Margins in SVG units as matplotlib wants them."""
+    return {
+        "left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height,
+    }  # fmt: skip
+
+
+def _inline(svg: bytes, name: str, title: str, description: str, canvas: Canvas) -> str:
     root = ElementTree.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):  # the style sheet would reach the whole page, the metadata name web sites
@@ -116,8 +129,8 @@ def _inline(svg: bytes, name: str, title: str, description: str) -> str:
     text.text = description
     root.insert(0, text)
     root.attrib = {
-        "class": "chart", "viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img", "aria-label": title,
-        "aria-describedby": f"{name}-desc",
+        "class": "chart", "viewBox": f"0 0 {canvas.width:g} {canvas.height:g}", "role": "img",
+        "aria-label": title, "aria-describedby": f"{name}-desc",
     }  # fmt: skip
     return ElementTree.tostring(root, encoding="unicode")
 

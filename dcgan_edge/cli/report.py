@@ -1,0 +1,76 @@
+"""`dcgan-edge report`: benchmark records as a page, a Markdown table, JSON or CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+DEFAULT_PAGE = Path("report.html")
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """With JSON on stdout an error is a document too, as with `--json` elsewhere."""
+    ctx.find_root().obj = value == "json"
+    return value
+
+
+@click.command("report")
+@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN.json...")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["html", "md", "json", "csv"]),
+    default="html",
+    show_default=True,
+    callback=_note_json,
+    is_eager=True,
+    help="A page, a table for a README, summaries, or one line for each measurement.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help=f"File to write. [default: {DEFAULT_PAGE} for html, standard output for the others]",
+)
+@click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the .onnx and .engine files: their manifests tell parity.",
+)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), metavar="PNG", help="Picture for the top of the page."
+)
+@click.option("--title", help="Heading. [default: made from the machine or the file names]")
+def command(
+    records: tuple[Path, ...],
+    kind: str,
+    out: Path | None,
+    artifacts: Path | None,
+    samples: Path | None,
+    title: str | None,
+) -> None:
+    """Show what `dcgan-edge bench --out RUN.json` has recorded.
+
+    One record is a report, two are a comparison (the second against the first), three or more are a fleet,
+    in which boards that do not behave like the others are named. The page needs no network and no script.
+
+    \b
+    dcgan-edge report run.json --artifacts out --samples samples/grid.png
+    dcgan-edge report before.json after.json --out change.html
+    dcgan-edge report orin-*.json --out fleet.html
+    dcgan-edge report run.json --format md >> README.md
+    """  # fmt: skip
+    if samples and kind != "html":
+        raise click.UsageError("Only the page (--format html) shows --samples.")
+    from dcgan_edge.atomic import write_atomic
+    from dcgan_edge.runtime import report
+
+    makers = {"html": report.render, "md": report.to_markdown, "json": report.to_json, "csv": report.to_csv}
+    text = makers[kind](report.gather(records, artifacts=artifacts, samples=samples, title=title))
+    target = out or (DEFAULT_PAGE if kind == "html" else None)
+    if target is None:
+        click.echo(text, nl=False)
+        return
+    write_atomic(target, text.encode())
+    click.echo(f"{target} ({len(text.encode()):,} bytes)")

@@ -1,0 +1,84 @@
+"""`dcgan-edge report` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dcgan_edge.cli import main
+from dcgan_edge.runtime.load import Samples
+from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
+
+
+def record(path: Path, factor: float = 1.0) -> Path:
+    """A record of two turns of three calls around 1 ms."""
+    latency = (factor * np.array([1.0e6, 1.1e6, 1.2e6])).astype(np.int64)
+    turns = tuple(Samples(np.arange(3) * 2_000_000 + turn * 10_000_000, latency) for turn in range(2))
+    taken = Measurement(
+        "g.onnx", "00", "fp16", "latency", 1, 1, {"backend": "b", "version": "1"}, WarmUp(9, 0.1, True), turns
+    )
+    path.write_text(BenchReport({}, (taken,), {"cpu": "x", "cpus": "2"}, {}).to_json())
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_the_page_goes_into_a_file_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(record(tmp_path / "run.json"), "--title", "Mine")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("report.html (")
+    assert "<title>Mine</title>" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("md", "### "), ("json", "{"), ("csv", "run,device,")])
+def test_the_other_formats_go_to_stdout_or_into_a_file(kind: str, begins: str, tmp_path: Path) -> None:
+    path = record(tmp_path / "run.json")
+    printed = run(path, "--format", kind)
+    assert printed.exit_code == 0, printed.stderr
+    assert printed.stdout.startswith(begins)
+    written = run(path, "--format", kind, "--out", tmp_path / "x")
+    assert written.stdout.startswith(str(tmp_path / "x"))
+    assert (tmp_path / "x").read_text() == printed.stdout
+
+
+def test_two_records_are_compared_and_three_are_a_fleet(tmp_path: Path) -> None:
+    paths = [record(tmp_path / f"{n}.json", 1 + n) for n in range(3)]
+    assert "comparison" in json.loads(run(*paths[:2], "--format", "json").stdout)
+    assert "fleet" in json.loads(run(*paths, "--format", "json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["no.json"], 2, "There is no file"),
+        (["text.json"], 6, "not a benchmark record"),
+        (["run.json", "run.json"], 2, "given twice"),
+        (["run.json", "--artifacts", "."], 2, "no artefacts"),
+        (["run.json", "--samples", "text.json"], 1, "not a PNG"),
+        (["run.json", "--samples", "x.png", "--format", "md"], 2, "--samples"),
+        (["run.json", "--out", "text.json/x"], 1, "Cannot write"),
+        ([], 2, "RUN.json"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    arguments: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "run.json")
+    (tmp_path / "text.json").write_text("{}")
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in result.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_with_json_an_error_is_a_document(tmp_path: Path) -> None:
+    result = run(tmp_path / "no.json", "--format", "json")
+    assert json.loads(result.stdout)["error"]["exit_code"] == result.exit_code == 2
