@@ -56,11 +56,11 @@ def _floor(
     try:
         onnx = _onnx_of(path) if path else None
         if onnx is None:
-            return {"not_known": "there is no ONNX file to count"}
+            return {"not_readable": "there is no ONNX file to count"}
         cost = count(onnx, measurement.name)
         peaks = given or device.peaks(measurement, cost)
     except EdgeError as error:
-        return {"not_known": str(error)}
+        return {"not_readable": str(error)}
     found = peaks
     if not isinstance(peaks, Unreadable):
         median = measurement.statistics.median
@@ -70,7 +70,7 @@ def _floor(
         if not isinstance(floor, Unreadable):
             return floor.to_dict()
         found = floor
-    return {"not_known": str(found)}
+    return {"not_readable": str(found)}
 
 
 def _onnx_of(path: Path) -> bytes | None:

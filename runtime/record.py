@@ -125,6 +125,8 @@ class Measurement:
             Samples(_unpack(turn["due_ns"], turn["queries"]), _unpack(turn["latency_ns"], turn["queries"]))
             for turn in facts["turns"]
         )
+        if not kept["turns"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
+            raise ValueError("a measurement without turns, or under no known load")
         return cls(**kept)
 
 

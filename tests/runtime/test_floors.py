@@ -28,7 +28,7 @@ def test_a_floor_for_each_file_and_a_reason_for_the_others(exported: Path, peaks
     ).measurements
     assert known.roofline["ratio"] == pytest.approx(known.statistics.median / known.roofline["floor_ms"])
     assert known.roofline["peaks"]["name"] == "a board"
-    assert "no ONNX file" in unknown.roofline["not_known"]
+    assert "no ONNX file" in unknown.roofline["not_readable"]
 
 
 def test_an_engine_has_the_floor_of_its_parent(exported: Path, peaks_file: Path, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_an_engine_has_the_floor_of_its_parent(exported: Path, peaks_file: Path,
     assert first.roofline == second.roofline
     (folder / "generator.fp16.onnx").unlink()
     (first, _) = add_floors(report, {"engine": files["engine"]}, peaks_file=peaks_file).measurements
-    assert "no ONNX file" in first.roofline["not_known"]
+    assert "no ONNX file" in first.roofline["not_readable"]
 
 
 def test_the_cpu_is_measured_once_for_equal_conditions(

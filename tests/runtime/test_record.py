@@ -76,6 +76,16 @@ def test_samples_that_were_cut_are_refused(tmp_path: Path) -> None:
         read_report(path)
 
 
+@pytest.mark.parametrize(("field", "value"), [("turns", []), ("loop", "x"), ("batch", 0), ("streams", "2")])
+def test_a_measurement_that_makes_no_sense_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    path = tmp_path / "bench.json"
+    facts = report(measurement(samples(1, 2))).to_dict()
+    facts["measurements"][0][field] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ArtifactError, match="not a benchmark record"):
+        read_report(path)
+
+
 def test_matching_goes_by_file_name_and_load() -> None:
     ours = measurement(samples(1))
     assert matching([ours], ours) is ours

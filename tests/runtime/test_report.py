@@ -82,12 +82,13 @@ def test_a_title_is_enough() -> None:
 
 def test_ids_are_unique_and_every_reference_leads_to_one(page: Page) -> None:
     assert len(page.ids()) == len(set(page.ids()))
+    ids = set(page.ids())
     for _, attributes in page.elements:
         named = [attributes.get("aria-labelledby"), attributes.get("aria-describedby")]
         pointed = [value[1:] for value in (attributes.get("href"),) if value and value.startswith("#")]
-        assert set(filter(None, named)) | set(pointed) <= set(page.ids())
+        assert set(filter(None, named)) | set(pointed) <= ids
         for target in re.findall(r"url\(#([^)]+)\)", " ".join(filter(None, attributes.values()))):
-            assert target in page.ids()
+            assert target in ids
 
 
 def test_the_page_needs_no_network_and_no_script(html: str, page: Page) -> None:

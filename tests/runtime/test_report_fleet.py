@@ -105,7 +105,7 @@ def test_a_large_fleet_is_drawn_with_fewer_dashes() -> None:
         (chart,) = fleet_charts(fleet(runs, rows(runs)))
         return len(re.findall("M ", chart.svg)) / count
 
-    assert dashes(3) > 250 > 150 > dashes(120)
+    assert dashes(3) > 250 > 200 > dashes(80)
 
 
 def test_a_board_is_drawn_by_its_number_in_the_table() -> None:
