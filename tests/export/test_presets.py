@@ -40,7 +40,7 @@ def test_a_preset_exports_matches_and_builds(preset: str, batch: BatchProfile) -
         with OnnxRuntimeSession(manifest, data, provider="cpu") as session:
             parity = compare(expected, session.run(z), SEEDS, GATES[precision])
         assert parity.passed, (precision, parity.missed)
-        targets = AHEAD_OF_TIME
+        targets: tuple[str, ...] = AHEAD_OF_TIME
         if precision == "fp32" and any(node.op_type == "Gemm" for node in graph.graph.node):
             # TensorRT-RTX has no float32 dense layers for Turing, and says which layer it is.
             with pytest.raises(EdgeError, match=r"Gemm_\d+"):
