@@ -195,7 +195,10 @@ def test_ctrl_c_saves_and_exits_with_130(tmp_path: Path, pictures: Path) -> None
     out = tmp_path / "run"
     arguments = ["--data", str(pictures), "--size", "28", "--minutes", "10", "--out", str(out), *TINY]
     process = subprocess.Popen(
-        [sys.executable, "-m", "dcgan_edge", "train", *arguments], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "dcgan_edge", "train", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 120  # seconds; only so that a failure ends
     metrics = out / "metrics.jsonl"

@@ -16,6 +16,7 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.data import load_digits
 from dcgan_edge.training import CHECKPOINT_NAME, TrainConfig
 
+torch.set_num_threads(1)  # networks this small only wait for one another on several, long on a busy machine
 SMALL = Architecture("dcgan", 28, 1, width=2, latent_dim=8)
 IMAGES, BATCH = 83, 16  # three images are left over in each epoch
 STEPS_PER_EPOCH = IMAGES // BATCH
