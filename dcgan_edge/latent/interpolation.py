@@ -1,0 +1,73 @@
+"""Pictures and films of the ways in `paths`, drawn by a session of an exported generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dcgan_edge.atomic import write_atomic
+from dcgan_edge.errors import UsageError
+from dcgan_edge.images import PixelArray, encode_png, grid, to_uint8
+from dcgan_edge.latent.movie import ENCODERS
+from dcgan_edge.latent.paths import plane, walk
+from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.session import Session
+
+
+def walk_to_folder(
+    session: Session,
+    seeds: Sequence[int],
+    folder: Path,
+    *,
+    steps: int,
+    loop: bool = False,
+    formats: Sequence[str] = ("png", "gif"),
+    per_second: float = 12.0,
+    scale: int = 1,
+) -> list[Path]:
+    """Write the walk from each of `seeds` to the next as `strip.png` ("png") and as films `walk.gif`,
+    `walk.apng`, `walk.mp4`; returns their paths in the order of `formats`.
+
+    A film shows each seed once, and a loop ends before it begins again. Raises as `walk` and the encoders do.
+    """
+    unknown = set(formats) - {"png", *ENCODERS}
+    if unknown:
+        raise UsageError(f"There is no format {min(unknown)}; there are png, {', '.join(ENCODERS)}.")
+    way = walk(_latents(session, seeds), steps, session.manifest.architecture.distribution, loop=loop)
+    segments = len(way)
+    pixels = to_uint8(session.run(way.reshape(-1, *way.shape[2:])))
+    files: dict[Path, bytes] = {}
+    for name in dict.fromkeys(formats):
+        if name == "png":
+            files[folder / "strip.png"] = encode_png(grid(pixels, segments, steps), scale=scale)
+        else:
+            film = _enlarged(_film(pixels, steps, loop=loop), scale)
+            files[folder / f"walk.{name}"] = ENCODERS[name](film, per_second=per_second)
+    for path, data in files.items():  # once all of them could be made
+        write_atomic(path, data)
+    return list(files)
+
+
+def plane_to_file(
+    session: Session, seeds: Sequence[int], path: Path, *, rows: int, columns: int, scale: int = 1
+) -> None:
+    """Write the plane through three seeds as `rows` x `columns` pictures. Raises as `plane` does."""
+    points = plane(_latents(session, seeds), rows, columns, session.manifest.architecture.distribution)
+    write_atomic(path, encode_png(grid(to_uint8(session.run(points)), rows, columns), scale=scale))
+
+
+def _latents(session: Session, seeds: Sequence[int]) -> FloatArray:
+    architecture = session.manifest.architecture
+    return latents(seeds, architecture.latent_dim, architecture.distribution)
+
+
+def _film(pixels: PixelArray, steps: int, *, loop: bool) -> PixelArray:
+    """The frames of all segments, without the last of each, which is the next one's first."""
+    frames = pixels.reshape(-1, steps, *pixels.shape[1:])[:, :-1].reshape(-1, *pixels.shape[1:])
+    return frames if loop else np.concatenate([frames, pixels[-1:]])
+
+
+def _enlarged(pixels: PixelArray, scale: int) -> PixelArray:
+    return pixels.repeat(scale, axis=2).repeat(scale, axis=3)

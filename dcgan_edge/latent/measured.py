@@ -1,0 +1,154 @@
+"""Whether latent arithmetic gets the answer right, counted over many draws, where right is defined.
+
+Two experiments, each judged by a classifier:
+
+`class`: (mean of A) - (mean of B) + (mean of other Bs) should show A. It asks whether a class is a direction:
+what is left of the Bs is noise that the answer has to bear.
+
+`ink` and `slant`: (mean of bold 7s) - (mean of thin 7s) + (mean of thin 3s) should show a bold 3. It asks for
+what the paper shows with faces: an attribute carried over to another class. Bold and thin are the upper and
+the lower third of a class; right is the class of the last group, beyond that class's median.
+
+Beside the rate of each stand the rates of other answers to the same questions: one seed per concept instead
+of three; groups drawn from the whole pool, which is what the formula makes of any latents; single random
+samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_edge.latent.pools import MEASURES, Classify, Pool, classified, make_pool
+from dcgan_edge.latents import FloatArray
+from dcgan_edge.runtime.session import Session
+
+Places = npt.NDArray[np.int64]
+CONFIDENCE = 1.959963984540054  # normal quantile of a 95 % interval
+VARIANTS = ("three per concept", "one per concept", "random groups", "random samples")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`successes` of `draws`, with the Wilson interval at 95 %."""
+
+    successes: int
+    draws: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        return self.successes / self.draws
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """`rates` by experiment and variant. `seeds` are examples to calculate with: for each class three clear
+    ones ("any"), and the three with the most and the least of each attribute, such as "ink+" and "ink-".
+    """
+
+    rates: dict[str, dict[str, Rate]]
+    seeds: dict[int, dict[str, list[int]]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Three groups of three places in a pool, in the order of a - b + c, and the answer that is right."""
+
+    groups: Places  # (3, 3)
+    answer: int
+    attribute: str | None = None
+    threshold: float = 0.0
+
+
+def measure(
+    session: Session,
+    classify: Classify,
+    *,
+    pool: Sequence[int],
+    draws: int,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Measurement:
+    """The rates of each experiment and variant over `draws` questions, from samples of the seeds `pool`.
+
+    `progress` is told how many of the experiments' variants are done. Raises EdgeError when the pool has too
+    few clear samples of two classes.
+    """
+    samples = make_pool(session, pool, classify)
+    members = samples.members()
+    random = np.random.Generator(np.random.Philox(key=seed))
+    rates: dict[str, dict[str, Rate]] = {}
+    done = 0
+    for experiment in ("class", *MEASURES):
+        figures = MEASURES[experiment](samples.images) if experiment in MEASURES else None
+        questions = [_ask(members, figures, experiment, random) for _ in range(draws)]
+        rates[experiment] = {}
+        for variant in VARIANTS:
+            images = session.run(_answers(variant, samples, questions, random))
+            rates[experiment][variant] = _count(images, questions, classify)
+            done += 1
+            if progress:
+                progress(done)
+    return Measurement(rates, {which: _examples(samples, places) for which, places in members.items()})
+
+
+def wilson(successes: int, draws: int) -> Rate:
+    """The Wilson score interval (Wilson 1927), which stays inside [0, 1] and is not empty at its ends."""
+    share, square = successes / draws, CONFIDENCE**2 / draws
+    middle = (share + square / 2) / (1 + square)
+    half = CONFIDENCE * np.sqrt(share * (1 - share) / draws + square / (4 * draws)) / (1 + square)
+    return Rate(successes, draws, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def _ask(
+    members: Mapping[int, Places], figures: FloatArray | None, experiment: str, random: np.random.Generator
+) -> Question:
+    """Draw two classes, and from them the groups of `experiment`: by `figures` of the pool, if it has any."""
+    a, b = random.choice(list(members), 2, replace=False).tolist()
+    if figures is None:
+        others = random.permutation(members[b])
+        return Question(np.stack([random.permutation(members[a])[:3], others[:3], others[3:6]]), a)
+    first, last = (members[c][np.argsort(figures[members[c]], kind="stable")] for c in (a, b))
+    third, other_third = len(first) // 3, len(last) // 3
+    thirds = (first[-third:], first[:third], last[:other_third])
+    groups = np.stack([random.permutation(places)[:3] for places in thirds])
+    return Question(groups, b, experiment, float(np.median(figures[last])))
+
+
+def _examples(pool: Pool, places: Places) -> dict[str, list[int]]:
+    chosen = {"any": places[:3]}
+    for name, figure in MEASURES.items():
+        ranked = places[np.argsort(figure(pool.images[places]), kind="stable")]
+        chosen |= {f"{name}+": ranked[:-4:-1], f"{name}-": ranked[:3]}
+    return {name: [pool.seeds[place] for place in found] for name, found in chosen.items()}
+
+
+def _answers(
+    variant: str, pool: Pool, questions: Sequence[Question], random: np.random.Generator
+) -> FloatArray:
+    """The latent (dim, 1, 1) that `variant` answers each question with, stacked."""
+    if variant == "random samples":
+        return pool.latents[random.integers(len(pool.latents), size=len(questions))]
+    groups = np.stack([question.groups for question in questions])  # (draws, 3, 3)
+    if variant == "random groups":
+        groups = random.integers(len(pool.latents), size=groups.shape)
+    if variant == "one per concept":
+        groups = groups[:, :, :1]
+    a, b, c = np.moveaxis(pool.latents[groups].mean(axis=2), 1, 0)
+    return np.asarray(a - b + c, np.float32)
+
+
+def _count(images: FloatArray, questions: Sequence[Question], classify: Classify) -> Rate:
+    classes, _ = classified(images, classify)
+    figures = {name: figure(images) for name, figure in MEASURES.items()}
+    right = [
+        found == question.answer
+        and (question.attribute is None or float(figures[question.attribute][index]) > question.threshold)
+        for index, (found, question) in enumerate(zip(classes.tolist(), questions, strict=True))
+    ]
+    return wilson(sum(right), len(right))
