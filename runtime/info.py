@@ -1,4 +1,4 @@
-"""What a file says about itself, without running it: manifests, checkpoint headers."""
+"""What a file says about itself, without running it: manifests, checkpoint headers, an engine's layers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dcgan_edge.artifact import read_artifact, read_file, sha256
-from dcgan_edge.errors import ArtifactError
+from dcgan_edge.artifact import Manifest, read_artifact, read_file, sha256
+from dcgan_edge.errors import ArtifactError, EdgeError
+from dcgan_edge.runtime.tensorrt_inspect import inspect_engine
 
 CHECKPOINT_KEY = "dcgan_edge"  # in the metadata of a checkpoint's safetensors header
 HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no more
@@ -16,12 +17,24 @@ HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no more
 def describe(path: Path) -> dict[str, Any]:
     """The facts of an artefact or a checkpoint, its hash checked on the way.
 
+    An engine has an `inspector` as well: `available`, and either what TensorRT knows of its layers or
+    `because`, the sentence that says why that is not to be had here. It has to be loaded for that.
+
     Raises UsageError when there is no such file, ArtifactError when it is not one of ours or was changed.
     """
     if path.suffix == ".safetensors":
         return _describe_checkpoint(path)
-    manifest, _ = read_artifact(path)
-    return {"path": str(path), **manifest.to_dict()}
+    manifest, data = read_artifact(path)
+    facts = {"path": str(path), **manifest.to_dict()}
+    return {**facts, "inspector": _inspect(manifest, data)} if manifest.kind == "engine" else facts
+
+
+def _inspect(manifest: Manifest, data: bytes) -> dict[str, Any]:
+    """The manifest is worth showing wherever the engine itself cannot be loaded: so no error leaves here."""
+    try:
+        return {"available": True, **inspect_engine(manifest, data).to_dict()}
+    except EdgeError as error:
+        return {"available": False, "because": str(error)}
 
 
 def _describe_checkpoint(path: Path) -> dict[str, Any]:

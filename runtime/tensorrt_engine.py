@@ -18,7 +18,7 @@ from dcgan_edge.runtime.tensorrt_match import LIBRARY_NAMES, flavour_of, is_vers
 from dcgan_edge.runtime.tensorrt_rtx import RtxSettings
 
 if TYPE_CHECKING:
-    from tensorrt import ICudaEngine, IExecutionContext, Runtime, TensorIOMode
+    from tensorrt import EngineInspector, ICudaEngine, IExecutionContext, Runtime, TensorIOMode
 
 NO_MEMORY = re.compile(r"out ?of ?memory|memory .*could not be allocated", re.IGNORECASE)
 
@@ -57,6 +57,16 @@ class Engine:
         """GPU memory that one running context needs for activations, whatever its profile."""
         return int(self._engine.device_memory_size_v2)
 
+    @property
+    def num_layers(self) -> int:
+        """Layers after fusion."""
+        return int(self._engine.num_layers)
+
+    @property
+    def verbosity(self) -> str:
+        """What the builder kept for the inspector: "DETAILED", "LAYER_NAMES_ONLY" or "NONE"."""
+        return str(self._engine.profiling_verbosity.name)
+
     def close(self) -> None:
         """Give the engine back, then the runtime. Contexts must be gone."""
         if self._rtx is not None:
@@ -78,6 +88,23 @@ class Engine:
         if context is None:
             raise EdgeError(f"{self._library} could not make an execution context{said(lines)}")
         return context
+
+    def information(self, context: IExecutionContext) -> str:
+        """What the library's inspector says of the engine, as JSON, for the shapes of `context`.
+
+        Raises EdgeError when it says nothing.
+        """
+        trt = self._trt
+        text = None
+        with captured() as lines:
+            inspector: EngineInspector = self._engine.create_engine_inspector()
+            if inspector is not None:
+                inspector.execution_context = context
+                text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+        del inspector, context  # now: an error's traceback keeps these variables
+        if not text:
+            raise EdgeError(f"{self._library} could not describe this engine{said(lines)}")
+        return str(text)
 
     def _load(self, data: bytes) -> None:
         with captured() as lines:

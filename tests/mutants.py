@@ -27,7 +27,10 @@ import pytest  # noqa: E402  # after the path
 from fakes.lab import MODULES, PACKAGE, Lab  # noqa: E402  # after the path
 
 RUNTIME = TESTS.parent / "runtime"
-SUITES = ("test_tensorrt_session", "test_tensorrt_graphs", "test_tensorrt_refusals", "test_cuda")
+SUITES = (
+    "test_tensorrt_session", "test_tensorrt_graphs", "test_tensorrt_refusals", "test_tensorrt_inspect",
+    "test_cuda",
+)  # fmt: skip
 VERSIONS = ("10.3.0", "rtx-1.7.1.116")
 
 

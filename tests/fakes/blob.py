@@ -30,6 +30,9 @@ class Blob:
     images_per_latent: int = 1
     warning: str = ""  # what the library has to say about it
     empty_graph: bool = False  # a capture records nothing, as when the library works on another stream
+    described_as: str | None = None  # the inspector's JSON; None: made up from the tensors
+    verbosity: str = "DETAILED"
+    computes_in: str = "FP32"  # between its layers, as the inspector tells it: "FP32" or "FP16"
 
     def pack(self) -> bytes:
         facts = {key: value for key, value in vars(self).items() if key != "onnx"}

@@ -34,7 +34,8 @@ PROFILES = ((1, 4, 8),)
 PACKAGE = "dcgan_edge.runtime"
 MODULES = (
     "cuda", "cuda_resources", "tensorrt_profiles", "tensorrt_match", "tensorrt_rtx", "tensorrt_engine",
-    "tensorrt_buffers", "tensorrt_context", "tensorrt_lane", "tensorrt_session",
+    "tensorrt_buffers", "tensorrt_context", "tensorrt_lane", "tensorrt_session", "engine_layers",
+    "tensorrt_inspect",
 )  # fmt: skip
 # The largest difference between batch sizes of one ONNX Runtime evaluation: sums in another order, float32.
 SAME = 1e-6
@@ -119,6 +120,14 @@ class Lab:
             )
         self.opened.append(session)
         return session
+
+    def inspect(self, blob: Blob | None = None, manifest: dict[str, Any] | None = None) -> Any:
+        """What the inspector says of an engine of this machine."""
+        data = (blob or self.blob()).pack()
+        with self.installed():
+            return self.modules["tensorrt_inspect"].inspect_engine(
+                self.manifest(data, **(manifest or {})), data
+            )
 
     @contextmanager
     def installed(self) -> Iterator[None]:

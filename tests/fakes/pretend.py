@@ -26,7 +26,8 @@ GPU = Gpu(name="in-memory double")
 def build_engine(onnx_path: Path, folder: Path, *, batch: Any, **_: Any) -> tuple[Path, Manifest]:
     """What `dcgan_edge.export.engine.build_engine` does, with an engine for the in-memory machine."""
     source, data = read_artifact(onnx_path)
-    blob = Blob(VERSION, (GPU.sm,), ((batch.min, batch.opt, batch.max),), data)
+    inside = "FP32" if source.precision == "fp32" else "FP16"
+    blob = Blob(VERSION, (GPU.sm,), ((batch.min, batch.opt, batch.max),), data, computes_in=inside)
     manifest = dataclasses.replace(
         source,
         kind="engine",

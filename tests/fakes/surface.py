@@ -106,7 +106,7 @@ def failure_of(signature: str) -> Callable[[], Any] | None:
     result = signature.rpartition("-> ")[2]
     if result == "bool":
         return lambda: False
-    if re.fullmatch(r"(?:nvinfer1::)?I[A-Z]\w+", result):
+    if re.fullmatch(r"(?:nvinfer1::)?I[A-Z]\w+|EngineInspector", result):
         return lambda: None
     if result.lower() == "list[str]":
         return _raise_runtime_error

@@ -22,15 +22,18 @@ from gpu_support import (
 
 from dcgan_edge.errors import UnavailableError
 from dcgan_edge.runtime.cuda import Cuda, open_cuda
+from dcgan_edge.runtime.device import has_nvidia_gpu
+
+NO_GPU = "needs an NVIDIA GPU"
 
 
 @pytest.fixture(scope="session")
 def cuda() -> Cuda:
-    """The GPU; without one the tests are skipped, and say why."""
+    """The GPU. Without one the tests are skipped; where there is one that cannot be used, they say why."""
     try:
         return open_cuda()
     except UnavailableError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error) if has_nvidia_gpu() else NO_GPU)
 
 
 @pytest.fixture(scope="session")

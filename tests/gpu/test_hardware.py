@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from gpu_support import PRECISIONS, PROFILE, ROUNDS, SEEDS, Hardware, median_ms, resident_bytes, with_manifest
 
+from dcgan_edge.artifact import read_artifact
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.runtime.parity import GATES, compare
+from dcgan_edge.runtime.tensorrt_inspect import inspect_engine
 
 pytest_plugins = ("gpu_fixtures",)
 pytestmark = pytest.mark.gpu
@@ -144,6 +146,31 @@ def demand_no_growth(hardware: Hardware, work: Callable[[int], None], *, warm_up
     assert grown < 64 * MIB
     # with memory of its own nobody else is likely to take some; else it is the system's, and others do
     assert lost < (256 if hardware.cuda.device.integrated else 64) * MIB
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_inspector_names_layers_kernels_and_data_types(hardware: Hardware, precision: str) -> None:
+    found = inspect_engine(*read_artifact(hardware.engines[precision]))
+    for layer in found.layers:
+        outputs = ", ".join(f"{tensor.dtype} {tensor.format} {tensor.shape}" for tensor in layer.outputs)
+        print(f"{layer.name} | {layer.type} | {layer.tactic} | {outputs} | {layer.weights}")
+    print(f"{precision}: {found.num_layers} layers, details: {found.details}")
+    assert found.verbosity == "DETAILED"
+    assert 0 < len(found.layers) <= found.num_layers * len(found.profiles)
+    assert {tensor.name for tensor in found.tensors} == {"latents", "images"}
+    if found.library.startswith("TensorRT "):  # what TensorRT-RTX tells has not been seen
+        dtypes = {tensor.dtype for layer in found.layers for tensor in layer.outputs}
+        assert {"fp32": "float32", "fp16": "float16"}[precision] in dtypes
+
+
+def test_an_inspection_gives_its_memory_back(hardware: Hardware) -> None:
+    manifest, data = read_artifact(hardware.engines["fp16"])
+
+    def ask(rounds: int) -> None:
+        for _ in range(rounds):
+            inspect_engine(manifest, data)
+
+    demand_no_growth(hardware, ask, warm_up=3, rounds=20)
 
 
 def test_an_engine_for_another_gpu_is_refused(hardware: Hardware) -> None:

@@ -28,10 +28,12 @@ COSTS_LITTLE = {  # the version is unknown; kernels are compiled again
 
 
 def work(lab: Lab) -> tuple[dict[str, Any], int]:
-    """Open, run in every way, close. Checks each image on the way.
+    """Inspect, open, run in every way, close. Checks each layer and each image on the way.
 
     Returns the facts at the end, and how many calls had been made when closing began.
     """
+    *_, last = lab.inspect().layers
+    assert last.outputs[0].shape == (4, 1, 8, 8)
     with lab.open(streams=2) as session:
         expect(session.run(draw(3)), draw(3))
         expect(session.run(draw(20)), draw(20))

@@ -200,6 +200,17 @@ def test_an_engine_outlives_neither_its_runtime_nor_its_contexts_it(bench: Bench
     assert bench.found("a context ran without its engine")
 
 
+def test_an_inspector_goes_before_its_engine_and_knows_formats_once_there_are_shapes(bench: Bench) -> None:
+    inspector, style = bench.engine.create_engine_inspector(), bench.lab.trt.LayerInformationFormat
+    assert "N/A due to dynamic shapes" in inspector.get_engine_information(style.JSON)
+    inspector.execution_context = bench.context
+    assert "N/A" not in inspector.get_engine_information(style.JSON)
+    assert not bench.gpu.violations
+    del bench.engine
+    assert bench.found("an inspector outlived its engine")
+    assert inspector.get_engine_information(style.JSON) is None
+
+
 def test_scratch_memory_and_contexts_are_for_one_stream_at_a_time(bench: Bench) -> None:
     other = bench.get("cudaStreamCreateWithFlags", 1)
     second = bench.bind(bench.engine)
@@ -221,7 +232,8 @@ def test_the_default_stream_and_blocking_streams_are_found(bench: Bench) -> None
 def test_the_library_has_the_names_of_its_version_and_takes_its_arguments(version: str) -> None:
     bench = Bench(version)
     with bench.lab.cache:
-        for thing in (bench.runtime, bench.engine, bench.context):
+        inspector = bench.engine.create_engine_inspector()
+        for thing in (bench.runtime, bench.engine, bench.context, inspector):
             members = table(version)["classes"][type(thing).__name__]["members"]
             own = {name for name in dir(type(thing)) if not name.startswith("_")}
             for name in own | {

@@ -19,6 +19,7 @@ from dcgan_edge.artifact import (
 )
 from dcgan_edge.errors import ArtifactError, UnavailableError
 from dcgan_edge.runtime.device import has_nvidia_gpu
+from dcgan_edge.runtime.info import describe
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.runtime.tensorrt_engine import Engine
 from dcgan_edge.runtime.tensorrt_library import load_tensorrt
@@ -62,6 +63,14 @@ def test_a_missing_driver_is_one_sentence_that_says_what_runs_instead(engine: Pa
     assert message.endswith("dcgan-edge sample generator.fp16.onnx.")
     assert message.count(". ") == 0
     assert refusal.value.exit_code == 5
+
+
+def test_the_manifest_is_described_with_the_reason_why_the_layers_are_not(engine: Path) -> None:
+    pytest.importorskip("cuda.bindings.runtime", reason="cuda-bindings is not installed")
+    facts = describe(engine)
+    assert facts["targets"] == ("sm86", "sm89", "sm120")
+    assert facts["inspector"]["available"] is False
+    assert facts["inspector"]["because"].startswith("This machine has no working NVIDIA driver (")
 
 
 def test_a_missing_library_is_named_before_a_missing_driver(
