@@ -29,6 +29,7 @@ from dcgan_edge.runtime.load import (
 )
 from dcgan_edge.runtime.loadgen import SCENARIOS as LOADGEN_SCENARIOS
 from dcgan_edge.runtime.loadgen import run_loadgen
+from dcgan_edge.runtime.phases import take_phases
 from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
 from dcgan_edge.runtime.session import Session
 from dcgan_edge.runtime.statistics import DEFAULT_PERCENTILES
@@ -39,7 +40,7 @@ Scenario = Literal["latency", "single-stream", "multi-stream", "offline", "serve
 WARM_AGREEMENT = 0.02  # medians of two warm-up windows that differ by less have settled
 WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
-WARM_LARGEST = 64  # images; a query of thousands would make the warm-up as long as the measurement
+WARM_LARGEST = 64  # images; queries of thousands would make warm-up and phases as long as the measurement
 MULTI_STREAM_IMAGES = 8  # images of one query, MLPerf's MultiStream
 OFFLINE_IMAGES = 24_576  # images of the one query, MLPerf's Offline
 
@@ -152,6 +153,7 @@ def _measure_load(
             percentiles=plan.percentiles,
             timer_ns=worker.call(_timer_overhead),
             loadgen=tuple(others),
+            phases=worker.call(take_phases, batch) if batch <= WARM_LARGEST else (),
         )
         for worker, warm, samples, others in zip(workers, warm_ups, turns, loadgen, strict=True)
     ]

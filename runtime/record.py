@@ -45,7 +45,8 @@ class WarmUp:
 class Measurement:
     """One artefact under one load. `turns` are the raw samples; `reasons` speak against the figure from
     outside the samples: other load, clocks, throttling. `energy` and `roofline` are as their modules write
-    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each turn.
+    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each turn, `phases`
+    are those of some more calls, where the session can time them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Measurement:
     timer_ns: float = 0.0
     reasons: tuple[str, ...] = ()
     loadgen: tuple[dict[str, Any], ...] = ()
+    phases: tuple[dict[str, float], ...] = ()
     energy: dict[str, Any] = field(default_factory=dict)
     roofline: dict[str, Any] = field(default_factory=dict)
 
@@ -119,8 +121,8 @@ class Measurement:
         known = {f.name for f in dataclasses.fields(cls)}
         kept = {name: value for name, value in facts.items() if name in known}
         kept["warm_up"] = WarmUp(**facts["warm_up"])
-        for name in ("percentiles", "reasons", "loadgen"):
-            kept[name] = tuple(facts[name])
+        for name in ("percentiles", "reasons", "loadgen", "phases"):
+            kept[name] = tuple(facts.get(name, ()))
         kept["turns"] = tuple(
             Samples(_unpack(turn["due_ns"], turn["queries"]), _unpack(turn["latency_ns"], turn["queries"]))
             for turn in facts["turns"]

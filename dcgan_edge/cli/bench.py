@@ -11,6 +11,7 @@ import click
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import PERCENTILES, provider_option
 from dcgan_edge.cli.progress import steps
+from dcgan_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from dcgan_edge.runtime.bench import BenchPlan
@@ -109,10 +110,22 @@ SECONDS = click.FloatRange(0.1, 86_400)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the record, with every sample, to this file."
 )
+@click.option(
+    "--export-times",
+    "times",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help="Write the times of each call as trtexec's --exportTimes does, of one artefact and batch.",
+)
 @provider_option
 @json_option
 def command(
-    artifacts: tuple[Path, ...], base: Path | None, out: Path | None, as_json: bool, **asked: Any
+    artifacts: tuple[Path, ...],
+    base: Path | None,
+    out: Path | None,
+    times: Path | None,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Measure each of ARTIFACTS on this machine: each in its own process, taking turns.
 
@@ -123,21 +136,29 @@ def command(
     dcgan-edge bench out/generator.fp16.onnx --compare base.json --fail-if "p99>+5%" --require-stable
     dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20
     """  # fmt: skip
+    import json
+
     from dcgan_edge.atomic import write_atomic
     from dcgan_edge.runtime.bench import bench
     from dcgan_edge.runtime.compare import compare, parse_gate
     from dcgan_edge.runtime.floors import add_floors
+    from dcgan_edge.runtime.phases import trtexec_times
     from dcgan_edge.runtime.record import read_report
 
     gates = [parse_gate(text) for text in asked["gates"]]
     earlier = read_report(base) if base else None
+    openers, plan = _openers(artifacts, asked), _plan(asked)
+    if times and len(openers) * len(plan.loads()) > 1:
+        raise UsageError("Times are exported of one artefact under one load: name one file and one --batch.")
     with steps() as say:
-        report = bench(_openers(artifacts, asked), _plan(asked), progress=say)
+        report = bench(openers, plan, progress=say)
     with steps() as say:
         say("measuring the floor")
         report = add_floors(report, {str(path): path for path in artifacts}, peaks_file=asked["peaks"])
     if out:
         write_atomic(out, report.to_json().encode())
+    if times:
+        write_atomic(times, json.dumps(trtexec_times(report.measurements[0])).encode())
     comparisons = compare(earlier, report, gates, force=asked["force"]) if earlier else []
     _print(report, comparisons, as_json)
     _judge(report, comparisons, asked)

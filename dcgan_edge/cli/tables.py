@@ -13,6 +13,7 @@ from rich.table import Table
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.runtime.compare import CONFIDENCE, Comparison
 from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.runtime.phases import phase_words
 from dcgan_edge.runtime.record import INTERVALS, BenchReport
 
 LOG_WIDTH = 120  # columns when stdout is a file or a pipe
@@ -111,8 +112,10 @@ def bench_notes(report: BenchReport) -> str:
     for measurement in report.measurements:
         if measurement.loadgen:
             lines.append(f"{Path(measurement.name).name}, beside ours: {_loadgen_words(measurement.loadgen)}")
+        name = f"{Path(measurement.name).name} at batch {measurement.batch}"
+        if measurement.phases:
+            lines.append(f"{name}: {phase_words(measurement.phases)}.")
         if measurement.unstable_because:
-            name = f"{Path(measurement.name).name} at batch {measurement.batch}"
             lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
     return "\n".join(lines)
 

@@ -76,6 +76,15 @@ def test_bench_writes_what_it_prints(checkpoint: Path, exported: Path, tmp_path:
     assert [taken["session"]["backend"] for taken in facts["measurements"]] == ["torch", "onnxruntime"]
 
 
+def test_times_are_exported_of_one_artefact_and_batch(exported: Path, tmp_path: Path) -> None:
+    times, artifact = tmp_path / "times.json", exported / "generator.fp32.onnx"
+    facts = document("bench", artifact, "--batch", 2, "--duration", 0.2, "--export-times", times)
+    listed = json.loads(times.read_text())
+    assert len(listed) == sum(turn["queries"] for turn in facts["measurements"][0]["turns"])
+    assert {"startEnqMs", "endD2hMs", "latencyMs"} == set(listed[0])
+    assert run("bench", artifact, "--export-times", times).exit_code == 2  # two batches
+
+
 @pytest.mark.parametrize("name", ["generator.fp32.onnx", "generator.fp16.onnx"])
 def test_info_of_an_artefact(exported: Path, name: str) -> None:
     facts = document("info", exported / name)["file"]
