@@ -1,25 +1,42 @@
-"""What our runtime is measured against: the same generator in other hands, behind the same contract."""
+"""What our runtime is measured against: the same generator in other hands, behind the same contract, and the
+check that those hands make the same images.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors, read_artifact
+from dcgan_edge.errors import VerificationError
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models import build_generator
+from dcgan_edge.runtime.load import batch_latents
 from dcgan_edge.runtime.session import Session
 
 ARCHITECTURE = Architecture("dcgan", size=64, channels=3, width=64)
+LARGEST_DIFFERENCE = 1e-3  # float32 summed in another order differs by 1e-6 here, bfloat16 by 1e-2
+SETTLING = 64  # images that BatchNorm takes its statistics from
 
 
-def generator() -> torch.nn.Module:
-    """The generator of every contestant. Speed does not depend on the weights, so they are untrained."""
+def generator() -> nn.Module:
+    """The generator of every contestant. Speed does not depend on the weights, so they are untrained; but
+    BatchNorm is settled, for without it all images are so nearly grey that wrong ones would pass for right.
+    """
     torch.manual_seed(0)
-    return build_generator(ARCHITECTURE).eval()
+    network = build_generator(ARCHITECTURE).train()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0  # take the statistics of the one batch that follows
+    with torch.no_grad():
+        network(torch.randn(SETTLING, ARCHITECTURE.latent_dim, 1, 1))
+    return network.eval()
 
 
 class Peer(Session):
@@ -62,3 +79,58 @@ class BareOnnxRuntime(Peer):
     def run(self, latents: FloatArray) -> FloatArray:
         images: FloatArray = np.asarray(self._session.run(None, {"latents": latents})[0])
         return images
+
+
+class OpenVino(Peer):
+    """OpenVINO on the CPU, the ONNX file compiled with its latency hint and called as it documents."""
+
+    def __init__(self, path: Path) -> None:
+        import openvino
+
+        super().__init__("openvino", openvino.__version__.partition("-")[0])
+        self.manifest = read_artifact(path)[0]
+        # Left to itself it takes bfloat16 on processors that have it, which is another race.
+        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        self._compiled = openvino.Core().compile_model(str(path), "CPU", hints)
+        self.facts["threads"] = self._compiled.get_property("INFERENCE_NUM_THREADS")
+
+    def run(self, latents: FloatArray) -> FloatArray:
+        images: FloatArray = self._compiled(latents)[0]
+        return images
+
+
+def can_import(library: str) -> bool:
+    """Whether `library` is installed and loads."""
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        return False
+    return True
+
+
+def reference(session: Session, count: int) -> tuple[FloatArray, FloatArray]:
+    """`count` latents, and the images that `session` makes of them."""
+    latents = batch_latents(session, count)
+    return latents, session.run(latents)
+
+
+def open_checked(
+    name: str, opener: Callable[[], Session], latents: FloatArray, images: FloatArray, batches: Sequence[int]
+) -> Session:
+    """What `opener` opens, once it has made `images` (n, c, h, w) of `latents` (n, dim, 1, 1), in calls of
+    each of `batches` (of n or fewer).
+
+    Raises VerificationError, with the session closed, when any value is off by more than LARGEST_DIFFERENCE.
+    """
+    session = opener()
+    for batch in batches:
+        made = session.run(latents[:batch])
+        expected = images[:batch]
+        off = float(np.abs(made - expected).max()) if made.shape == expected.shape else np.inf
+        if not off <= LARGEST_DIFFERENCE:  # NaN is not
+            session.close()
+            raise VerificationError(
+                f"{name} does not make the images of our session at batch {batch}: they differ by up to "
+                f"{off:.2g}, and {LARGEST_DIFFERENCE:g} is allowed. Nothing was timed."
+            )
+    return session

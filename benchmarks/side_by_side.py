@@ -1,52 +1,134 @@
-"""`make bench`: our runtime, bare ONNX Runtime and PyTorch on the same generator, taking turns.
+"""`make bench`: our runtime, bare ONNX Runtime, PyTorch and, where it is installed, OpenVINO on the same
+generator, taking turns.
 
-Each contestant has a process of its own. Writes benchmarks/results/<cpu>.json with every raw sample, and
-prints the table.
+Each contestant has a process of its own, and makes the images of our session there before anything is timed.
+Writes benchmarks/results/<cpu>.json with every raw sample and benchmarks/results/overhead/<cpu>.json, and
+prints the table and what our session costs beside the bare library.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import re
+import statistics
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from benchmarks.peers import ARCHITECTURE, BareOnnxRuntime, TorchPeer, generator
+from benchmarks.peers import (
+    ARCHITECTURE,
+    BareOnnxRuntime,
+    OpenVino,
+    TorchPeer,
+    can_import,
+    generator,
+    open_checked,
+    reference,
+)
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
 from dcgan_edge.atomic import write_atomic
 from dcgan_edge.cli.tables import bench_notes, bench_table, show
+from dcgan_edge.errors import EdgeError
 from dcgan_edge.runtime.bench import BenchPlan, bench
 from dcgan_edge.runtime.bench_worker import Opener
 from dcgan_edge.runtime.device import cpu_name
+from dcgan_edge.runtime.record import BenchReport
 from dcgan_edge.runtime.session import open_session
 
 RESULTS = Path(__file__).parent / "results"
+BATCHES = (1, 16)
+OURS, BARE = "dcgan-edge fp32", "bare onnxruntime fp32"
+NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install openvino"
 
 
 @click.command()
 @click.option("--duration", default=5.0, show_default=True, help="Seconds for each contestant and batch.")
 def main(duration: float) -> None:
     """Measure all contestants at batch 1 and 16."""
-    with tempfile.TemporaryDirectory() as folder:
-        fp32, fp16 = (_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
-        contestants: list[tuple[str, Opener]] = [
-            ("torch eager", functools.partial(TorchPeer, compiled=False)),
-            ("torch.compile", functools.partial(TorchPeer, compiled=True)),
-            ("bare onnxruntime fp32", functools.partial(BareOnnxRuntime, fp32)),
-            ("dcgan-edge fp32", functools.partial(open_session, fp32)),
-            ("dcgan-edge fp16", functools.partial(open_session, fp16)),
-        ]
-        plan = BenchPlan((1, 16), duration_s=duration)
-        report = bench(contestants, plan, progress=lambda step: click.echo(step, err=True))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
+            plan = BenchPlan(BATCHES, duration_s=duration)
+            report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
+    except EdgeError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(error.exit_code) from error
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
+    found = overheads(report)
     write_atomic(RESULTS / f"{name}.json", report.to_json().encode())
+    facts = {"of": OURS, "over": BARE, "batches": [dataclasses.asdict(each) for each in found]}
+    write_atomic(RESULTS / "overhead" / f"{name}.json", json.dumps(facts, indent=2).encode())
     show(bench_table(report))
+    click.echo("\n".join(str(each) for each in found))
     click.echo(bench_notes(report))
 
 
-def _artifact(folder: Path, precision: Precision) -> Path:
+def contestants(fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:
+    """Who takes part: all of float32 but our own session are checked against it when they are opened."""
+    peers: list[tuple[str, Opener]] = [
+        ("torch eager", functools.partial(TorchPeer, compiled=False)),
+        ("torch.compile", functools.partial(TorchPeer, compiled=True)),
+    ]
+    if can_import("openvino"):
+        peers.append(("openvino fp32", functools.partial(OpenVino, fp32)))
+    else:
+        click.echo(NO_OPENVINO, err=True)
+    peers.append((BARE, functools.partial(BareOnnxRuntime, fp32)))
+    ours: Opener = functools.partial(open_session, fp32)
+    with ours() as session:
+        latents, images = reference(session, max(BATCHES))
+    checked: list[tuple[str, Opener]] = [
+        (name, functools.partial(open_checked, name, opener, latents, images, BATCHES))
+        for name, opener in peers
+    ]
+    return [*checked, (OURS, ours), ("dcgan-edge fp16", functools.partial(open_session, fp16))]
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What a call of our session takes beside one of the bare library, at one batch.
+
+    `turns_percent` has an entry for each turn, from the two medians of that turn, which shared the machine's
+    luck; `percent` is their median, `microseconds` that of the differences.
+    """
+
+    batch: int
+    microseconds: float
+    percent: float
+    turns_percent: tuple[float, ...]
+
+    def __str__(self) -> str:
+        least, most = min(self.turns_percent), max(self.turns_percent)
+        return (
+            f"{OURS} over {BARE}, batch {self.batch}: {self.microseconds:+.1f} us a call, "
+            f"{self.percent:+.2f} % (turns {least:+.2f} to {most:+.2f} %)"
+        )
+
+
+def overheads(report: BenchReport) -> list[Overhead]:
+    """Our session against the bare library, turn by turn, for each batch that both were measured at."""
+    medians = {
+        (each.name, each.batch): [statistics.median(turn) for turn in each.latency_ms]
+        for each in report.measurements
+    }
+    shared = [batch for name, batch in medians if name == OURS and (BARE, batch) in medians]
+    return [_overhead(batch, medians[OURS, batch], medians[BARE, batch]) for batch in shared]
+
+
+def _overhead(batch: int, ours_ms: Sequence[float], bare_ms: Sequence[float]) -> Overhead:
+    pairs = list(zip(ours_ms, bare_ms, strict=True))
+    percents = tuple(100 * (ours / bare - 1) for ours, bare in pairs)
+    microseconds = statistics.median(1000 * (ours - bare) for ours, bare in pairs)
+    return Overhead(batch, microseconds, statistics.median(percents), percents)
+
+
+def make_artifact(folder: Path, precision: Precision) -> Path:
+    """Export the generator of every contestant as `folder`/generator.<precision>.onnx."""
     from dcgan_edge.export.graph import build_graph
     from dcgan_edge.export.precision import to_fp16
 

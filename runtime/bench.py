@@ -116,7 +116,7 @@ def bench(
     return BenchReport(
         plan=dataclasses.asdict(plan),
         measurements=tuple(_judged(measurement, telemetry) for measurement in measurements),
-        machine=machine_facts(),
+        machine=machine_facts(root),
         versions=installed_versions(),
         telemetry=telemetry.to_dict(),
     )
@@ -133,7 +133,8 @@ def _measure_load(
     loadgen: list[list[dict[str, Any]]] = [[] for _ in workers]
     for turn in range(plan.turns):
         say(f"{what}: turn {turn + 1} of {plan.turns}")
-        for worker, samples, others in zip(workers, turns, loadgen, strict=True):
+        order = list(zip(workers, turns, loadgen, strict=True))
+        for worker, samples, others in order if turn % 2 == 0 else reversed(order):
             with recorder.window(label(worker.name, batch, streams)):
                 samples.append(worker.call(take_turn, plan, batch, streams, turn))
             if plan.loadgen:

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path("/")
 GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
 LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
@@ -30,14 +31,11 @@ def installed_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     return found
 
 
-def cpu_name() -> str:
+def cpu_name(root: Path = ROOT) -> str:
     """The processor's own name, else its architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("model name", "Model")):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
+    for line in _read(root / "proc/cpuinfo").splitlines():
+        if line.startswith(("model name", "Model")):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
@@ -46,31 +44,33 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def jetson() -> dict[str, str]:
+def jetson(root: Path = ROOT) -> dict[str, str]:
     """Model and L4T release of a Jetson; empty on any other machine."""
     facts = {}
-    model = _read("/proc/device-tree/model")
-    release = _read("/etc/nv_tegra_release")
+    model = _read(root / "proc/device-tree/model")
+    release = _read(root / "etc/nv_tegra_release")
     if release or "Jetson" in model:
         facts = {"model": model, "l4t": release.splitlines()[0] if release else "unknown"}
     return facts
 
 
-def machine_facts() -> dict[str, str]:
-    """What a benchmark record or a manifest says about the machine it was made on."""
+def machine_facts(root: Path = ROOT) -> dict[str, str]:
+    """What a benchmark record or a manifest says about the machine it was made on, whose files are below
+    `root`.
+    """
     return {
-        "cpu": cpu_name(),
+        "cpu": cpu_name(root),
         "cpus": str(cpu_count()),
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        **{f"jetson_{key}": value for key, value in jetson().items()},
+        **{f"jetson_{key}": value for key, value in jetson(root).items()},
     }
 
 
-def _read(path: str) -> str:
+def _read(path: Path) -> str:
     """Content of a small system file without its NULs, empty if it is not there."""
     try:
-        return Path(path).read_text(errors="replace").strip("\0\n ")
+        return path.read_text(errors="replace").strip("\0\n ")
     except OSError:
         return ""

@@ -5,8 +5,14 @@ units and figures are as published, voltages are chosen so that voltage x curren
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import pytest
+
+from dcgan_edge.runtime.telemetry.tegrastats import TegrastatsReader
 
 Tree = Mapping[str, str]  # path below the root -> content
 VOLTS = 5.0
@@ -136,6 +142,27 @@ def plant(root: Path, tree: Tree) -> Path:
     return root
 
 
+def replant(root: Path, tree: Tree) -> None:
+    """`plant` while others read: each file has its old or its new content, never a part of one."""
+    for name, content in tree.items():
+        path = root / name
+        fresh = path.with_name(f".{path.name}")
+        fresh.write_text(content + "\n")
+        fresh.replace(path)
+
+
+def refuse_reading(monkeypatch: pytest.MonkeyPatch, *endings: str) -> None:
+    """Let opening a file whose name ends so fail as it does for a user who is not root, also for root."""
+    really_open = os.open
+
+    def refusing(path: str | os.PathLike[str], flags: int, *rest: int) -> int:
+        if endings and str(path).endswith(endings):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return really_open(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", refusing)
+
+
 class Replay:
     """A Reader without readings that, each time it is read, puts the next frame into the tree. Put first, it
     makes power, clocks and temperatures change from sample to sample, the same way every time. The last
@@ -156,6 +183,23 @@ class Replay:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+class TegrastatsReplay(TegrastatsReader):
+    """tegrastats at the other end of a pipe; it prints `line` each time before it is read."""
+
+    def __init__(self, line: str) -> None:
+        ours, self._theirs = os.pipe()
+        super().__init__(os.fdopen(ours, "rb"))
+        self.line = line
+
+    def read(self) -> dict[str, float]:
+        os.write(self._theirs, f"{self.line}\n".encode())
+        return super().read()
+
+    def close(self) -> None:
+        os.close(self._theirs)
+        super().close()
 
 
 class ManualClock:

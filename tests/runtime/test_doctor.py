@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,12 +38,15 @@ def test_on_a_jetson_tensorrt_comes_from_jetpack(monkeypatch: pytest.MonkeyPatch
     assert "--system-site-packages" in tensorrt.remedy
 
 
-def test_a_jetson_is_known_by_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"/proc/device-tree/model": "NVIDIA Jetson AGX Thor", "/etc/nv_tegra_release": "# R38\nmore"}
-    monkeypatch.setattr(device, "_read", lambda path: files.get(path, ""))
-    assert device.jetson() == {"model": "NVIDIA Jetson AGX Thor", "l4t": "# R38"}
-    monkeypatch.setattr(device, "_read", lambda path: "")
-    assert device.jetson() == {}
+def test_a_jetson_is_known_by_its_files(tmp_path: Path) -> None:
+    assert device.jetson(tmp_path) == {}
+    files = {"proc/device-tree/model": "NVIDIA Jetson AGX Thor\0", "etc/nv_tegra_release": "# R38\nmore"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    assert device.jetson(tmp_path) == {"model": "NVIDIA Jetson AGX Thor", "l4t": "# R38"}
+    facts = device.machine_facts(tmp_path)
+    assert facts["jetson_model"] == "NVIDIA Jetson AGX Thor"
 
 
 def test_installed_versions_leaves_out_what_is_not_there() -> None:

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.self_check import Slowed, _hog, _paired, _rotated, plain_loop
+from dcgan_edge.latents import latents
+from dcgan_edge.runtime.session import open_session
+
+
+def test_the_plain_loop_runs_what_our_session_runs(exported: Path) -> None:
+    with open_session(exported / "generator.fp32.onnx", provider="cpu") as session:
+        taken = plain_loop(session, 0.05)
+    assert taken
+    assert min(taken) > 0
+
+
+def test_a_slowed_session_makes_the_same_images_later(exported: Path) -> None:
+    with open_session(exported / "generator.fp32.onnx", provider="cpu") as session:
+        slow = Slowed(session, 1.0)
+        z = latents(range(3), session.manifest.architecture.latent_dim)
+        assert (session.run(z) == slow.run(z)).all()
+        assert slow.manifest == session.manifest
+
+
+def test_ratios_are_taken_turn_by_turn() -> None:
+    ours = [{"p50_ms": value} for value in (1.1, 2.2, 30.0)]
+    theirs = [{"p50_ms": value} for value in (1.0, 2.0, 10.0)]
+    medians, ratio = _paired(ours, theirs, "p50_ms")
+    assert medians == (2.2, 2.0)
+    assert ratio == pytest.approx(1.1)  # rounding of a division
+
+
+def test_every_loop_is_first_in_its_turn() -> None:
+    assert [_rotated(["a", "b", "c"], turn)[0] for turn in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_the_busy_program_is_not_ours_and_ends() -> None:
+    def children() -> set[str]:
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    before = children()
+    with _hog() as pid:
+        assert Path(f"/proc/{pid}").exists()
+        assert children() <= before
+    deadline = time.monotonic() + 30  # seconds; only so that a failure ends
+    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
