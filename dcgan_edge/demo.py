@@ -15,11 +15,13 @@ from typing import Any
 
 from dcgan_edge.artifact import Architecture, Manifest, read_file
 from dcgan_edge.atomic import write_atomic
+from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 from dcgan_edge.export.reference import TorchSession
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime.bench import BenchPlan, bench
 from dcgan_edge.runtime.bench_worker import Opener
+from dcgan_edge.runtime.floors import add_floors
 from dcgan_edge.runtime.parity import Parity, verify
 from dcgan_edge.runtime.record import BenchReport
 from dcgan_edge.runtime.report import ReportContent, WorstSeed, worst_seed, write_report
@@ -28,6 +30,7 @@ from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import Progress, train
+from dcgan_edge.training.watch import Event
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
 BATCH = 64  # with the width, thousands of steps in three minutes of two cores: they count most here
@@ -40,12 +43,15 @@ GRIDS_SHOWN = 6
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made. `artifacts` are the checkpoint and what was exported from it."""
+    """What the demo made. `artifacts` are the checkpoint and what was exported from it, `events` what the
+    watch saw in the training.
+    """
 
     report: Path
     artifacts: tuple[tuple[Path, Manifest], ...]
     parity: dict[str, Parity]
     bench: BenchReport
+    events: tuple[Event, ...]
 
 
 def run_demo(
@@ -64,7 +70,10 @@ def run_demo(
     config = TrainConfig(ARCHITECTURE, batch=BATCH, minutes=minutes, seed=seed)
     checkpoint = out / "training" / CHECKPOINT_NAME
     on_step(f"training {ARCHITECTURE.preset} on the bundled digits for {minutes:g} minutes")
-    train(config, checkpoint.parent, resume=checkpoint.is_file(), progress=on_training)
+    classify = load_digit_features("torch").logits
+    trained = train(
+        config, checkpoint.parent, resume=checkpoint.is_file(), progress=on_training, classify=classify
+    )
 
     engine = importlib.util.find_spec("tensorrt_rtx") is not None
     plan = ExportPlan(engine=engine, targets=TARGETS if engine else ())
@@ -96,7 +105,7 @@ def run_demo(
         notes=_notes(engine),
     )
     write_report(content, out / "report.html")
-    return DemoResult(out / "report.html", artifacts, parity, measured)
+    return DemoResult(out / "report.html", artifacts, parity, measured, trained.events)
 
 
 def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str, Parity], list[WorstSeed]]:
@@ -118,7 +127,9 @@ def _benchmarked(
     openers: list[tuple[str, Opener]] = [("PyTorch", functools.partial(TorchSession, checkpoint))]
     for path in onnx_files:
         openers.append((path.name, functools.partial(open_session, path)))
-    return bench(openers, BenchPlan(duration_s=seconds), progress=on_step)
+    report = bench(openers, BenchPlan(duration_s=seconds), progress=on_step)
+    on_step("measuring the floor")
+    return add_floors(report, {path.name: path for path in onnx_files})
 
 
 def _metrics(folder: Path) -> list[Mapping[str, Any]]:

@@ -36,7 +36,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     dcgan-edge demo --minutes 10 --out longer
     """  # fmt: skip
     from dcgan_edge.cli.tables import artifact_table, bench_notes, bench_table, parity_table, show
-    from dcgan_edge.cli.train import training_bar
+    from dcgan_edge.cli.train import print_events, training_bar
     from dcgan_edge.demo import run_demo
 
     console = stderr()
@@ -53,6 +53,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     show(parity_table(result.parity))
     show(bench_table(result.bench))
     click.echo(bench_notes(result.bench))
+    print_events(result.events)
     checkpoint, onnx = result.artifacts[0][0], result.artifacts[2][0]
     click.echo(f"\nThe report: {result.report}\n\nNext:")
     click.echo(f"  dcgan-edge sample {onnx} --seeds 1000-1063 --grid 8x8 --scale 4 --out more")

@@ -1,4 +1,4 @@
-"""`dcgan-edge report`: benchmark records as a page, a Markdown table, JSON or CSV."""
+"""`dcgan-edge report`: benchmark records and a training run as a page, a Markdown table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
 
 
 @click.command("report")
-@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN.json...")
+@click.argument("records", nargs=-1, type=click.Path(path_type=Path), metavar="RUN.json...")
 @click.option(
     "--format",
     "kind",
@@ -41,6 +41,12 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
 @click.option(
     "--samples", type=click.Path(path_type=Path), metavar="PNG", help="Picture for the top of the page."
 )
+@click.option(
+    "--training",
+    type=click.Path(path_type=Path),
+    metavar="METRICS.jsonl",
+    help="Of a training run, or its folder: curves, and what went wrong.",
+)
 @click.option("--title", help="Heading. [default: made from the machine or the file names]")
 def command(
     records: tuple[Path, ...],
@@ -48,6 +54,7 @@ def command(
     out: Path | None,
     artifacts: Path | None,
     samples: Path | None,
+    training: Path | None,
     title: str | None,
 ) -> None:
     """Show what `dcgan-edge bench --out RUN.json` has recorded.
@@ -59,15 +66,21 @@ def command(
     dcgan-edge report run.json --artifacts out --samples samples/grid.png
     dcgan-edge report before.json after.json --out change.html
     dcgan-edge report orin-*.json --out fleet.html
+    dcgan-edge report --training runs/digits/metrics.jsonl --out training.html
     dcgan-edge report run.json --format md >> README.md
     """  # fmt: skip
     if samples and kind != "html":
         raise click.UsageError("Only the page (--format html) shows --samples.")
+    if training and kind == "csv":
+        raise click.UsageError("A CSV file has measurements only, no --training.")
+    if not records and not training:
+        raise click.UsageError("Give one or more RUN.json of dcgan-edge bench, or --training METRICS.jsonl.")
     from dcgan_edge.atomic import write_atomic
     from dcgan_edge.runtime import report
 
     makers = {"html": report.render, "md": report.to_markdown, "json": report.to_json, "csv": report.to_csv}
-    text = makers[kind](report.gather(records, artifacts=artifacts, samples=samples, title=title))
+    content = report.gather(records, artifacts=artifacts, samples=samples, training=training, title=title)
+    text = makers[kind](content)
     target = out or (DEFAULT_PAGE if kind == "html" else None)
     if target is None:
         click.echo(text, nl=False)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli import is_quiet, json_option, print_json
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.models import CHANNELS, PRESETS
 
 if TYPE_CHECKING:
-    from dcgan_edge.training import Progress, TrainConfig, TrainResult
+    from dcgan_edge.training import Event, Progress, TrainConfig, TrainResult
+    from dcgan_edge.training.vital_signs import Classify
 
 FREE_ON_RESUME = ("out", "resume", "epochs", "minutes", "device", "dry_run", "as_json")
 
@@ -88,7 +89,8 @@ def command(
 ) -> None:
     """Train a GAN on a folder of images. The folder --out gets checkpoint.safetensors, metrics.jsonl and
     grids of samples. Ctrl-C saves; --resume goes on from there, or from the last save of a run that was
-    killed.
+    killed. When a run goes wrong (mode collapse, a discriminator that wins or is lost, gradients that
+    explode or vanish) it is said while it happens, with what to try.
 
     \b
     dcgan-edge train --data digits --minutes 3 --out runs/digits
@@ -103,13 +105,15 @@ def command(
             _show_plan(config, out, resume=resume, as_json=as_json)
             return
         with training_bar() as progress, _says_how_to_resume(out):
-            result = train(config, out, resume=resume, progress=progress)
+            result = train(config, out, resume=resume, progress=progress, classify=_classifier(config))
     _show_result(result, as_json=as_json)
 
 
 @contextlib.contextmanager
 def training_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar of the budget with losses and speed; call what is yielded with the progress of `train`."""
+    """A bar of the budget with losses and speed, and a line for each event that the watch reports, -q or not;
+    call what is yielded with the progress of `train`.
+    """
     from rich import progress as bars
 
     columns = (
@@ -129,6 +133,11 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
                     bar.remove_task(task)
                 tasks[progress.stage] = bar.add_task(STAGES[progress.stage], total=1.0, facts="")
             bar.update(tasks[progress.stage], completed=progress.fraction, facts=_facts(progress))
+            for event in progress.events:
+                if is_quiet():
+                    click.echo(str(event), err=True)  # a warning, which -q lets through
+                else:
+                    console.print(str(event), markup=False, soft_wrap=True)
 
         yield update
 
@@ -143,6 +152,23 @@ def _facts(progress: Progress) -> str:
         f"step {progress.step}, epoch {progress.epoch}, loss D {progress.losses.loss_d:.2f} "
         f"G {progress.losses.loss_g:.2f}, {progress.images_per_second:,.0f} images/s"
     )
+
+
+def _classifier(config: TrainConfig) -> Classify | None:
+    """The shipped digit classifier where it can be asked: grey images of its size, from digits or IDX files.
+
+    It runs in PyTorch: the threads of ONNX Runtime would get in the way of the training's.
+    """
+    from dcgan_edge.data import DIGITS
+    from dcgan_edge.data.idx import is_idx_folder
+    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
+
+    architecture = config.architecture
+    if (architecture.size, architecture.channels) != (SIZE, 1):
+        return None
+    if config.data != DIGITS and not is_idx_folder(Path(config.data)):
+        return None
+    return load_digit_features("torch").logits
 
 
 @contextlib.contextmanager
@@ -231,6 +257,14 @@ def _show_plan(config: TrainConfig, out: Path, *, resume: bool, as_json: bool) -
             click.echo(f"{name.replace('_', ' '):<20} {value}")
 
 
+def print_events(events: Sequence[Event]) -> None:
+    """Sum up on stdout what the watch saw; nothing where it saw nothing."""
+    if events:
+        click.echo("\nWhat went wrong (docs/training.md says more):")
+    for event in events:
+        click.echo(f"  {event}")
+
+
 def _show_result(result: TrainResult, *, as_json: bool) -> None:
     if as_json:
         paths = {name: str(getattr(result, name)) for name in ("checkpoint", "grid", "metrics")}
@@ -241,6 +275,7 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
         f"({result.precision} on {result.device}, {result.images_per_second:,.0f} images/s)."
     )
     click.echo(f"Checkpoint: {result.checkpoint}\nSamples:    {result.grid}\nMetrics:    {result.metrics}")
+    print_events(result.events)
     click.echo(
         f"\nNext:\n  dcgan-edge export {result.checkpoint} --out {result.checkpoint.parent / 'export'}"
     )

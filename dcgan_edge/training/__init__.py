@@ -8,9 +8,11 @@ from __future__ import annotations
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, read_header
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import Progress, TrainResult, resumed_config, train
+from dcgan_edge.training.watch import Event
 
 __all__ = [
     "CHECKPOINT_NAME",
+    "Event",
     "Progress",
     "TrainConfig",
     "TrainResult",

@@ -19,11 +19,15 @@ METRICS_NAME = "metrics.jsonl"
 
 
 class MetricsLog:
-    """The open file. `flush` returns once every line written so far is on the disk."""
+    """The open file. `flush` returns once every line written so far is on the disk. `kept` are the records
+    that were there already.
+    """
 
     def __init__(self, path: Path, *, step: int) -> None:
         """Keeps the lines up to and including `step` (0: none) and appends after them."""
-        write_atomic(path, _lines_up_to(path, step))
+        kept = _lines_up_to(path, step)
+        self.kept: list[dict[str, Any]] = [json.loads(line) for line in kept.splitlines()]
+        write_atomic(path, kept)
         self._file = path.open("ab")
 
     def append(self, record: dict[str, Any]) -> None:

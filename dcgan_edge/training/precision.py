@@ -57,7 +57,7 @@ def _trial(config: TrainConfig, device: torch.device) -> dict[Arithmetic, float]
     def measured(precision: Arithmetic) -> float:
         begun = time.perf_counter()
         step = train_step(state, pixels, bf16=precision == "bf16", ema_decay=config.ema_decay)
-        step.tolist()  # waits for the device
+        step.figures.tolist()  # waits for the device
         return time.perf_counter() - begun
 
     both: tuple[Arithmetic, ...] = get_args(Arithmetic)

@@ -25,11 +25,14 @@ from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.metrics import MetricsLog
 from dcgan_edge.training.state import TrainState
-from dcgan_edge.training.steps import train_step
+from dcgan_edge.training.steps import StepOutcome, train_step
+from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
+from dcgan_edge.training.watch import Event, Watch
 
 Clock = Callable[[], float]  # seconds from any start
 GRID_SEEDS = range(64)
 GRID_PIXELS = 80  # an image in a grid is drawn about so wide; a digit of 28 at 3x
+CLASSES_EVERY = 10  # lines of metrics; classifying 128 images takes about half a step of the 28-pixel DCGAN
 SAVING_SHARE = 20  # a checkpoint that takes one second is written every 20 seconds at the most
 
 
@@ -48,7 +51,7 @@ class Progress:
     """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
 
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
-    those trained on, `elapsed` seconds over all resumes.
+    those trained on, `elapsed` seconds over all resumes. `events` are what the watch saw at this step.
     """
 
     stage: Literal["read", "train"]
@@ -60,10 +63,13 @@ class Progress:
     images_per_second: float = 0.0
     elapsed: float = 0.0
     losses: Losses | None = None
+    events: tuple[Event, ...] = ()
 
 
 class Run:
-    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` is the size of the data."""
+    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` is the size of the data,
+    `classify` what the watch counts classes with.
+    """
 
     def __init__(
         self,
@@ -76,14 +82,18 @@ class Run:
         metrics: MetricsLog,
         elapsed: float,
         clock: Clock,
+        classify: Classify | None = None,
     ) -> None:
         self.config, self.out, self.state, self.precision = config, out, state, precision
         self.steps_per_epoch = images // config.batch
         self.steps = None if config.epochs is None else config.epochs * self.steps_per_epoch
         self.losses: Losses | None = None
+        self.events: tuple[Event, ...] = ()
+        self.watch = Watch(metrics.kept)
         self.images_per_second = 0.0
         self.is_whole = True  # False within a step, when half of the networks are a step ahead
         self._images, self._metrics, self._clock = images, metrics, clock
+        self._classify = classify
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
@@ -110,17 +120,18 @@ class Run:
         Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
         """
         self.is_whole = False
-        values = train_step(
+        outcome = train_step(
             self.state, pixels, bf16=self.precision == "bf16", ema_decay=self.config.ema_decay
-        ).tolist()
+        )
+        values = outcome.figures.tolist()
         self.is_whole = True
         if not all(map(math.isfinite, values)):
             raise EdgeError(self._diverged())
-        self.losses = Losses(*values)
+        self.losses, self.events = Losses(*values), ()
         self._count_step()
         step = self.state.step
         if step % self.config.log_every == 0:
-            self._log()
+            self._log(pixels, outcome)
         if step % self.config.grid_every == 0:
             self.draw_grid()
             self.save()
@@ -139,6 +150,7 @@ class Run:
             images_per_second=self.images_per_second,
             elapsed=self.elapsed,
             losses=self.losses,
+            events=self.events,
         )
 
     def draw_grid(self) -> Path:
@@ -186,17 +198,22 @@ class Run:
         self._steps += 1
         self.images_per_second = self._steps * self.config.batch / max(self._seconds, 1e-9)
 
-    def _log(self) -> None:
+    def _log(self, pixels: torch.Tensor, outcome: StepOutcome) -> None:
+        """Write the line of this step, with how the run is and what the watch says to it."""
         assert self.losses is not None
-        self._metrics.append(
-            {
-                "step": self.state.step,
-                "epoch": self.state.step // self.steps_per_epoch,
-                "images": self.state.step * self.config.batch,
-                **asdict(self.losses),
-                "images_per_second": round(self.images_per_second, 1),
-            }
-        )
+        line = {
+            "step": self.state.step,
+            "epoch": self.state.step // self.steps_per_epoch,
+            "images": self.state.step * self.config.batch,
+            **asdict(self.losses),
+            **vital_signs(self.state, pixels, outcome),
+        }
+        if self._classify and self.state.step % (self.config.log_every * CLASSES_EVERY) == 0:
+            line |= class_entropies(pixels, outcome, self._classify)
+        self.events = self.watch.look(line)
+        if self.events:
+            line["events"] = [asdict(event) for event in self.events]
+        self._metrics.append({**line, "images_per_second": round(self.images_per_second, 1)})
         self._seconds, self._steps = 0.0, 0
 
     def _diverged(self) -> str:

@@ -6,6 +6,8 @@ images go through the discriminator in batches of their own, so that BatchNorm n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -15,12 +17,26 @@ from dcgan_edge.training.losses import discriminator_loss, generator_loss
 from dcgan_edge.training.state import TrainState
 
 
-def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: float) -> Tensor:
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step leaves to be looked at, on the training device and without a graph.
+
+    `figures` float32 (4,): the discriminator's and the generator's loss, and the mean sigmoid of the
+    discriminator on real and on generated images. `real_logits` and `fake_logits` (batch,) are its verdicts
+    on them, all before its update. `generated` (batch, channels, size, size) are those images, in [-1, 1].
+    """
+
+    figures: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    generated: Tensor
+
+
+def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: float) -> StepOutcome:
     """Train on `pixels` uint8 (batch, channels, size, size) and count the step.
 
-    Returns float32 (4,): the discriminator's and the generator's loss, and the mean sigmoid of the
-    discriminator on real and on generated images before its update. Latents are drawn from torch's global
-    generator of the device.
+    Latents are drawn from torch's global generator of the device. The gradients of the step stay in the
+    networks until the next one.
     """
     generator, discriminator = state.generator, state.discriminator
     device = next(generator.parameters()).device
@@ -47,8 +63,10 @@ def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: floa
 
     state.step += 1
     update_average(state.average, generator, step=state.step, decay=ema_decay)
-    scores = (real_logits.detach().float().sigmoid().mean(), fake_logits.detach().float().sigmoid().mean())
-    return torch.stack([loss_d.detach(), loss_g.detach(), *scores])
+    logits = real_logits.detach().float(), fake_logits.detach().float()
+    scores = (verdicts.sigmoid().mean() for verdicts in logits)
+    figures = torch.stack([loss_d.detach(), loss_g.detach(), *scores])
+    return StepOutcome(figures, *logits, fake.detach())
 
 
 def to_network(pixels: Tensor) -> Tensor:

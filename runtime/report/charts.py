@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_edge.runtime.report.drawing import COLOURS, draw, marker, stroke
+from dcgan_edge.runtime.report.drawing import COLOURS, INK, MUTED, RULE, draw, marker, stroke
 from dcgan_edge.runtime.report.scales import WIDE, few_ticks, is_wide, logarithmic, short
 from dcgan_edge.runtime.report.thinning import Numbers, cumulative, stretches
 
@@ -41,8 +41,28 @@ class Chart:
     legend: tuple[tuple[str, str], ...] = ()
 
 
-def curves(name: str, title: str, series: Mapping[str, Points], *, x: str, y: str, zero: bool = False) -> str:
-    """Training curves as SVG; `x` and `y` are the axes' labels, `zero` starts y at 0.
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of the x axis, to its end where `stop` is None. `text` above it is a few letters of ours."""
+
+    start: float
+    stop: float | None
+    text: str
+
+
+def curves(
+    name: str,
+    title: str,
+    series: Mapping[str, Points],
+    *,
+    x: str,
+    y: str,
+    zero: bool = False,
+    log: bool = False,
+    marks: Sequence[Mark] = (),
+) -> str:
+    """Training curves as SVG; `x` and `y` are the axes' labels, `zero` starts y at 0, `log` makes it
+    logarithmic where the values span a factor of `WIDE`. `marks` are shaded.
 
     A long curve is drawn as the median of each of `BINS` stretches and a band from smallest to largest.
     """
@@ -50,15 +70,35 @@ def curves(name: str, title: str, series: Mapping[str, Points], *, x: str, y: st
     def plot(axes: Axes) -> None:
         for index, points in enumerate(series.values()):
             plot_stretches(axes, index, np.asarray(points.x), np.asarray(points.y), BINS)
+        figures = [figure for points in series.values() for figure in points.y]
         if zero:
             axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(short)
         axes.yaxis.set_major_formatter(short)
+        if log and is_wide(figures):
+            logarithmic(axes, "y", figures, ticks=8)
+        last = max(points.x[-1] for points in series.values())
+        for mark in marks:
+            _shade(axes, mark, last)
         axes.xaxis.set_major_locator(few_ticks())
         axes.set(xlabel=x, ylabel=y)
 
     words = [f"{label} goes from {points.y[0]:.3g} to {points.y[-1]:.3g}" for label, points in series.items()]
+    for mark in marks:
+        until = "the end" if mark.stop is None else f"{mark.stop:,.0f}"
+        words.append(f"marked {mark.text}: from {mark.start:,.0f} to {until}")
     return draw(name, title, f"{y} over {x}: {'; '.join(words)}.", plot)
+
+
+def _shade(axes: Axes, mark: Mark, last: float) -> None:
+    """A shaded stretch with a line where it begins and its text above the axes."""
+    stop = max(last, mark.start) if mark.stop is None else mark.stop
+    axes.axvspan(mark.start, stop, color=RULE, alpha=0.55, linewidth=0, zorder=0)
+    axes.axvline(mark.start, color=MUTED, linewidth=1.2, linestyle=(0, (2, 2)), zorder=1)
+    axes.text(
+        mark.start, 1.01, mark.text, ha="center", va="bottom", fontsize=11, color=INK, parse_math=False,
+        transform=axes.get_xaxis_transform(),
+    )  # fmt: skip
 
 
 def plot_stretches(axes: Axes, index: int, x: Numbers, y: Numbers, most: int) -> None:

@@ -37,7 +37,8 @@ class WorstSeed:
 class ReportContent:
     """What a report shows. Whatever is empty or None has no section.
 
-    `metrics` are the lines of metrics.jsonl: losses, scores and `images_per_second` over `images` or `step`.
+    `metrics` are the lines of metrics.jsonl: losses, scores, vital signs, `events` and
+    `images_per_second` over `images` or `step`.
     `grids` are (label, PNG) of the same latents over time, `samples` is the PNG of the finished generator.
     `artifacts` are (file name, manifest), the checkpoint too. `parity` is by file name. `notes` are what a
     reader has to know first, such as that an engine has not run on hardware. `runs` are benchmarks by name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -18,6 +19,7 @@ from dcgan_edge.runtime.report.cost import energy_of, floor_of
 from dcgan_edge.runtime.report.environment import differing, environment
 from dcgan_edge.runtime.report.fleet import RULE, fleet, model
 from dcgan_edge.runtime.report.rows import Row, rows
+from dcgan_edge.runtime.report.spells import spells
 
 SCHEMA_VERSION = 1
 RAW = ("turns", "encoding")  # what a record has and a summary does not
@@ -35,6 +37,11 @@ def to_json(content: ReportContent) -> str:
         "parity": {name: parity.to_dict() for name, parity in content.parity.items()},
         "runs": [_run(name, report) for name, report in content.runs.items()],
     }
+    if content.metrics:
+        document["training"] = {
+            "step": content.metrics[-1].get("step"),
+            "events": [dataclasses.asdict(spell) for spell in spells(content.metrics)],
+        }
     if len(content.runs) > 1:
         document["differences"] = [
             {"what": f"{heading}: {fact.name}", "values": dict(zip(content.runs, fact.values, strict=True))}

@@ -12,6 +12,7 @@ from dcgan_edge.runtime.record import BenchReport, read_report
 from dcgan_edge.runtime.report.content import ReportContent
 from dcgan_edge.runtime.report.fleet import model
 from dcgan_edge.runtime.report.rows import labels
+from dcgan_edge.runtime.report.spells import read_metrics
 
 
 def gather(
@@ -19,11 +20,13 @@ def gather(
     *,
     artifacts: Path | None = None,
     samples: Path | None = None,
+    training: Path | None = None,
     title: str | None = None,
 ) -> ReportContent:
     """The content of a report on `records`, each a run, named by its file.
 
-    `artifacts` is a folder of .onnx and .engine files, whose manifests tell parity; `samples` is a PNG.
+    `artifacts` is a folder of .onnx and .engine files, whose manifests tell parity; `samples` is a PNG;
+    `training` is the metrics.jsonl of a training run, or its folder.
     Raises UsageError when something is not there or given twice, ArtifactError when it is not ours.
     """
     resolved = [path.resolve() for path in records]
@@ -36,6 +39,7 @@ def gather(
     return ReportContent(
         title=title or _title(runs),
         architecture=architectures.pop() if len(architectures) == 1 else None,
+        metrics=read_metrics(training) if training else (),
         samples=read_file(samples) if samples else None,
         artifacts=found,
         parity={name: parity for name, manifest in found if (parity := _parity(name, manifest))},
@@ -53,6 +57,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _title(runs: dict[str, BenchReport]) -> str:
     names = list(runs)
+    if not names:
+        return "Training"
     if len(names) == 1:
         return f"Benchmark on {model(runs[names[0]])}"
     return f"{names[1]} against {names[0]}" if len(names) == 2 else f"A fleet of {len(names)} boards"

@@ -12,6 +12,7 @@ from dcgan_edge.runtime.report.cost import energy_of, floor_of
 from dcgan_edge.runtime.report.environment import Fact, differing, environment
 from dcgan_edge.runtime.report.fleet import RULE, Fleet, fleet, model
 from dcgan_edge.runtime.report.rows import MLPERF_STYLE, Row, intervals, is_mlperf_style, rows
+from dcgan_edge.runtime.report.spells import all_well, spells
 from dcgan_edge.runtime.report.words import bounds, milliseconds, outlier_words, significant
 from dcgan_edge.runtime.statistics import CONFIDENCE, ENOUGH_FOR_P99
 
@@ -19,9 +20,9 @@ Cells = Sequence[str]
 
 
 def to_markdown(content: ReportContent) -> str:
-    """A heading, a table of all measurements, and the comparison or the fleet."""
+    """A heading, what went wrong in training, a table of all measurements, the comparison or the fleet."""
     measured = rows(content.runs)
-    parts = [f"### {escaped(content.title)}", *map(escaped, content.notes)]
+    parts = [f"### {escaped(content.title)}", *map(escaped, content.notes), *_training(content)]
     if measured:
         parts += [_measurements(content, measured), *_reading_notes(content, measured)]
     if len(content.runs) == 2:
@@ -30,6 +31,18 @@ def to_markdown(content: ReportContent) -> str:
     if len(content.runs) >= FLEET:
         parts += _fleet(fleet(content.runs, measured))
     return "\n\n".join(parts) + "\n"
+
+
+def _training(content: ReportContent) -> list[str]:
+    """What went wrong in the training, a line for each."""
+    lines = []
+    for spell in spells(content.metrics):
+        until = "still so at the end" if spell.end is None else f"over at step {spell.end:,}"
+        lines.append(f"- {escaped(f'Step {spell.begin:,}: {spell.problem}, {until}. {spell.seen}')}")
+    if lines:
+        return ["What went wrong in the training:", "\n".join(lines)]
+    said = all_well(content.metrics)
+    return [f"Training: {said[0].lower()}{said[1:]}"] if said else []
 
 
 def escaped(text: str) -> str:

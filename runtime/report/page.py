@@ -18,8 +18,9 @@ from dcgan_edge.runtime.report.environment import differing, environment
 from dcgan_edge.runtime.report.fleet import RULE, Fleet, fleet, fleet_charts
 from dcgan_edge.runtime.report.headline import headline
 from dcgan_edge.runtime.report.rows import MLPERF_STYLE, Row, grouped, intervals, is_mlperf_style, rows
+from dcgan_edge.runtime.report.spells import all_well, spells
 from dcgan_edge.runtime.report.timeline import Timeline, timeline
-from dcgan_edge.runtime.report.training import Picture, picture, thinned, training_charts
+from dcgan_edge.runtime.report.training import MANY_MARKS, Picture, picture, thinned, training_charts
 from dcgan_edge.runtime.report.words import FILTERS
 from dcgan_edge.runtime.statistics import CONFIDENCE, ENOUGH_FOR_P99
 
@@ -87,6 +88,9 @@ def _training(content: ReportContent) -> dict[str, Any]:
     return {
         "samples": picture(content.samples, HERO) if content.samples else None,
         "training": training_charts(content.metrics),
+        "spells": spells(content.metrics),
+        "most_marks": MANY_MARKS,
+        "all_well": all_well(content.metrics),
         "grids": [(label, picture(png, GRID)) for label, png in grids],
         "parents": {manifest.sha256: name for name, manifest in content.artifacts},
         "worst": [_pictures(worst) for worst in content.worst_seeds],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,31 @@ from typing import Any
 
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.runtime.report import charts
-from dcgan_edge.runtime.report.charts import Chart, Points
-from dcgan_edge.runtime.report.keys import key
+from dcgan_edge.runtime.report.charts import Chart, Mark, Points
+from dcgan_edge.runtime.report.keys import key, swatch
+from dcgan_edge.runtime.report.spells import Spell, is_number, spells
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_GRIDS = 8
+MANY_MARKS = 12  # spells; the charts show no more, the table all
 CURVES = (  # name of the chart, title, y axis, series by their names in metrics.jsonl
     ("loss", "Loss", "loss", {"loss_d": "discriminator", "loss_g": "generator"}),
     (
         "score", "How real the discriminator finds them", "mean score, 0 to 1",
         {"real_score": "real images", "fake_score": "generated images"},
+    ),
+    (
+        "accuracy", "How often the discriminator is right", "share of images, 0 to 1",
+        {"real_accuracy": "real images", "fake_accuracy": "generated images"},
+    ),
+    (
+        "gradients", "Gradient norms", "norm of all gradients",
+        {"grad_norm_d": "discriminator", "grad_norm_g": "generator"},
+    ),
+    ("diversity", "Sample diversity", "times that of real images", {"diversity": "generated images"}),
+    (
+        "classes", "Class entropy", "bits",
+        {"real_class_entropy": "real images", "class_entropy": "generated images"},
     ),
     ("speed", "Training speed", "images per second", {"images_per_second": "speed"}),
 )  # fmt: skip
@@ -36,27 +50,41 @@ class Picture:
 
 
 def training_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """One chart for each of `CURVES`, of the lines that have its figures as finite numbers."""
-    position = "images" if all(_is_number(line.get("images")) for line in metrics) else "step"
+    """One chart for each of `CURVES`, of the lines that have its figures as finite numbers, with the spells
+    in which something went wrong marked by their numbers.
+    """
+    position = "images" if all(is_number(line.get("images")) for line in metrics) else "step"
     axis = {"images": "images seen", "step": "step"}[position]
+    marks = _marks(metrics, position, spells(metrics))
     drawn = []
     for name, title, label, lines in CURVES:
         series = {said: _series(metrics, position, y) for y, said in lines.items()}
         series = {said: points for said, points in series.items() if points.x}
         if series:
-            svg = charts.curves(name, title, series, x=axis, y=label, zero=name != "loss")
-            legend = tuple((key(index, marked=False), said) for index, said in enumerate(series))
-            drawn.append(Chart(title, svg, legend if len(lines) > 1 else ()))
+            zero, log = name not in ("loss", "gradients"), name == "gradients"
+            shown = [mark for mark in marks if name != "speed"]
+            svg = charts.curves(name, title, series, x=axis, y=label, zero=zero, log=log, marks=shown)
+            legend = [(key(index, marked=False), said) for index, said in enumerate(series)]
+            legend = legend if len(lines) > 1 else []
+            legend += [(swatch(False), "numbered: something went wrong, see the table")] if shown else []
+            drawn.append(Chart(title, svg, tuple(legend)))
     return drawn
 
 
+def _marks(metrics: Sequence[Mapping[str, Any]], position: str, found: Sequence[Spell]) -> list[Mark]:
+    """The spells on the axis that is drawn."""
+    places = {line["step"]: line[position] for line in metrics if is_number(line.get("step"))}
+    marks = []
+    for spell in found[:MANY_MARKS]:
+        begin, end = places.get(spell.begin), places.get(spell.end)
+        if begin is not None:
+            marks.append(Mark(float(begin), None if end is None else float(end), str(spell.number)))
+    return marks
+
+
 def _series(metrics: Sequence[Mapping[str, Any]], x: str, y: str) -> Points:
-    pairs = [(line[x], line[y]) for line in metrics if _is_number(line.get(x)) and _is_number(line.get(y))]
+    pairs = [(line[x], line[y]) for line in metrics if is_number(line.get(x)) and is_number(line.get(y))]
     return Points(tuple(float(pair[0]) for pair in pairs), tuple(float(pair[1]) for pair in pairs))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def picture(png: bytes, width: int) -> Picture:

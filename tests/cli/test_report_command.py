@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,31 @@ def test_two_records_are_compared_and_three_are_a_fleet(tmp_path: Path) -> None:
     assert "fleet" in json.loads(run(*paths, "--format", "json").stdout)
 
 
+def metrics(path: Path) -> Path:
+    """Of a run whose generator collapsed at step 20."""
+    event = {"step": 20, "problem": "mode collapse", "state": "begins", "seen": "It is.", "advice": "Try."}
+    told: list[dict[str, Any]] = [
+        {"step": 10 * n, "loss_d": 1.0, "loss_g": 2.0, "diversity": 0.1 * n} for n in (1, 2, 3)
+    ]
+    told[1]["events"] = [event]
+    path.write_text("".join(json.dumps(line) + "\n" for line in told))
+    return path
+
+
+def test_a_training_run_is_shown_beside_a_record_or_alone(tmp_path: Path) -> None:
+    told = metrics(tmp_path / "metrics.jsonl")
+    beside = run(record(tmp_path / "run.json"), "--training", told, "--format", "md")
+    assert "Step 20: mode collapse, still so at the end. It is." in beside.stdout
+    assert "| artefact |" in beside.stdout
+    facts = json.loads(run("--training", tmp_path, "--format", "json").stdout)
+    assert facts["training"]["events"][0]["problem"] == "mode collapse"
+    page = run("--training", told, "--out", tmp_path / "page.html")
+    assert page.exit_code == 0, page.stderr
+    html = (tmp_path / "page.html").read_text()
+    assert "Sample diversity" in html
+    assert "still so at the end" in html
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -65,6 +91,10 @@ def test_two_records_are_compared_and_three_are_a_fleet(tmp_path: Path) -> None:
         (["run.json", "--samples", "x.png", "--format", "md"], 2, "--samples"),
         (["run.json", "--out", "text.json/x"], 1, "Cannot write"),
         ([], 2, "RUN.json"),
+        (["--training", "no.jsonl"], 2, "There is no file"),
+        (["--training", "text.json"], 6, "not the metrics file"),
+        (["--training", "run.json"], 6, "not the metrics file"),
+        (["run.json", "--training", "text.json", "--format", "csv"], 2, "--training"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,38 @@ def test_curves_are_drawn_of_finite_figures_over_what_the_lines_have() -> None:
     )
     assert ">images seen<" in loss.svg
     assert training_charts([]) == training_charts([{"step": 1, "note": "nothing to draw"}]) == []
+
+
+def test_signs_have_their_charts_and_spells_their_marks() -> None:
+    begins = {"step": 3, "problem": "mode collapse", "state": "begins", "seen": "s", "advice": "a"}
+    lines: list[dict[str, Any]] = [
+        {
+            "step": n, "images": 64 * n, "real_accuracy": 0.9, "fake_accuracy": 0.8, "grad_norm_d": 10.0**n,
+            "grad_norm_g": None if n == 2 else 1.0, "diversity": 0.5, "class_entropy": 2.0,
+            "real_class_entropy": 3.0, "images_per_second": 9.0,
+        }
+        for n in range(1, 7)
+    ]  # fmt: skip
+    plain = training_charts(lines)
+    assert [chart.title for chart in plain] == [
+        "How often the discriminator is right", "Gradient norms", "Sample diversity", "Class entropy",
+        "Training speed",
+    ]  # fmt: skip
+    assert not any("marked" in chart.svg for chart in plain)
+    lines[2]["events"] = [begins]
+    lines[4]["events"] = [begins | {"step": 5, "state": "ends"}]
+    for chart in training_charts(lines):
+        is_marked = chart.title != "Training speed"
+        assert ("marked 1: from 192 to 320" in chart.svg) == is_marked
+        assert (">1</text>" in chart.svg) >= is_marked  # the number stands in the drawing, not a colour alone
+        assert any("numbered" in label for _, label in chart.legend) == is_marked
+    del lines[4]["events"]
+    assert "marked 1: from 192 to the end" in training_charts(lines)[0].svg
+
+
+def test_numbers_beyond_every_float_are_left_out() -> None:
+    (chart,) = training_charts([{"step": n, "loss_d": 10**400 if n == 2 else 1.0} for n in range(1, 5)])
+    assert "discriminator goes from 1 to 1" in chart.svg
 
 
 def test_a_picture_is_shown_with_whole_pixels() -> None:

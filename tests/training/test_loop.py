@@ -66,7 +66,9 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     lines = metrics(tmp_path)
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert [line["epoch"] for line in lines] == [0, 0, 1, 1, 2]
-    assert set(lines[0]) == {"step", "epoch", "images", "loss_d", "loss_g", "real_score", "fake_score"}
+    told = {"step", "epoch", "images", "loss_d", "loss_g", "real_score", "fake_score"}
+    signs = {"real_accuracy", "fake_accuracy", "grad_norm_d", "grad_norm_g", "diversity"}
+    assert set(lines[0]) == told | signs
     generator, architecture = load_generator(result.checkpoint)
     assert architecture == config.architecture
     assert generator(torch.zeros(1, 8, 1, 1)).shape == (1, 1, 28, 28)

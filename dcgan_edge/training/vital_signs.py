@@ -1,0 +1,79 @@
+"""How a run is, in a few figures of a step that was just taken. `watch` judges them.
+
+Everything is read off the step: its logits, its gradients, the images it made and the real ones it saw. No
+network is run but the classifier, no random number is drawn, so that training is the same, bit for bit,
+whether it is looked at or not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dcgan_edge.latents import FloatArray
+from dcgan_edge.training.state import TrainState
+from dcgan_edge.training.steps import StepOutcome, to_network
+
+Classify = Callable[[FloatArray], FloatArray]  # images (n, c, h, w) in [-1, 1] -> logits (n, classes)
+Signs = dict[str, float | None]
+MOST_IMAGES = 64  # compared with each other: 2,016 pairs, of which the mean is steady to a percent
+
+
+def vital_signs(state: TrainState, pixels: Tensor, outcome: StepOutcome) -> Signs:
+    """The figures of the step on `pixels` uint8 (batch, channels, size, size) that had `outcome`.
+
+    `real_accuracy` and `fake_accuracy`: the share of real images that the discriminator took for real, and of
+    generated ones that it took for generated. `grad_norm_d` and `grad_norm_g`: the length of all gradients of
+    a network as one vector, None where it is not finite. `diversity`: the mean Euclidean distance between two
+    generated images over that between two real ones, 1 if they differ as real ones do, None if no real ones
+    differ.
+
+    Odena et al. 2017, arXiv:1610.09585, section 4.2, compare pairs of generated images with pairs of real
+    ones likewise, by MS-SSIM, which needs images larger than ours.
+    """
+    device = outcome.generated.device
+    real = _distance(to_network(pixels[:MOST_IMAGES].to(device)))
+    made = _distance(outcome.generated[:MOST_IMAGES])
+    return {
+        "real_accuracy": float((outcome.real_logits > 0).float().mean()),
+        "fake_accuracy": float((outcome.fake_logits < 0).float().mean()),
+        "grad_norm_d": gradient_norm(state.discriminator),
+        "grad_norm_g": gradient_norm(state.generator),
+        "diversity": made / real if real > 0 else None,
+    }
+
+
+def class_entropies(pixels: Tensor, outcome: StepOutcome, classify: Classify) -> Signs:
+    """`class_entropy` of the images that the step made, and `real_class_entropy` of the real ones it saw.
+
+    Each is the entropy in bits of the shares of the classes that `classify` finds, as in `dcgan-edge eval`;
+    64 images of ten classes equally often come to 3.2 on average, a single class to 0.
+    """
+    images = (outcome.generated[:MOST_IMAGES].float().cpu(), to_network(pixels[:MOST_IMAGES].cpu()))
+    found = [_entropy(classify(np.ascontiguousarray(each.numpy()))) for each in images]
+    return {"class_entropy": found[0], "real_class_entropy": found[1]}
+
+
+def gradient_norm(network: nn.Module) -> float | None:
+    """The Euclidean norm of all gradients of `network`, 0 without any; None unless it is finite."""
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    if not gradients:
+        return 0.0
+    norms = torch.stack(list(torch._foreach_norm(gradients))).double()
+    norm = float(norms.square().sum().sqrt())
+    return norm if math.isfinite(norm) else None
+
+
+def _distance(images: Tensor) -> float:
+    """The mean Euclidean distance between two of `images` (n, c, h, w), n from 2, on a scale of its own."""
+    return float(torch.pdist(images.float().flatten(1)).mean())
+
+
+def _entropy(verdicts: FloatArray) -> float:
+    shares = np.bincount(verdicts.argmax(axis=1)) / len(verdicts)
+    made = shares[shares > 0]
+    return float(abs((made * np.log2(made)).sum()))
