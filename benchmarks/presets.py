@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.command import errors_said
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
@@ -56,9 +57,9 @@ def main(folder: Path, seed: int, target: str, duration: float) -> None:
     """Take every preset whose checkpoint lies in FOLDER through export, engine, sampling and benchmark."""
     checkpoints = {preset: folder / preset / f"seed{seed}" / CHECKPOINT_NAME for preset in PRESETS}
     found = {preset: path for preset, path in checkpoints.items() if path.is_file()}
-    if not found:
-        raise UsageError(f"{folder} has no run of seed {seed}; make some with dcgan-edge compare-archs.")
-    with steps() as say:
+    with errors_said(), steps() as say:
+        if not found:
+            raise UsageError(f"{folder} has no run of seed {seed}; make some with dcgan-edge compare-archs.")
         exported = {}
         for preset, checkpoint in found.items():
             say(f"exporting {preset}")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import itertools
 import os
 import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmarks.command import errors_said
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.bench import BenchPlan, Say, bench, warm_up
-from dcgan_edge.runtime.bench_worker import Worker
-from dcgan_edge.runtime.compare import DEFAULT_GATE, Comparison, compare, parse_gate
+from dcgan_edge.runtime.bench import BenchPlan, Say, bench, paired_turns, warm_up
+from dcgan_edge.runtime.bench_worker import Opener, Worker
+from dcgan_edge.runtime.compare import DEFAULT_GATE, Comparison, compare, compare_turns, parse_gate
 from dcgan_edge.runtime.load import closed_loop
 from dcgan_edge.runtime.loadgen import run_loadgen
 from dcgan_edge.runtime.record import BenchReport
@@ -38,6 +40,7 @@ from dcgan_edge.runtime.statistics import percentile
 PLAIN, LOADGEN = 0.03, 0.05  # how far apart figures of the same session may lie
 OVERHEAD = 0.03  # of a call of our runtime over a bare one
 SLOWDOWN = 0.10
+BASELINE = "baseline"
 HOG = "while True: pass"
 
 
@@ -54,23 +57,26 @@ class Check:
 @click.argument("artifact", type=click.Path(path_type=Path, exists=True))
 @click.option("--turns", default=20, show_default=True, help="Of each loop, alternating.")
 @click.option("--seconds", default=1.0, show_default=True, help="Of each turn.")
-@click.option("--pairs", default=20, show_default=True, help="Runs of the same, and of a slower one.")
-@click.option("--duration", default=3.0, show_default=True, help="Seconds measured in each run of a pair.")
-def main(artifact: Path, turns: int, seconds: float, pairs: int, duration: float) -> None:
+@click.option(
+    "--pairs", default=20, show_default=True, help="Runs with the same beside it, and a slower one."
+)
+@click.option("--duration", default=8.0, show_default=True, help="Seconds measured of each in such a run.")
+@click.option("--threads", default=1, show_default=True, help="Of ONNX Runtime; LoadGen has some of its own.")
+def main(artifact: Path, turns: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
     """Check the benchmark with ARTIFACT, an ONNX file that runs on this CPU."""
-    plan = BenchPlan((1,), duration_s=duration, turns=10)
-    with steps() as say:
+    opener = functools.partial(open_session, artifact, provider="cpu", threads=threads)
+    with errors_said(), steps() as say:
         found = [
-            *agreement(artifact, turns, seconds, say),
-            *regressions(artifact, plan, pairs, say),
-            *other_load(artifact, plan, say),
+            *agreement(opener, turns, seconds, say),
+            *regressions(opener, duration, pairs, say),
+            *other_load(opener, say),
         ]
     for check in found:
         click.echo(f"{'holds' if check.holds else 'FAILS'}  {check.promise}: {check.found}")
     sys.exit(not all(check.holds for check in found))
 
 
-def agreement(artifact: Path, turns: int, seconds: float, say: Say) -> Iterator[Check]:
+def agreement(opener: Opener, turns: int, seconds: float, say: Say) -> Iterator[Check]:
     """Our loop, a plain one and LoadGen take turns on one session in one process."""
     loops: dict[str, Callable[[Worker], dict[str, float]]] = {
         "ours": lambda worker: _figures(worker.call(closed_loop, 1, seconds).latency_ms),
@@ -78,7 +84,7 @@ def agreement(artifact: Path, turns: int, seconds: float, say: Say) -> Iterator[
     }
     if importlib.util.find_spec("mlperf_loadgen"):
         loops["LoadGen"] = lambda worker: worker.call(run_loadgen, "single-stream", seconds)
-    with Worker(artifact.name, functools.partial(open_session, artifact, provider="cpu")) as worker:
+    with Worker("ours", opener) as worker:
         worker.call(warm_up, 1)
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in loops}
         for turn in range(turns):
@@ -88,7 +94,9 @@ def agreement(artifact: Path, turns: int, seconds: float, say: Say) -> Iterator[
     median, ratio = _paired(taken["ours"], taken["plain"], "p50_ms")
     words = f"{median[0]:.4f} ms against {median[1]:.4f} ms, {ratio - 1:+.2%}"
     yield Check(f"median within {PLAIN:.0%} of a plain loop", words, abs(ratio - 1) <= PLAIN)
-    extra = f"{(median[0] - median[1]) * 1000:+.1f} us in each call, {ratio - 1:+.2%}"
+    pairs = zip(taken["ours"], taken["plain"], strict=True)
+    more = statistics.median(our["p50_ms"] - their["p50_ms"] for our, their in pairs)
+    extra = f"{more * 1000:+.1f} us in each call, {ratio - 1:+.2%}"
     yield Check(f"our runtime adds less than {OVERHEAD:.0%} to a bare call", extra, ratio - 1 < OVERHEAD)
     if "LoadGen" not in loops:
         yield Check("LoadGen agrees", "not installed: pip install mlcommons-loadgen", False)
@@ -111,37 +119,49 @@ def plain_loop(session: Any, seconds: float) -> list[float]:
     return taken
 
 
-def regressions(artifact: Path, plan: BenchPlan, pairs: int, say: Say) -> Iterator[Check]:
-    """Two runs of the same artefact, and one of the same made slower, `pairs` times."""
-    found: dict[float, list[Comparison]] = {0.0: [], SLOWDOWN: []}
+def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterator[Check]:
+    """The same artefact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
+    plan = BenchPlan((1,), duration_s=duration, turns=paired_turns("latency", duration))
+    openers: list[tuple[str, Opener]] = [
+        (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
+    ]  # fmt: skip
+    gates = [parse_gate(DEFAULT_GATE)]
+    reports: list[BenchReport] = []
     for pair in range(pairs):
-        say(f"regressions: pair {pair + 1} of {pairs}")
-        base = _run(artifact, plan, 0.0)
-        for slowdown, comparisons in found.items():
-            comparisons += compare(base, _run(artifact, plan, slowdown), [parse_gate(DEFAULT_GATE)])
-    for slowdown, comparisons in found.items():
-        alarms = sum(each.outcome == "regression" for each in comparisons)
-        changes = sorted(each.change for each in comparisons)
-        middle = statistics.median(changes)
-        words = f"{alarms} of {pairs} ({changes[0]:+.1%} to {changes[-1]:+.1%}, median {middle:+.1%})"
-        promise = "a slowdown of 10 % is found" if slowdown else "the same artefact is no regression"
-        yield Check(f"{promise}, gate {DEFAULT_GATE}", words, alarms == (pairs if slowdown else 0))
+        say(f"regressions: run {pair + 1} of {pairs}")
+        reports.append(bench(openers, plan))
+    beside = [each for report in reports for each in compare_turns(report, (BASELINE,), gates)]
+    apart = [
+        each for pair in itertools.pairwise(reports) for each in compare(*pair, gates) if each.name == "same"
+    ]
+    yield _alarms(
+        "the same beside it is no regression", [each for each in beside if each.name == "same"], False
+    )
+    yield _alarms("10 % slower beside it is one", [each for each in beside if each.name == "slower"], True)
+    yield _alarms("the same in the next run is no regression", apart, False)
 
 
-def other_load(artifact: Path, plan: BenchPlan, say: Say) -> Iterator[Check]:
+def _alarms(promise: str, found: Sequence[Comparison], expected: bool) -> Check:
+    alarms = sum(each.outcome == "regression" for each in found)
+    changes = [each.change for each in found]
+    words = f"{alarms} of {len(found)} are ({min(changes):+.1%} to {max(changes):+.1%})"
+    return Check(f"{promise}, {DEFAULT_GATE}", words, alarms == (len(found) if expected else 0))
+
+
+def other_load(opener: Opener, say: Say) -> Iterator[Check]:
     """A run on its own, and one that a busy program joins in the middle."""
-    say("other load: without")
-    (quiet,) = _run(artifact, plan, 0.0).measurements
+    plan = BenchPlan((1,), turns=10)
+    (quiet,) = bench([("alone", opener)], plan, progress=lambda step: say(f"alone: {step}")).measurements
     reasons = "; ".join(quiet.unstable_because)
     yield Check("STABLE when nothing else runs", f"{quiet.verdict} {reasons}", quiet.verdict == "STABLE")
     with contextlib.ExitStack() as stack:
 
         def join(step: str) -> None:
-            say(f"other load: {step}")
-            if f"turn {plan.turns // 2 + 1} of" in step:
+            say(f"joined: {step}")
+            if step.endswith(f"turn {plan.turns // 2 + 1} of {plan.turns}"):
                 stack.enter_context(_hog())
 
-        (busy,) = bench([(artifact.name, _opener(artifact, 0.0))], plan, progress=join).measurements
+        (busy,) = bench([("joined", opener)], plan, progress=join).measurements
     reasons = "; ".join(busy.unstable_because)
     named = busy.verdict == "UNSTABLE" and "other load" in reasons
     yield Check("UNSTABLE, by other load, when a busy program joins", f"{busy.verdict} {reasons}", named)
@@ -166,16 +186,18 @@ def _hog() -> Iterator[int]:
 class Slowed(Session):
     """A session each of whose calls takes a share longer than it would."""
 
-    def __init__(self, session: Session, share: float) -> None:
-        self._session, self._share = session, share
+    def __init__(
+        self, session: Session, share: float, *, clock: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self._session, self._share, self._clock = session, share, clock
         self.manifest, self.facts = session.manifest, session.facts
 
     def run(self, latents: FloatArray) -> FloatArray:
-        start = time.perf_counter_ns()
+        start = self._clock()
         images = self._session.run(latents)
-        now = time.perf_counter_ns()
+        now = self._clock()
         end = now + int((now - start) * self._share)
-        while time.perf_counter_ns() < end:
+        while self._clock() < end:
             pass
         return images
 
@@ -183,17 +205,8 @@ class Slowed(Session):
         self._session.close()
 
 
-def open_slowed(artifact: Path, share: float) -> Session:
-    session = open_session(artifact, provider="cpu")
-    return Slowed(session, share) if share else session
-
-
-def _opener(artifact: Path, share: float) -> Callable[[], Session]:
-    return functools.partial(open_slowed, artifact, share)
-
-
-def _run(artifact: Path, plan: BenchPlan, share: float) -> BenchReport:
-    return bench([(artifact.name, _opener(artifact, share))], plan)
+def open_slowed(opener: Opener) -> Session:
+    return Slowed(opener(), SLOWDOWN)
 
 
 def _figures(latency_ms: Any) -> dict[str, float]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.command import errors_said
 from benchmarks.peers import (
     ARCHITECTURE,
     BareOnnxRuntime,
@@ -33,7 +34,6 @@ from benchmarks.peers import (
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
 from dcgan_edge.atomic import write_atomic
 from dcgan_edge.cli.tables import bench_notes, bench_table, show
-from dcgan_edge.errors import EdgeError
 from dcgan_edge.runtime.bench import BenchPlan, bench
 from dcgan_edge.runtime.bench_worker import Opener
 from dcgan_edge.runtime.device import cpu_name
@@ -50,14 +50,10 @@ NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install
 @click.option("--duration", default=5.0, show_default=True, help="Seconds for each contestant and batch.")
 def main(duration: float) -> None:
     """Measure all contestants at batch 1 and 16."""
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
-            plan = BenchPlan(BATCHES, duration_s=duration)
-            report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
-    except EdgeError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.exit_code) from error
+    with errors_said(), tempfile.TemporaryDirectory() as folder:
+        fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
+        plan = BenchPlan(BATCHES, duration_s=duration)
+        report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
     found = overheads(report)
     write_atomic(RESULTS / f"{name}.json", report.to_json().encode())

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import dcgan_edge.evaluation
+from benchmarks.command import errors_said
 from dcgan_edge.artifact import sha256
 from dcgan_edge.atomic import write_atomic
 from dcgan_edge.data import load_digits
@@ -56,7 +57,10 @@ def main(epochs: int, seed: int, out: Path) -> None:
     accuracy = _accuracy(network, test_images, test_labels)
     click.echo(f"{accuracy:.2%} of the test split right, {_accuracy(network, images, labels):.2%} of train")
     if accuracy < REQUIRED:
-        raise VerificationError(f"The classifier is right on {accuracy:.2%}; {REQUIRED:.1%} are required.")
+        with errors_said():
+            raise VerificationError(
+                f"The classifier is right on {accuracy:.2%}; {REQUIRED:.1%} are required."
+            )
     _write(network, out, {"test_accuracy": accuracy, "epochs": epochs, "seed": seed})
 
 

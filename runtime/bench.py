@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.runtime.bench_worker import Opener, Worker
@@ -36,12 +36,18 @@ from dcgan_edge.runtime.statistics import DEFAULT_PERCENTILES
 from dcgan_edge.runtime.telemetry import Recorder, Telemetry, Unreadable, energy, sample_telemetry, verdict
 
 Say = Callable[[str], None]
+Item = TypeVar("Item")
 Scenario = Literal["latency", "single-stream", "multi-stream", "offline", "server"]
 WARM_AGREEMENT = 0.02  # medians of two warm-up windows that differ by less have settled
 WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
 WARM_LARGEST = 64  # images; queries of thousands would make warm-up and phases as long as the measurement
 MULTI_STREAM_IMAGES = 8  # images of one query, MLPerf's MultiStream
+PAIRED_S = (
+    0.1  # of a turn that is compared with its neighbour: machines change their speed from second to second
+)
+PAIRED_TURNS = 30  # at least; the interval then lies within the middle 16 of them
+PAIRED_OFFLINE = 9  # turns of one long query each; with fewer than 8 there is no interval
 OFFLINE_IMAGES = 24_576  # images of the one query, MLPerf's Offline
 
 
@@ -86,6 +92,11 @@ class BenchPlan:
         single = 1 if self.scenario in ("single-stream", "server") else fixed.get(self.scenario)
         batches = self.batches if single is None else (single,)
         return [(batch, streams) for batch in batches for streams in self.streams]
+
+
+def paired_turns(scenario: Scenario, duration_s: float) -> int:
+    """How many turns artefacts take that are compared turn by turn."""
+    return PAIRED_OFFLINE if scenario == "offline" else max(PAIRED_TURNS, round(duration_s / PAIRED_S))
 
 
 def bench(
@@ -133,8 +144,7 @@ def _measure_load(
     loadgen: list[list[dict[str, Any]]] = [[] for _ in workers]
     for turn in range(plan.turns):
         say(f"{what}: turn {turn + 1} of {plan.turns}")
-        order = list(zip(workers, turns, loadgen, strict=True))
-        for worker, samples, others in order if turn % 2 == 0 else reversed(order):
+        for worker, samples, others in _shuffled(list(zip(workers, turns, loadgen, strict=True)), turn):
             with recorder.window(label(worker.name, batch, streams)):
                 samples.append(worker.call(take_turn, plan, batch, streams, turn))
             if plan.loadgen:
@@ -158,6 +168,15 @@ def _measure_load(
         )
         for worker, warm, samples, others in zip(workers, warm_ups, turns, loadgen, strict=True)
     ]
+
+
+def _shuffled(items: list[Item], turn: int) -> list[Item]:
+    """`items` in the order of a turn, such that over the turns none is favoured by its place: each begins in
+    its turn, and every second time the order is reversed.
+    """
+    first = turn // 2 % len(items)
+    order = items[first:] + items[:first]
+    return order if turn % 2 == 0 else order[::-1]
 
 
 def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:

@@ -1,7 +1,11 @@
-"""Is this run slower than that one? Effect, interval and verdict for each artefact that both measured.
+"""Is this slower than that? Effect, interval and verdict: against an earlier run, or a baseline in the same.
 
 The unit of comparison is the turn, not the query: queries of one turn share its luck, so thousands of them
-are no evidence against ten turns. The interval is Welch's on the logarithms of the turns' figures.
+are no evidence against ten turns. Two runs are compared by Welch's interval on the logarithms of the turns'
+figures. It knows only how turns of one run differ, so where a run was unstable no turn may overlap either.
+
+Two artefacts that took turns in one run are compared turn by turn, by the median of the ratios and its
+interval, which holds whatever their distribution: a machine that changes its speed changes both of a pair.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any, Literal
 from dcgan_edge.errors import BenchmarkError, UsageError
 from dcgan_edge.runtime.load import Samples
 from dcgan_edge.runtime.record import BenchReport, Measurement, matching
-from dcgan_edge.runtime.statistics import percentile
+from dcgan_edge.runtime.statistics import interval_ranks, percentile
 
 CONFIDENCE = 0.99
 DEFAULT_GATE = "p50>+5%"
@@ -52,7 +56,8 @@ class Comparison:
     outcome: Outcome
 
     def to_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "confidence": CONFIDENCE}
+        high = self.high if math.isfinite(self.high) else None  # too few turns to bound it
+        return {**dataclasses.asdict(self), "high": high, "confidence": CONFIDENCE}
 
 
 def parse_gate(text: str) -> Gate:
@@ -85,6 +90,45 @@ def compare(
             f"The two runs cannot be compared: {'; '.join(different)}. To do it anyway: --force."
         )
     return [_compare(then, now, gate) for then, now in pairs for gate in gates]
+
+
+def compare_turns(report: BenchReport, baseline: Sequence[str], gates: Sequence[Gate]) -> list[Comparison]:
+    """Compare every measurement of `report` with that of the names in `baseline` that took turns with it:
+    under the same load, with as many threads.
+    """
+    measured = report.measurements
+    bases = {(m.batch, m.streams, m.session.get("threads")): m for m in measured if m.name in baseline}
+    pairs = [
+        (bases[load], now)
+        for now in measured
+        if now.name not in baseline
+        and (load := (now.batch, now.streams, now.session.get("threads"))) in bases
+    ]
+    return [_compare_turns(base, now, gate) for base, now in pairs for gate in gates]
+
+
+def _compare_turns(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
+    before = [_figure(turn, gate.metric, base.batch) for turn in base.turns]
+    after = [_figure(turn, gate.metric, now.batch) for turn in now.turns]
+    changes = sorted(new / old - 1 for old, new in zip(before, after, strict=True))
+    low, high = interval_ranks(len(changes), 50, CONFIDENCE)
+    change = statistics.median(changes)
+    interval = (
+        changes[low - 1] if low >= 1 else -1.0,
+        changes[high - 1] if high <= len(changes) else math.inf,
+    )
+    return Comparison(
+        name=now.name,
+        batch=now.batch,
+        streams=now.streams,
+        metric=gate.metric,
+        then=statistics.median(before),
+        now=statistics.median(after),
+        change=change,
+        low=interval[0],
+        high=interval[1],
+        outcome=_outcome(change, *interval, gate),
+    )
 
 
 def _differences(
@@ -120,8 +164,14 @@ def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
         change=change,
         low=low,
         high=high,
-        outcome=_outcome(change, low, high, gate),
+        outcome="noise" if _overlap(then, before, now, after) else _outcome(change, low, high, gate),
     )
+
+
+def _overlap(then: Measurement, before: Sequence[float], now: Measurement, after: Sequence[float]) -> bool:
+    """Whether a run was unstable and some turns of the two are alike."""
+    unstable = then.unstable_because or now.unstable_because
+    return bool(unstable) and min(after) <= max(before) and min(before) <= max(after)
 
 
 def _outcome(change: float, low: float, high: float, gate: Gate) -> Outcome:

@@ -25,7 +25,7 @@ LIBRARY_SAMPLES = 1024  # latents that queries draw from
 def run_loadgen(session: Session, scenario: str, seconds: float) -> dict[str, Any]:
     """Run LoadGen's SingleStream (one image a query) or Offline for `seconds` at least, in this process.
 
-    Returns its verdict and figures: `p50_ms`, `p90_ms`, `p99_ms` and `queries` for SingleStream,
+    Returns its verdict and figures: `p50_ms`, `p90_ms` and `p99_ms` for SingleStream,
     `samples_per_second` for Offline. Raises UsageError for another scenario, UnavailableError without the
     library.
     """

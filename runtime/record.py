@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import json
 import statistics
 import zlib
@@ -25,7 +26,8 @@ from dcgan_edge.runtime.statistics import CONFIDENCE, DEFAULT_PERCENTILES, Laten
 SCHEMA_VERSION = 1
 KIND = "dcgan-edge bench"
 ENCODING = "base64 of zlib of little-endian int64 differences, in nanoseconds"
-DRIFT = 0.10  # medians of turns that differ by more than this share make the figure unstable
+DRIFT = 0.10  # medians of stretches that differ by more than this share make the figure unstable
+STRETCHES = 5  # of successive turns: many short turns would differ by chance alone
 INTERVALS = {
     "closed": "wall clock around Session.run: latents in host memory to images in host memory",
     "open": "from the moment a query was due to its images in host memory, waiting included",
@@ -86,13 +88,22 @@ class Measurement:
     def unstable_because(self) -> tuple[str, ...]:
         """Why the figure should not be quoted; empty when nothing speaks against it."""
         reasons = list(self.reasons)
-        medians = [statistics.median(turn) for turn in self.latency_ms]
+        medians = [statistics.median(stretch) for stretch in self._stretches()]
         spread = (max(medians) - min(medians)) / statistics.median(medians)
         if spread > DRIFT:
-            reasons.append(f"the medians of the turns differ by {spread:.0%}")
+            reasons.append(f"the medians of its turns differ by {spread:.0%}")
         if not self.warm_up.settled:
             reasons.append("it had not settled when the warm-up ended")
         return tuple(reasons)
+
+    def _stretches(self) -> list[list[float]]:
+        """The samples of successive turns, thrown together into STRETCHES or fewer."""
+        turns = self.latency_ms
+        count = min(STRETCHES, len(turns))
+        edges = [len(turns) * index // count for index in range(count + 1)]
+        return [
+            [sample for turn in turns[low:high] for sample in turn] for low, high in itertools.pairwise(edges)
+        ]
 
     @property
     def verdict(self) -> str:
@@ -129,6 +140,8 @@ class Measurement:
         )
         if not kept["turns"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
             raise ValueError("a measurement without turns, or under no known load")
+        if min(int(turn.latency_ns.min()) for turn in kept["turns"]) < 1:
+            raise ValueError("a query that took no time")
         return cls(**kept)
 
 
@@ -179,17 +192,15 @@ def read_report(path: Path) -> BenchReport:
         raise ArtifactError(f"{path.name} is not a benchmark record of this program ({error}).") from error
 
 
-def matching(reports: Sequence[Measurement], like: Measurement) -> Measurement | None:
-    """The measurement of the same artefact name under the same load as `like`, if there is one."""
-    for each in reports:
-        if (Path(each.name).name, each.scenario, each.batch, each.streams) == (
-            Path(like.name).name,
-            like.scenario,
-            like.batch,
-            like.streams,
-        ):
-            return each
-    return None
+def matching(measured: Sequence[Measurement], like: Measurement) -> Measurement | None:
+    """The one of `measured` under the same load as `like` and of the same artefact name; if there is none,
+    the only one of the same file name, in whatever folder.
+    """
+    load = (like.scenario, like.batch, like.streams)
+    alike = [each for each in measured if (each.scenario, each.batch, each.streams) == load]
+    same = [each for each in alike if each.name == like.name]
+    found = same or [each for each in alike if Path(each.name).name == Path(like.name).name]
+    return found[0] if len(found) == 1 else None
 
 
 def _pack(times: TimeArray) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import PERCENTILES, provider_option
+from dcgan_edge.cli.options import PERCENTILES, FiniteRange, provider_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.errors import UsageError
+from dcgan_edge.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
     from dcgan_edge.runtime.bench import BenchPlan
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dcgan_edge.runtime.record import BenchReport
 
 NUMBERS = click.IntRange(min=1)
-SECONDS = click.FloatRange(0.1, 86_400)
+SECONDS = FiniteRange(0.1, 86_400)
 
 
 @click.command("bench")
@@ -52,12 +53,12 @@ SECONDS = click.FloatRange(0.1, 86_400)
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Queries a second for the scenario server, arriving at random.",
 )
 @click.option(
     "--latency-bound",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="MS",
     help="Fail (exit 4) when the 99th percentile is above this.",
 )
@@ -66,12 +67,13 @@ SECONDS = click.FloatRange(0.1, 86_400)
     type=SECONDS,
     default=3.0,
     show_default=True,
-    help="Seconds measured for each artefact and load, warm-up not counted.",
+    help="Seconds measured for each artefact and load, warm-up not counted; some more are better with "
+    "--baseline.",
 )
 @click.option("--iterations", type=NUMBERS, default=10, show_default=True, help="Queries at least.")
 @click.option(
     "--warmup",
-    type=click.FloatRange(0, 600),
+    type=FiniteRange(0, 600),
     default=0.4,
     show_default=True,
     help="Seconds of warm-up at least; it goes on until two windows agree.",
@@ -91,6 +93,12 @@ SECONDS = click.FloatRange(0.1, 86_400)
     type=click.Path(path_type=Path),
     metavar="BASE.json",
     help="Compare with the record of an earlier run.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="ARTIFACT",
+    help="Measure this one too, taking many short turns with the others, and compare them with it.",
 )
 @click.option(
     "--fail-if",
@@ -122,6 +130,7 @@ SECONDS = click.FloatRange(0.1, 86_400)
 def command(
     artifacts: tuple[Path, ...],
     base: Path | None,
+    baseline: Path | None,
     out: Path | None,
     times: Path | None,
     as_json: bool,
@@ -134,45 +143,69 @@ def command(
     \b
     dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx --batch 1 --batch 16 --out base.json
     dcgan-edge bench out/generator.fp16.onnx --compare base.json --fail-if "p99>+5%" --require-stable
+    dcgan-edge bench new/generator.fp16.onnx --baseline old/generator.fp16.onnx --duration 10
     dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20
     """  # fmt: skip
     import json
 
     from dcgan_edge.atomic import write_atomic
     from dcgan_edge.runtime.bench import bench
-    from dcgan_edge.runtime.compare import compare, parse_gate
+    from dcgan_edge.runtime.compare import compare, compare_turns, parse_gate
     from dcgan_edge.runtime.floors import add_floors
     from dcgan_edge.runtime.phases import trtexec_times
     from dcgan_edge.runtime.record import read_report
 
     gates = [parse_gate(text) for text in asked["gates"]]
     earlier = read_report(base) if base else None
-    openers, plan = _openers(artifacts, asked), _plan(asked)
-    if times and len(openers) * len(plan.loads()) > 1:
+    files = _names(artifacts, asked["threads"])
+    alone = _names((baseline,) if baseline else (), asked["threads"])
+    bases = {f"{name} (baseline)": chosen for name, chosen in alone.items()}
+    plan = _plan(asked, paired=bool(bases))
+    if times and len(files) * len(plan.loads()) > 1:
         raise UsageError("Times are exported of one artefact under one load: name one file and one --batch.")
     with steps() as say:
-        report = bench(openers, plan, progress=say)
+        report = bench(_openers(bases | files, asked), plan, progress=say)
     with steps() as say:
         say("measuring the floor")
-        report = add_floors(report, {str(path): path for path in artifacts}, peaks_file=asked["peaks"])
+        paths = {name: path for name, (path, _) in (bases | files).items()}
+        report = add_floors(report, paths, peaks_file=asked["peaks"])
     if out:
         write_atomic(out, report.to_json().encode())
     if times:
         write_atomic(times, json.dumps(trtexec_times(report.measurements[0])).encode())
-    comparisons = compare(earlier, report, gates, force=asked["force"]) if earlier else []
+    comparisons = compare_turns(report, tuple(bases), gates)
+    try:
+        comparisons += compare(earlier, report, gates, force=asked["force"]) if earlier else []
+    except BenchmarkError:
+        _print(report, comparisons, as_json)
+        raise
     _print(report, comparisons, as_json)
     _judge(report, comparisons, asked)
 
 
-def _plan(asked: dict[str, Any]) -> BenchPlan:
-    from dcgan_edge.runtime.bench import BenchPlan
+def _names(artifacts: Sequence[Path], threads: Sequence[int]) -> dict[str, tuple[Path, int | None]]:
+    """Artefact and threads by the name in the record. Raises UsageError for one that is named twice."""
+    several = len(threads) > 1
+    found = [
+        (f"{path} ({count} threads)" if several else str(path), (path, count))
+        for path in artifacts
+        for count in threads or (None,)
+    ]
+    if len(dict(found)) < len(found):
+        raise UsageError("An artefact is named twice; to compare one with itself: --baseline.")
+    return dict(found)
+
+
+def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
+    from dcgan_edge.runtime.bench import BenchPlan, paired_turns
 
     return BenchPlan(
-        batches=asked["batches"],
-        streams=asked["streams"],
+        batches=tuple(dict.fromkeys(asked["batches"])),
+        streams=tuple(dict.fromkeys(asked["streams"])),
         duration_s=asked["duration"],
         iterations=asked["iterations"],
         warm_up_s=asked["warmup"],
+        turns=paired_turns(asked["scenario"], asked["duration"]) if paired else BenchPlan.turns,
         scenario=asked["scenario"],
         rate=asked["rate"],
         loadgen=asked["loadgen"],
@@ -180,24 +213,22 @@ def _plan(asked: dict[str, Any]) -> BenchPlan:
     )
 
 
-def _openers(artifacts: tuple[Path, ...], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
-    """What opens each artefact, with each number of threads, and its name in the record."""
+def _openers(files: Mapping[str, tuple[Path, int | None]], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
+    """What opens each artefact with its number of threads, by its name in the record."""
     from dcgan_edge.runtime.session import EngineOptions, open_session
 
     openers: list[tuple[str, Opener]] = []
-    for path in artifacts:
-        for threads in asked["threads"] or (None,):
-            name = str(path) if len(asked["threads"]) < 2 else f"{path} ({threads} threads)"
-            if path.suffix == ".safetensors":
-                from dcgan_edge.export.reference import TorchSession
+    for name, (path, threads) in files.items():
+        if path.suffix == ".safetensors":
+            from dcgan_edge.export.reference import TorchSession
 
-                openers.append((name, functools.partial(TorchSession, path, threads=threads)))
-            else:
-                engine = EngineOptions(asked["zero_copy"], asked["cuda_graph"], max(asked["streams"]))
-                opener = functools.partial(
-                    open_session, path, provider=asked["provider"], threads=threads, engine=engine
-                )
-                openers.append((name, opener))
+            openers.append((name, functools.partial(TorchSession, path, threads=threads)))
+        else:
+            engine = EngineOptions(asked["zero_copy"], asked["cuda_graph"], max(asked["streams"]))
+            opener = functools.partial(
+                open_session, path, provider=asked["provider"], threads=threads, engine=engine
+            )
+            openers.append((name, opener))
     return openers
 
 
@@ -230,7 +261,5 @@ def _judge(report: BenchReport, comparisons: list[Comparison], asked: dict[str, 
         if asked["require_stable"] and measurement.unstable_because:
             faults.append(f"{measurement.name} is unstable: {'; '.join(measurement.unstable_because)}")
     if faults:
-        from dcgan_edge.errors import BenchmarkError
-
         click.echo(f"Error: {'. '.join(faults)}.", err=True)
         click.get_current_context().exit(BenchmarkError.exit_code)

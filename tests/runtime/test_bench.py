@@ -3,13 +3,14 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections import Counter
 
 import pytest
 from doubles import ArithmeticSession
 
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.bench import MULTI_STREAM_IMAGES, BenchPlan, bench, take_turn, warm_up
+from dcgan_edge.runtime.bench import MULTI_STREAM_IMAGES, BenchPlan, _shuffled, bench, take_turn, warm_up
 
 QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, turns=2, warm_up_s=0.0, idle_s=0.05)
 
@@ -120,3 +121,11 @@ def test_a_process_that_dies_is_named() -> None:
 def test_a_plan_that_measures_nothing_is_refused(plan: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         BenchPlan(**plan)  # type: ignore[arg-type]  # one bad field at a time
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_over_the_turns_nobody_is_favoured_by_its_place(count: int) -> None:
+    orders = [_shuffled(list(range(count)), turn) for turn in range(2 * count)]
+    assert all(sorted(order) == list(range(count)) for order in orders)
+    for place in range(count):
+        assert Counter(order[place] for order in orders) == dict.fromkeys(range(count), 2)

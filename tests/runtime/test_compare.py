@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dcgan_edge.errors import BenchmarkError, UsageError
-from dcgan_edge.runtime.compare import Gate, compare, parse_gate, t_quantile
+from dcgan_edge.runtime.compare import Gate, compare, compare_turns, parse_gate, t_quantile
 from dcgan_edge.runtime.load import Samples
 from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
 
@@ -53,6 +53,52 @@ def test_better_is_an_improvement_and_little_is_within_the_gate() -> None:
 def test_a_single_turn_proves_nothing() -> None:
     (found,) = compare(run(1, turns=1), run(2, factor=2, turns=1), [GATE])
     assert found.outcome == "noise"
+
+
+def side_by_side(seed: int, factor: float, turns: int = 60) -> BenchReport:
+    """A baseline and one `factor` times as slow take turns on a machine that changes its speed by a third now
+    and then, from one turn to the next.
+    """
+    generator = np.random.default_rng(seed)
+    made: dict[str, list[Samples]] = {"x.onnx (baseline)": [], "x.onnx": []}
+    speed = 1.0
+    for _ in range(turns):
+        for name, slower in zip(made, (1.0, factor), strict=True):
+            speed = generator.choice([1.0, 1.35]) if generator.random() < 0.2 else speed
+            latency = (1e6 * speed * slower * generator.lognormal(0, 0.1, 100)).astype(np.int64)
+            made[name].append(Samples(np.cumsum(latency) - latency, latency))
+    taken = [
+        Measurement(name, "0", "fp32", "latency", 1, 1, {}, WarmUp(1, 1, True), tuple(each))
+        for name, each in made.items()
+    ]
+    return BenchReport({}, tuple(taken), {"cpu": "x"}, {})
+
+
+def test_turn_by_turn_a_restless_machine_is_seen_through() -> None:
+    names = ("x.onnx (baseline)",)
+    same = [compare_turns(side_by_side(k, 1.0), names, [GATE])[0] for k in range(100)]
+    assert sum(each.outcome == "regression" for each in same) == 0
+    slower = [compare_turns(side_by_side(100 + k, 1.1), names, [GATE])[0] for k in range(100)]
+    assert {each.outcome for each in slower} == {"regression"}
+    # A 99 % interval on fixed seeds: 99 of 100 expected, 95 is far below chance.
+    assert sum(each.low <= 0.1 <= each.high for each in slower) >= 95
+
+
+def test_few_turns_have_no_interval_and_are_noise() -> None:
+    (found,) = compare_turns(side_by_side(0, 2.0, turns=7), ("x.onnx (baseline)",), [GATE])
+    assert found.outcome == "noise"
+    assert found.to_dict()["high"] is None
+
+
+def test_where_runs_were_unstable_turns_that_overlap_prove_nothing() -> None:
+    restless = {"noise": 0.2, "turns": 40}
+    found = [
+        compare(run(2 * k, **restless), run(2 * k + 1, factor=1.3, **restless), [GATE])[0] for k in range(5)
+    ]
+    assert {each.outcome for each in found} == {"noise"}
+    assert all(each.low > 0 for each in found)  # Welch's interval alone would have called it
+    (found_apart,) = compare(run(1, **restless), run(2, factor=9, **restless), [GATE])
+    assert found_apart.outcome == "regression"
 
 
 def test_other_machines_are_refused_unless_forced() -> None:

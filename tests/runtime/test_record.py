@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -90,3 +91,23 @@ def test_matching_goes_by_file_name_and_load() -> None:
     ours = measurement(samples(1))
     assert matching([ours], ours) is ours
     assert matching([], ours) is None
+
+
+def test_of_several_with_one_file_name_the_same_path_matches_or_none() -> None:
+    one, other = (dataclasses.replace(measurement(samples(1)), name=f"{folder}/x.onnx") for folder in "ab")
+    assert matching([one, other], other) is other
+    assert matching([one, other], dataclasses.replace(one, name="c/x.onnx")) is None
+    assert matching([one], dataclasses.replace(one, name="c/x.onnx")) is one
+
+
+def test_a_query_that_took_no_time_is_refused() -> None:
+    facts = measurement(samples(1.0, 0.0)).to_dict()
+    with pytest.raises(ValueError, match="no time"):
+        Measurement.from_dict(facts)
+
+
+def test_many_short_turns_are_judged_by_longer_stretches() -> None:
+    restless = [samples(10.0), samples(13.0)] * 15  # the same throughout, though no two turns agree
+    assert measurement(*restless).verdict == "STABLE"
+    slower = [samples(10.0)] * 15 + [samples(13.0)] * 15
+    assert measurement(*slower).verdict == "UNSTABLE"
