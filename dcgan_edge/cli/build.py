@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import SIZE, targets_option
+from dcgan_edge.cli.options import SIZE, FiniteRange, targets_option
 from dcgan_edge.cli.progress import stderr, steps
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option("--refit", is_flag=True, help="Let the weights be exchanged later.")
 @click.option("--no-cache", is_flag=True, help="Build even if the same engine was built before.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=1), default=3600, show_default=True, help="Seconds for a build."
+    "--timeout", type=FiniteRange(min=1), default=3600, show_default=True, help="Seconds for a build."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. [default: beside the ONNX file]")
 @json_option

@@ -9,6 +9,7 @@ import click
 
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.evaluate import features_options, load_extractor
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.errors import UsageError
 from dcgan_edge.models import PRESETS
@@ -28,7 +29,7 @@ DEFAULT_EPOCHS = 30
     type=click.IntRange(min=1),
     help="Passes over the data: as many images for each. [default: 30]",
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Train each so long instead.")
+@click.option("--minutes", type=FiniteRange(min=0, min_open=True), help="Train each so long instead.")
 @click.option(
     "--width",
     type=click.IntRange(min=1),

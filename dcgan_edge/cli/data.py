@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import counter, stderr
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def command() -> None:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=30.0,
     show_default=True,
     help="Seconds without a byte after which an attempt is given up.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import stderr
 
 
@@ -13,7 +14,7 @@ from dcgan_edge.cli.progress import stderr
 @click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=3.0,
     show_default=True,
     help="Minutes of training, earlier runs in the same folder counted in.",
@@ -23,7 +24,7 @@ from dcgan_edge.cli.progress import stderr
 )
 @click.option(
     "--bench-seconds",
-    type=click.FloatRange(0.1, 600),
+    type=FiniteRange(0.1, 600),
     default=3.0,
     show_default=True,
     help="Seconds of benchmark for each artefact and batch.",

@@ -92,6 +92,7 @@ def classify(
         say("reading images")
         train = load_labelled(data, "train", architecture.size, architecture.channels)
         test = load_labelled(data, "test", architecture.size, architecture.channels)
+        counts = list(dict.fromkeys(None if count == len(train.labels) else count for count in counts))
         cells = classification.classify(
             discriminator,
             architecture,

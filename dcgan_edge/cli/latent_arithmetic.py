@@ -10,6 +10,7 @@ import click
 
 from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import session_facts, session_options
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import counter
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
@@ -34,7 +35,7 @@ POOL = 2000  # seeds that are classified to find members of each class
 @click.option("--formula", metavar="TEXT", help="Of the groups' means: + - * / parentheses and numbers.")
 @click.option(
     "--noise",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=0.25,
     show_default=True,
     help="Of the answer's neighbours, +-.",
@@ -118,10 +119,16 @@ def _calculate(session: Session, facts: dict[str, Any], asked: dict[str, Any], *
 
 
 def _measure(session: Session, facts: dict[str, Any], asked: dict[str, Any], *, as_json: bool) -> None:
-    from dcgan_edge.evaluation.classifier import load_digit_features
+    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
     from dcgan_edge.latent.measured import VARIANTS, measure
     from dcgan_edge.latent.pools import MEASURES
 
+    architecture = session.manifest.architecture
+    if (architecture.size, architecture.channels) != (SIZE, 1):
+        raise UsageError(
+            f"--measure asks a classifier of grey digits of {SIZE} x {SIZE} pixels; this artefact makes "
+            f"images of {architecture.size} x {architecture.size} with {architecture.channels} channels."
+        )
     with counter("Measuring", (1 + len(MEASURES)) * len(VARIANTS), "experiments") as progress:
         found = measure(
             session,

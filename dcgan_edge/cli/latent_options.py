@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dcgan_edge.cli import Command, json_option
-from dcgan_edge.cli.options import provider_option, threads_option
+from dcgan_edge.cli.options import FiniteRange, provider_option, threads_option
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.session import Session
 
@@ -57,7 +57,7 @@ def plan_options(
         ),
         click.option(
             "--learning-rate",
-            type=click.FloatRange(0, min_open=True),
+            type=FiniteRange(0, min_open=True),
             default=0.1,
             show_default=True,
             help="Of Adam; it falls as a cosine.",
@@ -65,7 +65,7 @@ def plan_options(
         click.option(
             "--lambda",
             "prior",
-            type=click.FloatRange(min=0),
+            type=FiniteRange(min=0),
             default=prior,
             show_default=True,
             help="Weight of the discriminator's judgement.",

@@ -14,6 +14,7 @@ import click
 
 from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import out_option, picture_options, plan_options
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import counter
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def invert(checkpoint: Path, as_json: bool, **asked: Any) -> None:
 )
 @click.option(
     "--missing",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="Share of the image that is missing.  [default: centre 0.25, left 0.5, random 0.8]",
 )
 @click.option(
@@ -111,7 +112,7 @@ def inpaint(checkpoint: Path, as_json: bool, **asked: Any) -> None:
 @picture_options(20)
 @click.option(
     "--sigma",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     default=0.3,
     show_default=True,
     help="Of the noise that is added, on the scale [-1, 1].",

@@ -8,7 +8,7 @@ import click
 
 from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import session_facts, session_options
-from dcgan_edge.cli.options import SEEDS
+from dcgan_edge.cli.options import SEEDS, FiniteRange
 from dcgan_edge.runtime.session import Provider, open_session
 
 FORMATS = ("png", "gif", "apng", "mp4")
@@ -36,7 +36,7 @@ FORMATS = ("png", "gif", "apng", "mp4")
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(1, 50),
+    type=FiniteRange(1, 50),
     default=12.0,
     show_default=True,
     help="Frames per second of a film.",

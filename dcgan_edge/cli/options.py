@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,16 @@ def parse_percentiles(text: str) -> tuple[float, ...]:
     if not percents or not all(0 < percent < 100 for percent in percents):
         raise UsageError(f"{text!r} is not a list of percentiles; write 50,90,99.")
     return percents
+
+
+class FiniteRange(click.FloatRange):
+    """click's FloatRange lets NaN through every bound, and infinity where there is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 PERCENTILES = _Parsed("percentiles", parse_percentiles)

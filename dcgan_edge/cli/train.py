@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcgan_edge.cli import is_quiet, json_option, print_json
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.latents import MAX_SEED
@@ -57,7 +58,7 @@ FREE_ON_RESUME = ("out", "resume", "epochs", "minutes", "device", "dry_run", "as
 @click.option("--batch", type=click.IntRange(min=2), default=128, show_default=True, help="Images per step.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the data. [default: 25]")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Train so long instead, over all resumes."
+    "--minutes", type=FiniteRange(min=0, min_open=True), help="Train so long instead, over all resumes."
 )
 @click.option(
     "--seed",
