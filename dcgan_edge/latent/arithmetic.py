@@ -76,6 +76,8 @@ def solve(
         raise UsageError(
             f"The formula names {', '.join(weights)}; the groups are {', '.join(groups) or 'none'}."
         )
+    if not all(np.isfinite(np.float32(number)) for number in (noise, *weights.values())):
+        raise UsageError("The formula or the noise has a number that is too large.")
     concepts = []
     for name, weight in weights.items():
         members = latents(groups[name], architecture.latent_dim, architecture.distribution)

@@ -56,7 +56,7 @@ def encode_mp4(frames: PixelArray, *, per_second: float) -> bytes:
                 writer.send(np.ascontiguousarray(frame))
             writer.close()
             return path.read_bytes()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # imageio-ffmpeg's own, when it finds no ffmpeg
             raise EdgeError(f"ffmpeg could not write the MP4 ({error}).") from error
 
 

@@ -29,7 +29,8 @@ def write_results(
     """Write `rows.png`, `restored0000.png` for each image, `latents.npy` and `figures.json`.
 
     A row of the picture is one image in all `columns` (n, c, h, w), for the first `shown` images. The latents
-    (n, dim, 1, 1) are those of the best solutions. Returns the paths, the picture's first.
+    (n, dim, 1, 1) are those of the best solutions. Images of an earlier run that this one does not replace
+    are deleted, so that figures and images belong together. Returns the paths, the picture's first.
     """
     rows = min(shown, len(inversion.latents))
     cells = np.stack([images[row] for row in range(rows) for images in columns.values()])
@@ -39,7 +40,12 @@ def write_results(
     files = {"rows.png": encode_png(picture, scale=scale), "latents.npy": buffer.getvalue()}
     for number, image in enumerate(columns[restored]):
         files[f"restored{number:04d}.png"] = encode_png(to_uint8(image))
-    files["figures.json"] = (json.dumps({"schema_version": 1, **facts}, indent=2) + "\n").encode()
+    files["figures.json"] = (
+        json.dumps({"schema_version": 1, **facts}, indent=2, allow_nan=False) + "\n"
+    ).encode()
     for name, data in files.items():
         write_atomic(folder / name, data)
+    for left in folder.glob("restored[0-9]*.png"):  # by an earlier run on more images
+        if left.name not in files:
+            left.unlink(missing_ok=True)
     return [folder / name for name in files]

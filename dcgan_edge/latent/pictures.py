@@ -28,6 +28,8 @@ def pictures(source: str, size: int, channels: int, *, count: int, first: int = 
     """
     path = Path(source)
     if path.is_file():
+        if first:
+            raise UsageError(f"{path} is one image; the first one asked for is number {first}.")
         try:
             return from_uint8(read_image(path, size, channels)[None])
         except UnreadableImage as error:

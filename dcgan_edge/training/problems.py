@@ -33,7 +33,7 @@ class Medians:
 
     `accuracy` is the mean of both, `score_gap` the mean score of real images less that of generated ones.
     `diversity` and `class_share` are relative to real images; `has_varied` and `has_mixed` tell whether
-    either was once well. `not_finite` names the networks whose gradient is not.
+    either was once well. `not_finite` names the networks one of whose gradients was not.
     """
 
     looks: int
@@ -94,7 +94,7 @@ def _is_violent(now: Medians) -> bool:
 
 def _violence(now: Medians) -> str:
     if now.not_finite:
-        return f"The gradient of the {' and the '.join(now.not_finite)} is not finite."
+        return f"A gradient of the {' and of the '.join(now.not_finite)} is not finite."
     return f"The largest gradient norm of the two networks is {max(_norms(now)):,.0f}."
 
 

@@ -50,6 +50,7 @@ class Watch:
         self.active: set[str] = set()
         self._looks = 0
         self._seen: dict[str, deque[float]] = {}
+        self._not_finite: deque[set[str]] = deque(maxlen=WINDOW)
         self._has_varied = self._has_mixed = False
         for line in lines:
             self.look(line)
@@ -69,7 +70,10 @@ class Watch:
 
     def _medians(self, line: Mapping[str, Any]) -> Medians:
         """Of the windows that are full."""
-        not_finite = tuple(said for name, said in NORMS.items() if name in line and line[name] is None)
+        self._not_finite.append({said for name, said in NORMS.items() if name in line and line[name] is None})
+        not_finite = tuple(
+            said for said in NORMS.values() if any(said in names for names in self._not_finite)
+        )
         found = {name: median(seen) for name, seen in self._seen.items() if len(seen) == seen.maxlen}
         self._has_varied |= found.get("diversity", 0.0) >= VARIED
         self._has_mixed |= found.get("class_share", 0.0) >= MANY_CLASSES

@@ -80,3 +80,9 @@ def test_every_picture_is_in_its_place() -> None:
     ]
     assert at(4, 4) == shown(answer.latent)
     assert at(4, 3) == at(3, 4) == white
+
+
+@pytest.mark.parametrize(("formula", "noise"), [("a * 1" + "0" * 45, 0.0), ("a", float("inf"))])
+def test_numbers_beyond_float32_are_refused(formula: str, noise: float) -> None:
+    with pytest.raises(UsageError, match="too large"):
+        solve({"a": [1]}, formula, MirrorSession().manifest.architecture, noise=noise)

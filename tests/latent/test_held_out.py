@@ -45,3 +45,9 @@ def test_the_mean_is_of_training_images(tmp_path: Path) -> None:
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
     assert mean_image(str(tmp_path), 28, 1) is None
     assert mean_image(str(tmp_path / "a.png"), 28, 1) is None
+
+
+def test_one_picture_has_no_second(tmp_path: Path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "one.png")
+    with pytest.raises(UsageError, match="number 5"):
+        pictures(str(tmp_path / "one.png"), 28, 1, count=1, first=5)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan_edge.errors import UnavailableError
+from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.latent.movie import encode_apng, encode_gif, encode_mp4
 
@@ -83,4 +83,15 @@ def test_an_mp4_has_all_frames(channels: int, tmp_path: Path) -> None:
 def test_without_ffmpeg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[video\]"):
+        encode_mp4(frames(1), per_second=8)
+
+
+def test_without_the_program_ffmpeg_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("imageio_ffmpeg", reason="the extra 'video' is not installed")
+
+    def missing(*_: object, **__: object) -> object:
+        raise RuntimeError("No ffmpeg exe could be found")
+
+    monkeypatch.setattr("imageio_ffmpeg.write_frames", missing)
+    with pytest.raises(EdgeError, match="No ffmpeg exe"):
         encode_mp4(frames(1), per_second=8)

@@ -153,3 +153,9 @@ def test_begin_and_end_alternate_and_a_resumed_watch_goes_on(
 
 def test_lines_of_a_run_that_was_not_watched_say_nothing() -> None:
     assert events({"step": n, "loss_d": 0.5, "loss_g": 30.0} for n in range(1, 500)) == []
+
+
+def test_gradients_that_are_not_finite_now_and_then_are_one_problem() -> None:
+    flickering = [{"grad_norm_d": None}, {}] * 30
+    told = lines((SETTLED, {}), *[(1, changes) for changes in flickering], (100, {}))
+    assert [event.state for event in events(told)] == ["begins", "ends"]
