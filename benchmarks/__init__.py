@@ -1,1 +1,1 @@
-"""Side-by-side runs of our runtime against what people would use instead; results with their raw samples."""
+"""Side-by-side runs of our runtime against what people would use instead, and checks of the benchmark itself."""

@@ -42,17 +42,18 @@ from dcgan_edge.runtime.session import open_session
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 16)
+TURNS = 10  # of a second by default: the thread pools of other libraries still spin when a turn begins
 OURS, BARE = "dcgan-edge fp32", "bare onnxruntime fp32"
 NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install openvino"
 
 
 @click.command()
-@click.option("--duration", default=5.0, show_default=True, help="Seconds for each contestant and batch.")
+@click.option("--duration", default=10.0, show_default=True, help="Seconds for each contestant and batch.")
 def main(duration: float) -> None:
     """Measure all contestants at batch 1 and 16."""
     with errors_said(), tempfile.TemporaryDirectory() as folder:
         fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
-        plan = BenchPlan(BATCHES, duration_s=duration)
+        plan = BenchPlan(BATCHES, duration_s=duration, turns=TURNS)
         report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
     found = overheads(report)
