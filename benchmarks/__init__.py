@@ -1,1 +1,1 @@
-"""Side-by-side runs of our runtime against what people would use instead, and checks of the benchmark itself."""
+"""Our runtime side by side with what people would use instead, and checks of the benchmark itself."""
