@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -91,14 +93,12 @@ def test_few_turns_have_no_interval_and_are_noise() -> None:
 
 
 def test_where_runs_were_unstable_turns_that_overlap_prove_nothing() -> None:
-    restless = {"noise": 0.2, "turns": 40}
-    found = [
-        compare(run(2 * k, **restless), run(2 * k + 1, factor=1.3, **restless), [GATE])[0] for k in range(5)
-    ]
+    restless = functools.partial(run, noise=0.2, turns=40)
+    found = [compare(restless(2 * k), restless(2 * k + 1, factor=1.3), [GATE])[0] for k in range(5)]
     assert {each.outcome for each in found} == {"noise"}
     assert all(each.low > 0 for each in found)  # Welch's interval alone would have called it
-    (found_apart,) = compare(run(1, **restless), run(2, factor=9, **restless), [GATE])
-    assert found_apart.outcome == "regression"
+    (apart,) = compare(restless(1), restless(2, factor=9), [GATE])
+    assert apart.outcome == "regression"
 
 
 def test_other_machines_are_refused_unless_forced() -> None:
