@@ -19,7 +19,7 @@ def test_the_plain_loop_asks_the_bare_session_what_ours_asks_it(exported: Path) 
     session = OnnxRuntimeSession(*read_artifact(exported / "generator.fp32.onnx"), provider="cpu")
     with session:
         asked: list[dict[str, Any]] = []
-        bare = session._session
+        bare: Any = session._session
 
         def run(names: Any, feeds: dict[str, Any]) -> Any:
             asked.append(feeds)
