@@ -76,7 +76,7 @@ def solve(
         raise UsageError(
             f"The formula names {', '.join(weights)}; the groups are {', '.join(groups) or 'none'}."
         )
-    if not all(np.isfinite(np.float32(number)) for number in (noise, *weights.values())):
+    if not all(abs(number) <= np.finfo(np.float32).max for number in (noise, *weights.values())):
         raise UsageError("The formula or the noise has a number that is too large.")
     concepts = []
     for name, weight in weights.items():
