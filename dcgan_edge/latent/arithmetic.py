@@ -20,6 +20,7 @@ from dcgan_edge.latents import FloatArray, latents, parse_seeds
 from dcgan_edge.runtime.session import Session
 
 AROUND = 3  # pictures of a side of the neighbourhood; the answer is in its middle
+LARGEST = float(np.finfo(np.float32).max)
 WHITE = 1.0
 
 
@@ -76,7 +77,7 @@ def solve(
         raise UsageError(
             f"The formula names {', '.join(weights)}; the groups are {', '.join(groups) or 'none'}."
         )
-    if not all(abs(number) <= np.finfo(np.float32).max for number in (noise, *weights.values())):
+    if not all(abs(number) <= LARGEST for number in (noise, *weights.values())):
         raise UsageError("The formula or the noise has a number that is too large.")
     concepts = []
     for name, weight in weights.items():
