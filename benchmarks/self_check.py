@@ -33,7 +33,7 @@ from dcgan_edge.runtime.bench_worker import Opener, Worker
 from dcgan_edge.runtime.compare import DEFAULT_GATE, Comparison, compare, compare_turns, parse_gate
 from dcgan_edge.runtime.load import closed_loop
 from dcgan_edge.runtime.loadgen import run_loadgen
-from dcgan_edge.runtime.record import BenchReport
+from dcgan_edge.runtime.record import BenchReport, Measurement
 from dcgan_edge.runtime.session import Session, open_session
 from dcgan_edge.runtime.statistics import percentile
 
@@ -41,6 +41,7 @@ PLAIN, LOADGEN = 0.03, 0.05  # how far apart figures of the same session may lie
 OVERHEAD = 0.03  # of a call of our runtime over a bare one
 SLOWDOWN = 0.10
 BASELINE = "baseline"
+WAIT_S = 0.002
 HOG = "while True: pass"
 
 
@@ -149,22 +150,34 @@ def _alarms(promise: str, found: Sequence[Comparison], expected: bool) -> Check:
 
 
 def other_load(opener: Opener, say: Say) -> Iterator[Check]:
-    """A run on its own, and one that a busy program joins in the middle."""
+    """Runs of a session that only waits and of the artefact: alone, and with a busy program that joins in
+    the middle.
+    """
     plan = BenchPlan((1,), turns=10)
-    (quiet,) = bench([("alone", opener)], plan, progress=lambda step: say(f"alone: {step}")).measurements
-    reasons = "; ".join(quiet.unstable_because)
-    yield Check("STABLE when nothing else runs", f"{quiet.verdict} {reasons}", quiet.verdict == "STABLE")
-    with contextlib.ExitStack() as stack:
+    openers: list[tuple[str, Opener]] = [
+        ("waiting", functools.partial(open_waiting, opener)),
+        ("ours", opener),
+    ]
+    for name, each in openers:
+        (quiet,) = bench([(name, each)], plan, progress=lambda step: say(f"alone: {step}")).measurements
+        promise = f"STABLE when nothing else runs, {name}"
+        yield Check(promise, f"{quiet.verdict} {_reasons(quiet)}", quiet.verdict == "STABLE")
+    for name, each in openers:
+        with contextlib.ExitStack() as stack:
 
-        def join(step: str) -> None:
-            say(f"joined: {step}")
-            if step.endswith(f"turn {plan.turns // 2 + 1} of {plan.turns}"):
-                stack.enter_context(_hog())
+            def join(step: str, stack: contextlib.ExitStack = stack) -> None:
+                say(f"joined: {step}")
+                if step.endswith(f"turn {plan.turns // 2 + 1} of {plan.turns}"):
+                    stack.enter_context(_hog())
 
-        (busy,) = bench([("joined", opener)], plan, progress=join).measurements
-    reasons = "; ".join(busy.unstable_because)
-    named = busy.verdict == "UNSTABLE" and "other load" in reasons
-    yield Check("UNSTABLE, by other load, when a busy program joins", f"{busy.verdict} {reasons}", named)
+            (busy,) = bench([(name, each)], plan, progress=join).measurements
+        named = busy.verdict == "UNSTABLE" and "other load" in _reasons(busy)
+        promise = f"UNSTABLE, by other load, when a busy program joins, {name}"
+        yield Check(promise, f"{busy.verdict} {_reasons(busy)}", named)
+
+
+def _reasons(measurement: Measurement) -> str:
+    return "; ".join(measurement.unstable_because)
 
 
 @contextlib.contextmanager
@@ -203,6 +216,25 @@ class Slowed(Session):
 
     def close(self) -> None:
         self._session.close()
+
+
+class Waiting(Session):
+    """A session whose calls take WAIT_S on any machine, however its speed changes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.manifest, self.facts = session.manifest, session.facts
+
+    def run(self, latents: FloatArray) -> FloatArray:
+        time.sleep(WAIT_S)
+        return latents
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def open_waiting(opener: Opener) -> Session:
+    return Waiting(opener())
 
 
 def open_slowed(opener: Opener) -> Session:

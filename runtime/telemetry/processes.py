@@ -22,6 +22,7 @@ SCAN_INTERVAL_S = 1.0  # a look at every process costs milliseconds
 class _Process:
     name: str
     parent: int
+    own: int  # ticks
     ticks: int  # its own and those of its children that have ended
 
 
@@ -61,13 +62,15 @@ class ProcessReader:
                 name, _, rest = line.partition("(")[2].rpartition(")")
                 fields = rest.split()
                 if len(fields) >= 15:  # it may have ended meanwhile
-                    found[int(entry.name)] = _Process(name, int(fields[1]), sum(map(int, fields[11:15])))
+                    found[int(entry.name)] = _Process(name, int(fields[1]), *_ticks(fields))
         return found
 
     def _note_busiest(self, processes: dict[int, _Process], ours: set[int]) -> None:
-        """Remember which of the others has worked most since the start, to name it to the user."""
+        """Remember which of the others has worked most since the start, to name it to the user. Children that
+        have ended are not its own work: init inherits those of everybody.
+        """
         worked = {
-            pid: process.ticks - (self._first[pid].ticks if pid in self._first else 0)
+            pid: process.own - (self._first[pid].own if pid in self._first else 0)
             for pid, process in processes.items()
             if pid not in ours
         }
@@ -76,6 +79,12 @@ class ProcessReader:
             seconds = worked[busiest] * self._tick
             named = f"{processes[busiest].name} ({seconds:.1f} s)"
             self.facts = {**self.facts, "busiest_other": named}
+
+
+def _ticks(fields: list[str]) -> tuple[int, int]:
+    """utime + stime, and with cutime + cstime, of the fields after the name."""
+    own, ended = (sum(map(int, fields[place : place + 2])) for place in (11, 13))
+    return own, own + ended
 
 
 def _descendants(processes: dict[int, _Process], root: int) -> set[int]:

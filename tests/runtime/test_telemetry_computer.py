@@ -127,6 +127,9 @@ def test_ours_is_the_process_and_all_below_it(tmp_path: Path) -> None:
     plant(tmp_path, process(60, "browser", 10, 20 + round(2.5 / tick)) | process(61, "cron", 10, 1))
     reader.read()
     assert reader.facts["busiest_other"] == "browser (2.5 s)"
+    plant(tmp_path, process(10, "init", 0, 100, 100_000))  # inherits what somebody's ended children worked
+    reader.read()
+    assert reader.facts["busiest_other"] == "browser (2.5 s)"
 
 
 def test_a_process_that_ends_while_it_is_read_is_no_error(tmp_path: Path) -> None:
