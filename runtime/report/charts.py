@@ -165,7 +165,7 @@ def throughput(name: str, title: str, series: Mapping[str, Points]) -> str:
             for batch, figure, hollow in zip(points.x, points.y, points.hollow, strict=True):
                 axes.plot([batch], [figure], **marker(index, hollow=hollow))
         if axes.get_yscale() == "linear":
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.08 * max(figures))  # markers are not cut
         axes.yaxis.set_major_formatter(short)
         axes.set(xlabel="batch (images per call)", ylabel="images per second")
 

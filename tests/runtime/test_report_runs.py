@@ -67,7 +67,7 @@ def words(html: str) -> str:
 
 def test_two_runs_are_compared_with_effect_interval_and_outcome(pair_html: str) -> None:
     text = words(pair_html)
-    assert "after against before, turn by turn" in text
+    assert "after against before, by the figures of their turns" in text
     assert re.search(r"1\.022 ms 1\.226 ms \+20\.0 % \+19\.\d to \+20\.\d % ✗ slower", text)
     assert re.search(r"-10\.0 % -10\.\d to -9\.\d % ✓ faster UNSTABLE: after", text)
     assert "gate p50>+5%" in text
