@@ -53,11 +53,12 @@ class Exported:
 @click.option("--seed", default=0, show_default=True, help="Which run of each preset.")
 @click.option("--target", default="sm86", show_default=True, help="The engines' GPU.")
 @click.option("--duration", default=3.0, show_default=True, help="Seconds for each preset and batch.")
+@errors_said()
 def main(folder: Path, seed: int, target: str, duration: float) -> None:
     """Take every preset whose checkpoint lies in FOLDER through export, engine, sampling and benchmark."""
     checkpoints = {preset: folder / preset / f"seed{seed}" / CHECKPOINT_NAME for preset in PRESETS}
     found = {preset: path for preset, path in checkpoints.items() if path.is_file()}
-    with errors_said(), steps() as say:
+    with steps() as say:
         if not found:
             raise UsageError(f"{folder} has no run of seed {seed}; make some with dcgan-edge compare-archs.")
         exported = {}

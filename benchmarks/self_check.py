@@ -63,10 +63,11 @@ class Check:
 )
 @click.option("--duration", default=8.0, show_default=True, help="Seconds measured of each in such a run.")
 @click.option("--threads", default=1, show_default=True, help="Of ONNX Runtime; LoadGen has some of its own.")
+@errors_said()
 def main(artifact: Path, turns: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
     """Check the benchmark with ARTIFACT, an ONNX file that runs on this CPU."""
     opener = functools.partial(open_session, artifact, provider="cpu", threads=threads)
-    with errors_said(), steps() as say:
+    with steps() as say:
         found = [
             *agreement(opener, turns, seconds, say),
             *regressions(opener, duration, pairs, say),
@@ -131,7 +132,11 @@ def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterat
     for pair in range(pairs):
         say(f"regressions: run {pair + 1} of {pairs}")
         reports.append(bench(openers, plan))
-    beside = [each for report in reports for each in compare_turns(report, (BASELINE,), gates)]
+    beside = [
+        each
+        for report in reports
+        for each in compare_turns(report, dict.fromkeys(("same", "slower"), BASELINE), gates)
+    ]
     apart = [
         each for pair in itertools.pairwise(reports) for each in compare(*pair, gates) if each.name == "same"
     ]

@@ -49,9 +49,10 @@ NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install
 
 @click.command()
 @click.option("--duration", default=10.0, show_default=True, help="Seconds for each contestant and batch.")
+@errors_said()
 def main(duration: float) -> None:
     """Measure all contestants at batch 1 and 16."""
-    with errors_said(), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
         plan = BenchPlan(BATCHES, duration_s=duration, turns=TURNS)
         report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))

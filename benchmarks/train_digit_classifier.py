@@ -44,6 +44,7 @@ ELASTIC_SIGMA, ELASTIC_PIXELS = 4.0, 1.0  # of the smooth field, and its typical
 @click.option("--epochs", default=EPOCHS, show_default=True, help="Passes over the train split.")
 @click.option("--seed", default=SEED, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the three files.")
+@errors_said()
 def main(epochs: int, seed: int, out: Path) -> None:
     """Train, measure on the test split, write."""
     torch.set_num_threads(1)  # the same sums in the same order on every machine with these kernels
@@ -57,10 +58,7 @@ def main(epochs: int, seed: int, out: Path) -> None:
     accuracy = _accuracy(network, test_images, test_labels)
     click.echo(f"{accuracy:.2%} of the test split right, {_accuracy(network, images, labels):.2%} of train")
     if accuracy < REQUIRED:
-        with errors_said():
-            raise VerificationError(
-                f"The classifier is right on {accuracy:.2%}; {REQUIRED:.1%} are required."
-            )
+        raise VerificationError(f"The classifier is right on {accuracy:.2%}; {REQUIRED:.1%} are required.")
     _write(network, out, {"test_accuracy": accuracy, "epochs": epochs, "seed": seed})
 
 

@@ -43,9 +43,7 @@ WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
 WARM_LARGEST = 64  # images; queries of thousands would make warm-up and phases as long as the measurement
 MULTI_STREAM_IMAGES = 8  # images of one query, MLPerf's MultiStream
-PAIRED_S = (
-    0.1  # of a turn that is compared with its neighbour: machines change their speed from second to second
-)
+PAIRED_S = 0.1  # of a turn that is compared with its neighbour; machines change speed within seconds
 PAIRED_TURNS = 30  # at least; the interval then lies within the middle 16 of them
 PAIRED_OFFLINE = 9  # turns of one long query each; with fewer than 8 there is no interval
 OFFLINE_IMAGES = 24_576  # images of the one query, MLPerf's Offline

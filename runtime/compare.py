@@ -14,7 +14,7 @@ import dataclasses
 import math
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -92,17 +92,17 @@ def compare(
     return [_compare(then, now, gate) for then, now in pairs for gate in gates]
 
 
-def compare_turns(report: BenchReport, baseline: Sequence[str], gates: Sequence[Gate]) -> list[Comparison]:
-    """Compare every measurement of `report` with that of the names in `baseline` that took turns with it:
-    under the same load, with as many threads.
+def compare_turns(
+    report: BenchReport, baselines: Mapping[str, str], gates: Sequence[Gate]
+) -> list[Comparison]:
+    """Compare measurements of `report` with others that took turns with them: `baselines` has the name of the
+    baseline by that of each measurement to be compared, under every load.
     """
-    measured = report.measurements
-    bases = {(m.batch, m.streams, m.session.get("threads")): m for m in measured if m.name in baseline}
+    loads = {(m.name, m.batch, m.streams): m for m in report.measurements}
     pairs = [
-        (bases[load], now)
-        for now in measured
-        if now.name not in baseline
-        and (load := (now.batch, now.streams, now.session.get("threads"))) in bases
+        (loads[baselines[now.name], now.batch, now.streams], now)
+        for now in report.measurements
+        if now.name in baselines
     ]
     return [_compare_turns(base, now, gate) for base, now in pairs for gate in gates]
 

@@ -161,7 +161,7 @@ def command(
     alone = _names((baseline,) if baseline else (), asked["threads"])
     bases = {f"{name} (baseline)": chosen for name, chosen in alone.items()}
     plan = _plan(asked, paired=bool(bases))
-    if times and len(files) * len(plan.loads()) > 1:
+    if times and len(bases | files) * len(plan.loads()) > 1:
         raise UsageError("Times are exported of one artefact under one load: name one file and one --batch.")
     with steps() as say:
         report = bench(_openers(bases | files, asked), plan, progress=say)
@@ -173,7 +173,10 @@ def command(
         write_atomic(out, report.to_json().encode())
     if times:
         write_atomic(times, json.dumps(trtexec_times(report.measurements[0])).encode())
-    comparisons = compare_turns(report, tuple(bases), gates)
+    beside = {
+        name: base for name, (_, count) in files.items() for base, (_, same) in bases.items() if count == same
+    }
+    comparisons = compare_turns(report, beside, gates)
     try:
         comparisons += compare(earlier, report, gates, force=asked["force"]) if earlier else []
     except BenchmarkError:

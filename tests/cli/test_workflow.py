@@ -83,6 +83,8 @@ def test_times_are_exported_of_one_artefact_and_batch(exported: Path, tmp_path: 
     assert len(listed) == sum(turn["queries"] for turn in facts["measurements"][0]["turns"])
     assert {"startEnqMs", "endD2hMs", "latencyMs"} == set(listed[0])
     assert run("bench", artifact, "--export-times", times).exit_code == 2  # two batches
+    both = run("bench", artifact, "--baseline", artifact, "--batch", 2, "--export-times", times)
+    assert both.exit_code == 2
 
 
 def test_an_artefact_is_compared_with_a_baseline_turn_by_turn(exported: Path) -> None:
@@ -97,6 +99,23 @@ def test_an_artefact_is_compared_with_a_baseline_turn_by_turn(exported: Path) ->
     assert comparison["name"] == str(artifact)
     assert comparison["low"] <= comparison["change"] <= comparison["high"]
     assert facts["measurements"][1]["roofline"].get("ratio")  # found by its name, whatever is added to it
+
+
+def test_a_checkpoint_is_a_baseline_of_what_was_exported_from_it(checkpoint: Path, exported: Path) -> None:
+    artifact = exported / "generator.fp32.onnx"
+    facts = document(
+        "bench",
+        artifact,
+        "--baseline",
+        checkpoint,
+        "--batch",
+        1,
+        "--duration",
+        0.3,
+        "--fail-if",
+        "p50>+10000%",
+    )
+    assert [comparison["name"] for comparison in facts["comparisons"]] == [str(artifact)]
 
 
 def test_a_refused_comparison_does_not_lose_what_was_measured(exported: Path, tmp_path: Path) -> None:

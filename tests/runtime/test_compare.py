@@ -77,7 +77,7 @@ def side_by_side(seed: int, factor: float, turns: int = 60) -> BenchReport:
 
 
 def test_turn_by_turn_a_restless_machine_is_seen_through() -> None:
-    names = ("x.onnx (baseline)",)
+    names = {"x.onnx": "x.onnx (baseline)"}
     same = [compare_turns(side_by_side(k, 1.0), names, [GATE])[0] for k in range(100)]
     assert sum(each.outcome == "regression" for each in same) == 0
     slower = [compare_turns(side_by_side(100 + k, 1.1), names, [GATE])[0] for k in range(100)]
@@ -87,7 +87,7 @@ def test_turn_by_turn_a_restless_machine_is_seen_through() -> None:
 
 
 def test_few_turns_have_no_interval_and_are_noise() -> None:
-    (found,) = compare_turns(side_by_side(0, 2.0, turns=7), ("x.onnx (baseline)",), [GATE])
+    (found,) = compare_turns(side_by_side(0, 2.0, turns=7), {"x.onnx": "x.onnx (baseline)"}, [GATE])
     assert found.outcome == "noise"
     assert found.to_dict()["high"] is None
 
