@@ -17,7 +17,7 @@ from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_
 from dcgan_edge.errors import VerificationError
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models import build_generator
-from dcgan_edge.runtime.load import batch_latents
+from dcgan_edge.runtime.bench.workload import batch_latents
 from dcgan_edge.runtime.session import Session
 
 ARCHITECTURE = Architecture("dcgan", size=64, channels=3, width=64)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.presets FOLDER`: every preset all the way, from its checkpoint to a timed artefact.
+"""`python -m benchmarks.presets FOLDER`: every preset all the way, from its checkpoint to a timed artifact.
 
 FOLDER is what `dcgan-edge compare-archs --out FOLDER` left. Each preset is exported to fp32 and fp16 with
 proof, built into an engine, sampled, and measured, all presets taking turns in one run. Prints a row of
@@ -20,8 +20,8 @@ from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 from dcgan_edge.models import PRESETS
-from dcgan_edge.runtime.bench import BenchPlan, bench
-from dcgan_edge.runtime.record import Measurement
+from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.record import Measurement
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training import CHECKPOINT_NAME
@@ -40,7 +40,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Exported:
-    """A preset's artefacts, and the seconds that sampling 64 seeds took, start and PNG files included."""
+    """A preset's artifacts, and the seconds that sampling 64 seeds took, start and PNG files included."""
 
     fp16: Path
     proof: Manifest

@@ -1,7 +1,7 @@
 """`python -m benchmarks.self_check ARTIFACT.onnx`: can the benchmark be believed on this machine?
 
 Its figures are held against a loop that shares no code with it and against MLPerf's LoadGen; runs of the same
-artefact must not be called a regression, and a planted one must be; other load must be named. Prints a row
+artifact must not be called a regression, and a planted one must be; other load must be named. Prints a row
 for each check and exits with 1 when one does not hold. Takes minutes; let nothing else run.
 """
 
@@ -28,14 +28,14 @@ import numpy as np
 from benchmarks.command import errors_said
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.bench import BenchPlan, Say, bench, paired_turns, warm_up
-from dcgan_edge.runtime.bench_worker import Opener, Worker
-from dcgan_edge.runtime.compare import DEFAULT_GATE, Comparison, compare, compare_turns, parse_gate
-from dcgan_edge.runtime.load import closed_loop
-from dcgan_edge.runtime.loadgen import run_loadgen
-from dcgan_edge.runtime.record import BenchReport, Measurement
+from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Comparison, compare, compare_turns, parse_gate
+from dcgan_edge.runtime.bench.loadgen import run_loadgen
+from dcgan_edge.runtime.bench.measure import BenchPlan, Say, bench, paired_turns, warm_up
+from dcgan_edge.runtime.bench.record import BenchReport, Measurement
+from dcgan_edge.runtime.bench.statistics import percentile
+from dcgan_edge.runtime.bench.worker import Opener, Worker
+from dcgan_edge.runtime.bench.workload import closed_loop
 from dcgan_edge.runtime.session import Session, open_session
-from dcgan_edge.runtime.statistics import percentile
 
 PLAIN, LOADGEN = 0.03, 0.05  # how far apart figures of the same session may lie
 OVERHEAD = 0.03  # of a call of our runtime over a bare one
@@ -122,7 +122,7 @@ def plain_loop(session: Any, seconds: float) -> list[float]:
 
 
 def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterator[Check]:
-    """The same artefact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
+    """The same artifact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
     plan = BenchPlan((1,), duration_s=duration, turns=paired_turns("latency", duration))
     openers: list[tuple[str, Opener]] = [
         (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
@@ -155,7 +155,7 @@ def _alarms(promise: str, found: Sequence[Comparison], expected: bool) -> Check:
 
 
 def other_load(opener: Opener, say: Say) -> Iterator[Check]:
-    """Runs of a session that only waits and of the artefact: alone, and with a busy program that joins in
+    """Runs of a session that only waits and of the artifact: alone, and with a busy program that joins in
     the middle.
     """
     plan = BenchPlan((1,), turns=10)

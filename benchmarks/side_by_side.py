@@ -32,12 +32,12 @@ from benchmarks.peers import (
     reference,
 )
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.cli.tables import bench_notes, bench_table, show
-from dcgan_edge.runtime.bench import BenchPlan, bench
-from dcgan_edge.runtime.bench_worker import Opener
+from dcgan_edge.files import write_atomic
+from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.record import BenchReport
+from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.device import cpu_name
-from dcgan_edge.runtime.record import BenchReport
 from dcgan_edge.runtime.session import open_session
 
 RESULTS = Path(__file__).parent / "results"
@@ -127,8 +127,8 @@ def _overhead(batch: int, ours_ms: Sequence[float], bare_ms: Sequence[float]) ->
 
 def make_artifact(folder: Path, precision: Precision) -> Path:
     """Export the generator of every contestant as `folder`/generator.<precision>.onnx."""
-    from dcgan_edge.export.graph import build_graph
-    from dcgan_edge.export.precision import to_fp16
+    from dcgan_edge.export.onnx.graph import build_graph
+    from dcgan_edge.export.onnx.precision import to_fp16
 
     batch = BatchProfile()
     graph = build_graph(generator(), ARCHITECTURE, batch)

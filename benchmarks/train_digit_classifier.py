@@ -25,12 +25,12 @@ from torch.nn import functional
 import dcgan_edge.evaluation
 from benchmarks.command import errors_said
 from dcgan_edge.artifact import sha256
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.data import load_digits
 from dcgan_edge.errors import EdgeError, VerificationError
 from dcgan_edge.evaluation.classifier import FILES, RECORD
 from dcgan_edge.evaluation.digit_network import FEATURES, build_digit_network
-from dcgan_edge.export.graph import OPSET, check_graph
+from dcgan_edge.export.onnx.graph import OPSET, check_graph
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import from_uint8
 
 FOLDER = Path(dcgan_edge.evaluation.__file__).parent

@@ -1,6 +1,6 @@
 """What a file is, where it came from and what was proven about it: the manifest and its sidecar.
 
-Every artefact `x` has its manifest beside it as `x.json`. ONNX files carry the same facts inside
+Every artifact `x` has its manifest beside it as `x.json`. ONNX files carry the same facts inside
 (`onnx_file`), engines stay pure, so that any TensorRT program loads them. A file's hash is checked before
 anything in it is deserialised: `read_artifact` hands out the very bytes that were checked.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dcgan_edge import onnx_file
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.latents import Distribution
 
 SCHEMA_VERSION = 1
@@ -66,7 +66,7 @@ class BatchProfile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The facts of one artefact. `sha256` is of the file as it lies on disk, `parent_sha256` of what it was
+    """The facts of one artifact. `sha256` is of the file as it lies on disk, `parent_sha256` of what it was
     made from (a checkpoint for an ONNX file, an ONNX file for an engine). `parity` is a verdict with numbers.
     """
 
@@ -167,7 +167,7 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
     """
     kind = SUFFIX_KINDS.get(path.suffix)
     if kind is None:
-        raise ArtifactError(f"{path} is not an artefact of this program; those end in .onnx or .engine.")
+        raise ArtifactError(f"{path} is not an artifact of this program; those end in .onnx or .engine.")
     data = read_file(path)
     sidecar = sidecar_path(path)
     if sidecar.is_file():

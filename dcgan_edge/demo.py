@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_edge.artifact import Architecture, Manifest, read_file
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.evaluation.classifier import load_digit_features
+from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
-from dcgan_edge.export.reference import TorchSession
+from dcgan_edge.files import write_atomic
 from dcgan_edge.latents import latents
-from dcgan_edge.runtime.bench import BenchPlan, bench
-from dcgan_edge.runtime.bench_worker import Opener
-from dcgan_edge.runtime.floors import add_floors
+from dcgan_edge.report import ReportContent, WorstSeed, worst_seed, write_report
+from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.record import BenchReport
+from dcgan_edge.runtime.bench.roofline.bounds import add_floors
+from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.parity import Parity, verify
-from dcgan_edge.runtime.record import BenchReport
-from dcgan_edge.runtime.report import ReportContent, WorstSeed, worst_seed, write_report
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME

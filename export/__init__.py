@@ -1,1 +1,1 @@
-"""From a checkpoint to artefacts with proof: ONNX graphs, precisions, engines, and the PyTorch reference."""
+"""From a checkpoint to artifacts with proof: ONNX graphs, precisions, engines, and the PyTorch reference."""

@@ -21,13 +21,14 @@ from dcgan_edge.artifact import (
     write_artifact,
 )
 from dcgan_edge.errors import UsageError
-from dcgan_edge.export.engine import build_engine
-from dcgan_edge.export.graph import build_graph
-from dcgan_edge.export.precision import to_fp16
-from dcgan_edge.export.reference import TorchSession
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import verify
+
+from .onnx.graph import build_graph
+from .onnx.precision import to_fp16
+from .onnx.reference import TorchSession
+from .tensorrt.build import build_engine
 
 PARITY_SEEDS = range(64)
 BUILDER_LIBRARIES = ("dcgan-edge", "torch", "onnx", "onnxscript")

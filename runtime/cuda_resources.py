@@ -15,7 +15,8 @@ import numpy as np
 
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.cuda import Cuda
+
+from .cuda import Cuda
 
 
 class Owned:

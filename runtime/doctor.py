@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from dcgan_edge.runtime.device import has_nvidia_gpu, jetson, machine_facts
+from .device import has_nvidia_gpu, jetson, machine_facts
 
 QUERY = "name,compute_cap,driver_version,memory.total"
 QUERY_TIMEOUT_S = 10
@@ -49,7 +49,7 @@ class Diagnosis:
 
 
 WANTED = (  # import name, distributions that bring it, reason, extra
-    ("torch", ("torch",), "trains, and is the reference that artefacts are compared with", "train"),
+    ("torch", ("torch",), "trains, and is the reference that artifacts are compared with", "train"),
     ("safetensors", ("safetensors",), "reads and writes checkpoints", "train"),
     ("onnx", ("onnx",), "writes and checks ONNX files", "export"),
     ("onnxscript", ("onnxscript",), "is what torch.onnx exports with", "export"),

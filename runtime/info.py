@@ -8,14 +8,15 @@ from typing import Any
 
 from dcgan_edge.artifact import Manifest, read_artifact, read_file, sha256
 from dcgan_edge.errors import ArtifactError, EdgeError
-from dcgan_edge.runtime.tensorrt_inspect import inspect_engine
+
+from .tensorrt.inspect import inspect_engine
 
 CHECKPOINT_KEY = "dcgan_edge"  # in the metadata of a checkpoint's safetensors header
 HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no more
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """The facts of an artefact or a checkpoint, its hash checked on the way.
+    """The facts of an artifact or a checkpoint, its hash checked on the way.
 
     An engine has an `inspector` as well: `available`, and either what TensorRT knows of its layers or
     `because`, the sentence that says why that is not to be had here. It has to be loaded for that.

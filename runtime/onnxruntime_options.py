@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dcgan_edge.artifact import Manifest
-from dcgan_edge.runtime.cache import cache_folder
+from dcgan_edge.files import cache_folder
 
 EXECUTION_PROVIDERS = {
     "cpu": "CPUExecutionProvider",

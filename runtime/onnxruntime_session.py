@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.device import has_nvidia_gpu
-from dcgan_edge.runtime.onnxruntime_options import EXECUTION_PROVIDERS, provider_options
-from dcgan_edge.runtime.session import Provider, Session, in_chunks
+
+from .device import has_nvidia_gpu
+from .onnxruntime_options import EXECUTION_PROVIDERS, provider_options
+from .session import Provider, Session, in_chunks
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -1,4 +1,4 @@
-"""Does an artefact still make the images that PyTorch makes? Differences, gates and a verdict.
+"""Does an artifact still make the images that PyTorch makes? Differences, gates and a verdict.
 
 Reference and candidate are the images of the same seeds. A gate that cannot be computed has failed.
 """
@@ -17,7 +17,8 @@ from dcgan_edge.artifact import Precision
 from dcgan_edge.errors import VerificationError
 from dcgan_edge.images import to_uint8
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.session import Session
+
+from .session import Session
 
 PEAK = 2.0  # images span [-1, 1]
 PSNR_CEILING = 200.0  # dB; reported for images that agree to the last bit, whose PSNR is infinite
@@ -25,7 +26,7 @@ PSNR_CEILING = 200.0  # dB; reported for images that agree to the last bit, whos
 
 @dataclass(frozen=True)
 class Gate:
-    """What an artefact must keep to; `why` says where the numbers come from.
+    """What an artifact must keep to; `why` says where the numbers come from.
 
     `psnr_db` holds for the worst seed, `grey_levels` for the worst of all 8-bit pixels, `atol` for the worst
     of all float values (None: not gated).
@@ -51,7 +52,7 @@ GATES: dict[Precision, Gate] = {"fp32": FP32_GATE, "fp16": FP16_GATE, "mixed": F
 
 @dataclass(frozen=True)
 class Parity:
-    """The measured differences of one artefact and the gates it missed, none when it passed.
+    """The measured differences of one artifact and the gates it missed, none when it passed.
 
     `max_abs` and `mean_abs` are in units of the range [-1, 1]; `worst_psnr_db` belongs to `worst_seed`.
     """
@@ -88,7 +89,7 @@ def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Pari
     ours, theirs = reference.manifest.architecture, candidate.manifest.architecture
     if ours != theirs:
         raise VerificationError(
-            f"The artefact is a {theirs} and the checkpoint a {ours}: nothing to compare."
+            f"The artifact is a {theirs} and the checkpoint a {ours}: nothing to compare."
         )
     z = latents(seeds, ours.latent_dim, ours.distribution)
     return compare(reference.run(z), candidate.run(z), seeds, GATES[candidate.manifest.precision])

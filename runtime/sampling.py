@@ -1,4 +1,4 @@
-"""Images of seeds, such that an image depends on its seed and the artefact, never on what else was asked.
+"""Images of seeds, such that an image depends on its seed and the artifact, never on what else was asked.
 
 Kernels round differently for different batch sizes. So seeds fall into fixed blocks of consecutive numbers,
 a block is always run whole, in one order, and the images that were asked for are taken out of it.
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_edge.artifact import BatchProfile
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import UsageError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import PixelArray, encode_png, grid, to_uint8
 from dcgan_edge.latents import MAX_SEED, FloatArray, latents
-from dcgan_edge.runtime.session import Session
+
+from .session import Session
 
 BLOCK = 8  # images per call: small, so that a single seed is cheap; large enough to keep a CPU busy
 
@@ -38,7 +39,7 @@ def sample(session: Session, seeds: Sequence[int]) -> Iterator[tuple[int, FloatA
 
 
 def block_size(batch: BatchProfile) -> int:
-    """Images per call for an artefact of this profile."""
+    """Images per call for an artifact of this profile."""
     return max(batch.min, min(BLOCK, batch.max))
 
 

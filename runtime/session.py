@@ -1,6 +1,6 @@
 """The one contract between a loaded generator and everything that uses it, and the door to all backends.
 
-`open_session` reads an artefact, checks it against its manifest and hands the checked bytes to a backend.
+`open_session` reads an artifact, checks it against its manifest and hands the checked bytes to a backend.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Session(Protocol):
     def run(self, latents: FloatArray) -> FloatArray:
         """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1].
 
-        Any batch is accepted and split to what the artefact takes. The images are complete on return.
+        Any batch is accepted and split to what the artifact takes. The images are complete on return.
         """
         ...
 
@@ -67,7 +67,7 @@ def open_session(
     threads: int | None = None,
     engine: EngineOptions | None = None,
 ) -> Session:
-    """Open the artefact at `path`: an ONNX file with ONNX Runtime, an engine with TensorRT.
+    """Open the artifact at `path`: an ONNX file with ONNX Runtime, an engine with TensorRT.
 
     `provider` is where an ONNX file runs; "auto" is the best that is here, anything else is had or refused.
     `threads` is for the CPU (None: one per physical core).
@@ -77,15 +77,15 @@ def open_session(
     """
     if path.suffix == ".safetensors":
         raise UsageError(
-            f"{path} is a checkpoint, and the runtime runs artefacts. Export it first: "
+            f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "
             f"dcgan-edge export {path} --out DIR"
         )
     manifest, data = read_artifact(path)
     if manifest.kind == "onnx":
-        from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
+        from .onnxruntime_session import OnnxRuntimeSession
 
         return OnnxRuntimeSession(manifest, data, provider=provider, threads=threads)
-    from dcgan_edge.runtime.tensorrt_session import open_engine
+    from .tensorrt.session import open_engine
 
     chosen = engine or EngineOptions()
     return open_engine(

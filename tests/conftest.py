@@ -1,4 +1,4 @@
-"""Versions of everything native in the header, and small artefacts that many tests use."""
+"""Versions of everything native in the header, and small artifacts that many tests use."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from dcgan_edge.artifact import (
     generator_tensors,
     write_artifact,
 )
-from dcgan_edge.export.engine_compile import Job
-from dcgan_edge.export.engine_config import Settings
-from dcgan_edge.export.precision import to_fp16
+from dcgan_edge.export.onnx.precision import to_fp16
+from dcgan_edge.export.tensorrt.compile import Job
+from dcgan_edge.export.tensorrt.config import Settings
 
 ARCHITECTURE = Architecture("dcgan", 8, 1, 4, latent_dim=16)
 BATCH = BatchProfile(1, 4, 8)

@@ -1,7 +1,7 @@
 """Break the session on purpose, a few lines at a time, and see whether the test that should notice does.
 
-    python tests/mutants.py              every mutation of mutations.diff
-    python tests/mutants.py --only close
+    python -m tests.mutants              every mutation of mutations.diff
+    python -m tests.mutants --only close
 
 The changed modules (of `fakes.lab.MODULES`) are loaded beside the real ones, and the test runs against them
 on the in-memory machine. `test_mutants.py` does the same with every test run.
@@ -19,17 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-TESTS = Path(__file__).parent
-if __name__ == "__main__":
-    sys.path[:0] = [str(TESTS)]
+import pytest
 
-import pytest  # noqa: E402  # after the path
-from fakes.lab import MODULES, PACKAGE, Lab  # noqa: E402  # after the path
+from tests.fakes.lab import MODULES, PACKAGE, Lab
+
+TESTS = Path(__file__).parent
 
 RUNTIME = TESTS.parent / "runtime"
 SUITES = (
-    "test_tensorrt_session", "test_tensorrt_graphs", "test_tensorrt_refusals", "test_tensorrt_inspect",
-    "test_cuda",
+    "tensorrt.test_tensorrt_session", "tensorrt.test_tensorrt_graphs", "tensorrt.test_tensorrt_refusals",
+    "tensorrt.test_tensorrt_inspect", "test_cuda",
 )  # fmt: skip
 VERSIONS = ("10.3.0", "rtx-1.7.1.116")
 
@@ -58,14 +57,12 @@ def read_mutations(path: Path = TESTS / "mutations.diff") -> list[Mutation]:
 
 def find_test(name: str) -> Callable[[Lab], None]:
     """The test function `name` of `SUITES`. Raises KeyError if there is none."""
-    sys.path.insert(0, str(TESTS / "runtime"))
-    try:
-        for suite in SUITES:
-            found: Callable[[Lab], None] | None = vars(importlib.import_module(suite)).get(name)
-            if found is not None:
-                return found
-    finally:
-        sys.path.remove(str(TESTS / "runtime"))
+    for suite in SUITES:
+        found: Callable[[Lab], None] | None = vars(importlib.import_module(f"tests.runtime.{suite}")).get(
+            name
+        )
+        if found is not None:
+            return found
     raise KeyError(name)
 
 
@@ -76,12 +73,13 @@ def load(mutation: Mutation | None) -> dict[str, ModuleType]:
     modules = {}
     try:
         for name, full in names.items():
-            text = (RUNTIME / f"{name}.py").read_text()
+            text = (RUNTIME / f"{name.replace('.', '/')}.py").read_text()
             if mutation is not None and name == mutation.module:
                 if text.count(mutation.old) != 1:
                     raise ValueError(f"{mutation.name!r} fits {text.count(mutation.old)} places of {name}.py")
                 text = text.replace(mutation.old, mutation.new)
             modules[name] = sys.modules[full] = ModuleType(full)
+            modules[name].__package__ = full.rpartition(".")[0]
             exec(compile(text, f"<{name}>", "exec"), vars(modules[name]))
     finally:
         for full, module in kept.items():

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import numpy as np
-import philox
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED, latents, parse_seeds
+from tests import philox
 
 SEEDS = st.integers(0, MAX_SEED)
 GOLDEN = {

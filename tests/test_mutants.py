@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from mutants import Mutation, complaint, find_test, load, read_mutations
+
+from tests.mutants import Mutation, complaint, find_test, load, read_mutations
 
 MUTATIONS = read_mutations()
 

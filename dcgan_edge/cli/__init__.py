@@ -102,7 +102,7 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx
 
     Exit codes: 0 ok, 1 error, 2 usage, 3 verification failed, 4 benchmark regression or unstable,
-    5 missing optional dependency or device, 6 artefact refused, 130 interrupted.
+    5 missing optional dependency or device, 6 artifact refused, 130 interrupted.
     """
     level = logging.WARNING if quiet or not verbose else logging.INFO if verbose == 1 else logging.DEBUG
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""`dcgan-edge bench`: latency and throughput of artefacts, side by side, and against an earlier run."""
+"""`dcgan-edge bench`: latency and throughput of artifacts, side by side, and against an earlier run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
-    from dcgan_edge.runtime.bench import BenchPlan
-    from dcgan_edge.runtime.bench_worker import Opener
-    from dcgan_edge.runtime.compare import Comparison
-    from dcgan_edge.runtime.record import BenchReport
+    from dcgan_edge.runtime.bench.comparison import Comparison
+    from dcgan_edge.runtime.bench.measure import BenchPlan
+    from dcgan_edge.runtime.bench.record import BenchReport
+    from dcgan_edge.runtime.bench.worker import Opener
 
 NUMBERS = click.IntRange(min=1)
 SECONDS = FiniteRange(0.1, 86_400)
@@ -67,7 +67,7 @@ SECONDS = FiniteRange(0.1, 86_400)
     type=SECONDS,
     default=3.0,
     show_default=True,
-    help="Seconds measured for each artefact and load, warm-up not counted; some more are better with "
+    help="Seconds measured for each artifact and load, warm-up not counted; some more are better with "
     "--baseline.",
 )
 @click.option("--iterations", type=NUMBERS, default=10, show_default=True, help="Queries at least.")
@@ -123,7 +123,7 @@ SECONDS = FiniteRange(0.1, 86_400)
     "times",
     type=click.Path(path_type=Path),
     metavar="JSON",
-    help="Write the times of each call as trtexec's --exportTimes does, of one artefact and batch.",
+    help="Write the times of each call as trtexec's --exportTimes does, of one artifact and batch.",
 )
 @provider_option
 @json_option
@@ -148,12 +148,12 @@ def command(
     """  # fmt: skip
     import json
 
-    from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.runtime.bench import bench
-    from dcgan_edge.runtime.compare import compare, compare_turns, parse_gate
-    from dcgan_edge.runtime.floors import add_floors
-    from dcgan_edge.runtime.phases import trtexec_times
-    from dcgan_edge.runtime.record import read_report
+    from dcgan_edge.files import write_atomic
+    from dcgan_edge.runtime.bench.comparison import compare, compare_turns, parse_gate
+    from dcgan_edge.runtime.bench.measure import bench
+    from dcgan_edge.runtime.bench.phases import trtexec_times
+    from dcgan_edge.runtime.bench.record import read_report
+    from dcgan_edge.runtime.bench.roofline.bounds import add_floors
 
     gates = [parse_gate(text) for text in asked["gates"]]
     earlier = read_report(base) if base else None
@@ -162,7 +162,7 @@ def command(
     bases = {f"{name} (baseline)": chosen for name, chosen in alone.items()}
     plan = _plan(asked, paired=bool(bases))
     if times and len(bases | files) * len(plan.loads()) > 1:
-        raise UsageError("Times are exported of one artefact under one load: name one file and one --batch.")
+        raise UsageError("Times are exported of one artifact under one load: name one file and one --batch.")
     with steps() as say:
         report = bench(_openers(bases | files, asked), plan, progress=say)
     with steps() as say:
@@ -187,7 +187,7 @@ def command(
 
 
 def _names(artifacts: Sequence[Path], threads: Sequence[int]) -> dict[str, tuple[Path, int | None]]:
-    """Artefact and threads by the name in the record. Raises UsageError for one that is named twice."""
+    """Artifact and threads by the name in the record. Raises UsageError for one that is named twice."""
     several = len(threads) > 1
     found = [
         (f"{path} ({count} threads)" if several else str(path), (path, count))
@@ -195,12 +195,12 @@ def _names(artifacts: Sequence[Path], threads: Sequence[int]) -> dict[str, tuple
         for count in threads or (None,)
     ]
     if len(dict(found)) < len(found):
-        raise UsageError("An artefact is named twice; to compare one with itself: --baseline.")
+        raise UsageError("An artifact is named twice; to compare one with itself: --baseline.")
     return dict(found)
 
 
 def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
-    from dcgan_edge.runtime.bench import BenchPlan, paired_turns
+    from dcgan_edge.runtime.bench.measure import BenchPlan, paired_turns
 
     return BenchPlan(
         batches=tuple(dict.fromkeys(asked["batches"])),
@@ -217,13 +217,13 @@ def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
 
 
 def _openers(files: Mapping[str, tuple[Path, int | None]], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
-    """What opens each artefact with its number of threads, by its name in the record."""
+    """What opens each artifact with its number of threads, by its name in the record."""
     from dcgan_edge.runtime.session import EngineOptions, open_session
 
     openers: list[tuple[str, Opener]] = []
     for name, (path, threads) in files.items():
         if path.suffix == ".safetensors":
-            from dcgan_edge.export.reference import TorchSession
+            from dcgan_edge.export.onnx.reference import TorchSession
 
             openers.append((name, functools.partial(TorchSession, path, threads=threads)))
         else:

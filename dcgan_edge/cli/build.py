@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dcgan_edge.artifact import Manifest
-    from dcgan_edge.export.engine import BuildOptions
-    from dcgan_edge.export.engine_config import Compatibility
+    from dcgan_edge.export.tensorrt.build import BuildOptions
+    from dcgan_edge.export.tensorrt.config import Compatibility
 
 
 @click.command("build")
@@ -80,8 +80,8 @@ def command(
     dcgan-edge build out/generator.fp16.onnx --max-batch 16 --workspace 64MiB
     """
     from dcgan_edge.cli.tables import show
-    from dcgan_edge.export.engine import BuildOptions
-    from dcgan_edge.export.engine_config import Settings
+    from dcgan_edge.export.tensorrt.build import BuildOptions
+    from dcgan_edge.export.tensorrt.config import Settings
 
     settings = Settings(optimization_level, hardware_compat, version_compatible, strip_plan, refit)
     options = BuildOptions(settings, use_cache=not no_cache, timeout=timeout)
@@ -116,7 +116,7 @@ def _build(
     options: BuildOptions,
 ) -> _Engine:
     """Build one engine; where a person watches, the builder's phases are told as they begin."""
-    from dcgan_edge.export.engine import CACHE_HIT, batch_profile, build_engine
+    from dcgan_edge.export.tensorrt.build import CACHE_HIT, batch_profile, build_engine
 
     phases: set[str] = set()
     watched = stderr().is_terminal

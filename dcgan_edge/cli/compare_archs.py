@@ -73,13 +73,13 @@ def command(
     dcgan-edge compare-archs --out comparison
     dcgan-edge compare-archs --presets dcgan,gan --seeds 5 --epochs 50 --out comparison
     """
-    from dcgan_edge.atomic import write_atomic
+    from dcgan_edge.claims.presets import ComparisonPlan, compare_architectures
     from dcgan_edge.cli.quality_tables import claim_in_words, comparison_table
     from dcgan_edge.cli.tables import show
     from dcgan_edge.cli.train import training_bar
-    from dcgan_edge.compare_archs import ComparisonPlan, compare_architectures
     from dcgan_edge.data import native_channels, native_size
     from dcgan_edge.evaluation.pictures import rows_png
+    from dcgan_edge.files import write_atomic
 
     if epochs is not None and minutes is not None:
         raise UsageError("Give --epochs or --minutes, not both.")

@@ -27,7 +27,7 @@ from dcgan_edge.cli.progress import stderr
     type=FiniteRange(0.1, 600),
     default=3.0,
     show_default=True,
-    help="Seconds of benchmark for each artefact and batch.",
+    help="Seconds of benchmark for each artifact and batch.",
 )
 def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     """Train on the bundled digits, export, verify, sample, benchmark, and write a report.

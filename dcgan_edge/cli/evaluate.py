@@ -110,7 +110,7 @@ def command(
 
 def _opener(path: Path, provider: Provider, threads: int | None) -> Opener:
     if path.suffix == ".safetensors":
-        from dcgan_edge.export.reference import TorchSession
+        from dcgan_edge.export.onnx.reference import TorchSession
 
         return functools.partial(TorchSession, path, threads=threads)
     from dcgan_edge.runtime.session import open_session
@@ -120,8 +120,8 @@ def _opener(path: Path, provider: Provider, threads: int | None) -> Opener:
 
 def _write(evaluation: Evaluation, out: Path) -> list[Path]:
     """eval.json, the nearest neighbours of each input, and the classes where there are any."""
-    from dcgan_edge.atomic import write_atomic
     from dcgan_edge.evaluation.pictures import classes_png, neighbours_png
+    from dcgan_edge.files import write_atomic
 
     train = evaluation.reference.real.train
     contents = {"eval.json": json.dumps({"schema_version": 1, **evaluation.to_dict()}, indent=1).encode()}

@@ -13,7 +13,7 @@ from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from dcgan_edge.features.classification import Cell
+    from dcgan_edge.claims.features.classification import Cell
 
 METHODS = {
     "trained": "SVM on the discriminator's features",
@@ -81,9 +81,9 @@ def classify(
     """
     import json
 
-    from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.features import classification
-    from dcgan_edge.features.labelled import load_labelled
+    from dcgan_edge.claims.features import classification
+    from dcgan_edge.data.labelled import load_labelled
+    from dcgan_edge.files import write_atomic
     from dcgan_edge.training.checkpoint import load_discriminator
 
     counts = [_count(text) for text in dict.fromkeys(labels)]
@@ -145,9 +145,9 @@ def visualize(checkpoint: Path, data: str, out: Path, scale: int, as_json: bool,
     \b
     dcgan-edge features visualize runs/digits/checkpoint.safetensors --layer conv2 --out filters
     """
-    from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.features.classification import untrained
-    from dcgan_edge.features.visualisation import draw_responses, some_images, strongest
+    from dcgan_edge.claims.features.classification import untrained
+    from dcgan_edge.claims.features.visualisation import draw_responses, some_images, strongest
+    from dcgan_edge.files import write_atomic
     from dcgan_edge.images import encode_png
     from dcgan_edge.training.checkpoint import load_discriminator
 

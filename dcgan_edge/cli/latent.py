@@ -1,5 +1,5 @@
 """`dcgan-edge latent`: what the latent space of a generator can do. `latent_tools` has the commands that run
-on exported artefacts, `latent_restore` those that need a checkpoint.
+on exported artifacts, `latent_restore` those that need a checkpoint.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`dcgan-edge latent arithmetic`: calculating with concepts on an artefact, and how often it works."""
+"""`dcgan-edge latent arithmetic`: calculating with concepts on an artifact, and how often it works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.session import Provider, Session, open_session
 
 if TYPE_CHECKING:
-    from dcgan_edge.latent.measured import Measurement
+    from dcgan_edge.claims.arithmetic import Measurement
 
 CLASSES = 10  # digits
 POOL = 2000  # seeds that are classified to find members of each class
@@ -93,7 +93,7 @@ def arithmetic(
 
 
 def _calculate(session: Session, facts: dict[str, Any], asked: dict[str, Any], *, as_json: bool) -> None:
-    from dcgan_edge.atomic import write_atomic
+    from dcgan_edge.files import write_atomic
     from dcgan_edge.images import encode_png
     from dcgan_edge.latent.arithmetic import draw_answer, parse_groups, solve
 
@@ -119,14 +119,14 @@ def _calculate(session: Session, facts: dict[str, Any], asked: dict[str, Any], *
 
 
 def _measure(session: Session, facts: dict[str, Any], asked: dict[str, Any], *, as_json: bool) -> None:
+    from dcgan_edge.claims.arithmetic import VARIANTS, measure
     from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
-    from dcgan_edge.latent.measured import VARIANTS, measure
     from dcgan_edge.latent.pools import MEASURES
 
     architecture = session.manifest.architecture
     if (architecture.size, architecture.channels) != (SIZE, 1):
         raise UsageError(
-            f"--measure asks a classifier of grey digits of {SIZE} x {SIZE} pixels; this artefact makes "
+            f"--measure asks a classifier of grey digits of {SIZE} x {SIZE} pixels; this artifact makes "
             f"images of {architecture.size} x {architecture.size} with {architecture.channels} channels."
         )
     with counter("Measuring", (1 + len(MEASURES)) * len(VARIANTS), "experiments") as progress:

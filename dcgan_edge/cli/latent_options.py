@@ -19,13 +19,13 @@ scale_option = click.option(
 
 
 def session_options(command: Command) -> Command:
-    """The artefact, where it runs, how large pixels are drawn, and --json."""
+    """The artifact, where it runs, how large pixels are drawn, and --json."""
     artifact = click.argument("artifact", type=click.Path(path_type=Path))
     return _all([artifact, scale_option, provider_option, threads_option, json_option])(command)
 
 
 def session_facts(session: Session, artifact: Path) -> dict[str, Any]:
-    """What a document says about the artefact that made its pictures."""
+    """What a document says about the artifact that made its pictures."""
     return {"artifact": str(artifact), "sha256": session.manifest.sha256, "session": session.facts}
 
 

@@ -1,4 +1,4 @@
-"""`dcgan-edge latent interpolate | grid`: pictures and films from an exported artefact, without torch."""
+"""`dcgan-edge latent interpolate | grid`: pictures and films from an exported artifact, without torch."""
 
 from __future__ import annotations
 

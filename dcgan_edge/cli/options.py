@@ -99,7 +99,7 @@ targets_option = click.option(
 
 
 def batch_options(command: Command) -> Command:
-    """--min-batch, --opt-batch and --max-batch: the profile an artefact accepts and is tuned for."""
+    """--min-batch, --opt-batch and --max-batch: the profile an artifact accepts and is tuned for."""
     for name, default, what in (
         ("max", 64, "Most images per call."),
         ("opt", 16, "Images per call to tune for."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from dcgan_edge.compare_archs import Comparison
+    from dcgan_edge.claims.presets import Comparison
     from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.evaluation.kernel import Kid
     from dcgan_edge.evaluation.scores import Difference, Scores
@@ -103,7 +103,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def claim_in_words(comparison: Comparison) -> str:
     """For each figure, whether the claim's two presets differ by more than their runs do."""
-    from dcgan_edge.compare_archs import CLAIM
+    from dcgan_edge.claims.presets import CLAIM
 
     gaps = comparison.gaps()
     if not gaps:

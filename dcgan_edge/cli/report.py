@@ -75,8 +75,8 @@ def command(
         raise click.UsageError("A CSV file has measurements only, no --training.")
     if not records and not training:
         raise click.UsageError("Give one or more RUN.json of dcgan-edge bench, or --training METRICS.jsonl.")
-    from dcgan_edge.atomic import write_atomic
-    from dcgan_edge.runtime import report
+    from dcgan_edge import report
+    from dcgan_edge.files import write_atomic
 
     makers = {"html": report.render, "md": report.to_markdown, "json": report.to_json, "csv": report.to_csv}
     content = report.gather(records, artifacts=artifacts, samples=samples, training=training, title=title)

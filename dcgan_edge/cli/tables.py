@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from dcgan_edge.artifact import Manifest
-from dcgan_edge.runtime.compare import CONFIDENCE, Comparison
+from dcgan_edge.runtime.bench.comparison import CONFIDENCE, Comparison
+from dcgan_edge.runtime.bench.phases import phase_words
+from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport
 from dcgan_edge.runtime.parity import Parity
-from dcgan_edge.runtime.phases import phase_words
-from dcgan_edge.runtime.record import INTERVALS, BenchReport
 
 LOG_WIDTH = 120  # columns when stdout is a file or a pipe
 
@@ -47,7 +47,7 @@ def parity_words(manifest: Manifest) -> str:
 
 def parity_table(verdicts: Mapping[str, Parity]) -> Table:
     table = _table(
-        "artefact", ">seeds", ">max |diff|", ">mean |diff|", ">worst PSNR", ">worst seed", ">grey levels",
+        "artifact", ">seeds", ">max |diff|", ">mean |diff|", ">worst PSNR", ">worst seed", ">grey levels",
         ">pixels differ", "verdict",
     )  # fmt: skip
     for name, parity in verdicts.items():
@@ -67,7 +67,7 @@ def parity_table(verdicts: Mapping[str, Parity]) -> Table:
 
 def bench_table(report: BenchReport) -> Table:
     table = _table(
-        "artefact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x floor",
+        "artifact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x floor",
         "verdict",
     )  # fmt: skip
     for measurement in report.measurements:
@@ -89,7 +89,7 @@ def bench_table(report: BenchReport) -> Table:
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     table = _table(
-        "artefact", ">batch", "metric", ">then", ">now", ">change", f"{CONFIDENCE:.0%} interval", "outcome"
+        "artifact", ">batch", "metric", ">then", ">now", ">change", f"{CONFIDENCE:.0%} interval", "outcome"
     )
     for each in comparisons:
         table.add_row(

@@ -1,4 +1,4 @@
-"""`dcgan-edge verify`: artefacts against the PyTorch generator of their checkpoint."""
+"""`dcgan-edge verify`: artifacts against the PyTorch generator of their checkpoint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command(
     """
     from dcgan_edge.cli.tables import parity_table, show
     from dcgan_edge.errors import UsageError, VerificationError
-    from dcgan_edge.export.reference import TorchSession
+    from dcgan_edge.export.onnx.reference import TorchSession
     from dcgan_edge.runtime.parity import verify
     from dcgan_edge.runtime.session import open_session
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.request import Request
 
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.data.http_client import HEADERS, MirrorError, TransientError, open_url, reason
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.files import write_atomic
 
 CHUNK = 1 << 16
 WORTH = 1 << 20  # bytes; an attempt that brought so many does not count as a failure

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_edge import __version__
-from dcgan_edge.atomic import write_atomic
-from dcgan_edge.data.checksum import sha256_of
 from dcgan_edge.data.download import Network, download, forget, size_of
 from dcgan_edge.data.fetch_sources import DataSource, RemoteFile
 from dcgan_edge.data.http_client import MirrorError, check_address
 from dcgan_edge.data.unpack import is_unpacked, unpack
 from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.files import sha256_of, write_atomic
 
 RECEIPT = "dataset.json"
 SET = "{set}"  # in a mirror's address: the name of the data set

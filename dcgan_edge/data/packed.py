@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from dcgan_edge.artifact import read_file, sidecar_path
-from dcgan_edge.data.checksum import sha256_of
 from dcgan_edge.errors import ArtifactError
+from dcgan_edge.files import sha256_of
 from dcgan_edge.images import PixelArray
 
 SUFFIX = ".npy"

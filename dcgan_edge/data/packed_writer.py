@@ -19,11 +19,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dcgan_edge.artifact import sidecar_path
-from dcgan_edge.atomic import write_atomic
-from dcgan_edge.data.checksum import sha256_of
 from dcgan_edge.data.duplicates import Look, pixel_digest
 from dcgan_edge.data.packed import HEADER, KIND, SCHEMA_VERSION, header
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.files import sha256_of, write_atomic
 from dcgan_edge.images import PixelArray
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import UsageError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import PixelArray, encode_png, grid, to_uint8
 from dcgan_edge.latent.movie import ENCODERS
 from dcgan_edge.latent.paths import plane, walk

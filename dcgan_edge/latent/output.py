@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_edge.atomic import write_atomic
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png, grid, to_uint8
 from dcgan_edge.latent.inversion import Inversion
 from dcgan_edge.latents import FloatArray

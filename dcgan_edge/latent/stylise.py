@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.features.activations import Layer, layers_of, recorded
 from dcgan_edge.latent.inversion import Inversion, Networks, Plan, descend, nearest_samples
 from dcgan_edge.latents import FloatArray
+from dcgan_edge.training.activations import Layer, layers_of, recorded
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.models import build_discriminator, build_generator
 from dcgan_edge.training.header import METADATA_KEY, Header
 from dcgan_edge.training.state import MOMENTS, TrainState, tensors

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.files import write_atomic
 
 METRICS_NAME = "metrics.jsonl"
 

@@ -15,8 +15,8 @@ from typing import Literal
 import torch
 
 from dcgan_edge import __version__
-from dcgan_edge.atomic import write_atomic
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png, square_grid, to_uint8
 from dcgan_edge.latents import latents
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint

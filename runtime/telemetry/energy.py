@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_edge.runtime.telemetry.reader import Unreadable
-from dcgan_edge.runtime.telemetry.record import IDLE, Series, Telemetry, Window, inside
+from .reader import Unreadable
+from .record import IDLE, Series, Telemetry, Window, inside
 
 SHORT_S = 10.0  # INA monitors average, so the edges of a run are smeared; below this they weigh
 FEWEST_SAMPLES = 3  # inside a window, or its energy is interpolation rather than measurement

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_edge.runtime.telemetry.reader import Unreadable
+from .reader import Unreadable
 
 IDLE = "idle"  # label of the window in which nothing ran
 

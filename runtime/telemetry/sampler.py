@@ -13,17 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.runtime.telemetry.clocks import open_cpu, open_emc, open_gpu
-from dcgan_edge.runtime.telemetry.jetson_stats import open_jtop
-from dcgan_edge.runtime.telemetry.nvml import open_nvml
-from dcgan_edge.runtime.telemetry.power_mode import open_power_mode
-from dcgan_edge.runtime.telemetry.processes import open_processes
-from dcgan_edge.runtime.telemetry.rails import open_rails
-from dcgan_edge.runtime.telemetry.rapl import open_rapl
-from dcgan_edge.runtime.telemetry.reader import Opener, Reader, Unreadable, read_or, unit_of
-from dcgan_edge.runtime.telemetry.record import IDLE, Cost, Series, Telemetry, Window
-from dcgan_edge.runtime.telemetry.tegrastats import open_tegrastats
-from dcgan_edge.runtime.telemetry.thermal import open_temperatures, open_throttling
+
+from .reader import Opener, Reader, Unreadable, read_or, unit_of
+from .record import IDLE, Cost, Series, Telemetry, Window
+from .sources.clocks import open_cpu, open_emc, open_gpu
+from .sources.jetson_stats import open_jtop
+from .sources.nvml import open_nvml
+from .sources.power_mode import open_power_mode
+from .sources.processes import open_processes
+from .sources.rails import open_rails
+from .sources.rapl import open_rapl
+from .sources.tegrastats import open_tegrastats
+from .sources.thermal import open_temperatures, open_throttling
 
 RATE_HZ = 5.0  # INA3221 monitors average over about that long; more often would read the same again
 SOURCES: tuple[Opener, ...] = (

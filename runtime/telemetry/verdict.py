@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from dcgan_edge.runtime.telemetry.record import Series, Telemetry, Window
+from .record import Series, Telemetry, Window
 
 # A compute-bound latency goes with the clock, and turns whose medians differ by a tenth are called unstable:
-# a clock that moved by half of that is as likely to be the reason of a difference as the artefact.
+# a clock that moved by half of that is as likely to be the reason of a difference as the artifact.
 CLOCK_DRIFT = 0.05
 # Of one core. An idle system with a desktop takes 2 to 5 % of a core; a tenth, if it lands on the core that
 # measures, delays it by as much as two unstable turns differ.

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from benchmarks import side_by_side
 from benchmarks.side_by_side import BARE, NO_OPENVINO, OURS, contestants, main, overheads
 from dcgan_edge.errors import VerificationError
-from dcgan_edge.runtime.bench_worker import Opener
-from dcgan_edge.runtime.load import Samples
-from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp, read_report
+from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp, read_report
+from dcgan_edge.runtime.bench.worker import Opener
+from dcgan_edge.runtime.bench.workload import Samples
 
 
 def measured(name: str, batch: int, medians_ms: Sequence[float]) -> Measurement:

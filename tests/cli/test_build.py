@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from engine_models import BATCH, needs_rtx, write_onnx
 
 from dcgan_edge.artifact import BatchProfile, read_artifact
 from dcgan_edge.cli import main
-from dcgan_edge.export import engine
-from dcgan_edge.export.engine import BuildOptions
-from dcgan_edge.export.engine_config import Settings
+from dcgan_edge.export.tensorrt import build as engine
+from dcgan_edge.export.tensorrt.build import BuildOptions
+from dcgan_edge.export.tensorrt.config import Settings
+from tests.engine_models import BATCH, needs_rtx, write_onnx
 
 
 def build(*arguments: object) -> Result:

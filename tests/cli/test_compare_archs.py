@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from dcgan_edge.claims.presets import ComparisonPlan, compare_architectures
 from dcgan_edge.cli import main
-from dcgan_edge.compare_archs import ComparisonPlan, compare_architectures
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.classifier import load_digit_features
 

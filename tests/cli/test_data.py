@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from file_server import Served, Server, serve
 from PIL import Image
 
 from dcgan_edge.cli import main
 from dcgan_edge.cli.data import NAMES
 from dcgan_edge.data import fetch_sources
 from dcgan_edge.data.fetch_sources import MNIST, SOURCES, RemoteFile
+from tests.file_server import Served, Server, serve
 
 FILES = {"train-images-idx3-ubyte.gz": b"images", "train-labels-idx1-ubyte.gz": b"labels"}
 TOY = replace(

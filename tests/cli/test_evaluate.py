@@ -69,7 +69,7 @@ def test_the_table_has_the_floor_and_every_input(checkpoint: Path, exported: Pat
         assert words in answer.stdout
 
 
-def test_an_artefact_is_scored_without_torch(exported: Path, tmp_path: Path) -> None:
+def test_an_artifact_is_scored_without_torch(exported: Path, tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "sys.modules.update(torch=None, safetensors=None, onnx=None, matplotlib=None, scipy=None)\n"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes.blob import Blob
-from fakes.lab import Lab
 
 from dcgan_edge.artifact import write_artifact
 from dcgan_edge.cli import main
+from tests.fakes.blob import Blob
+from tests.fakes.lab import Lab
 
 
 @pytest.fixture

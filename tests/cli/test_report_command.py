@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dcgan_edge.cli import main
-from dcgan_edge.runtime.load import Samples
-from dcgan_edge.runtime.record import BenchReport, Measurement, WarmUp
+from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp
+from dcgan_edge.runtime.bench.workload import Samples
 
 
 def record(path: Path, factor: float = 1.0) -> Path:
@@ -70,7 +70,7 @@ def test_a_training_run_is_shown_beside_a_record_or_alone(tmp_path: Path) -> Non
     told = metrics(tmp_path / "metrics.jsonl")
     beside = run(record(tmp_path / "run.json"), "--training", told, "--format", "md")
     assert "Step 20: mode collapse, still so at the end. It is." in beside.stdout
-    assert "| artefact |" in beside.stdout
+    assert "| artifact |" in beside.stdout
     facts = json.loads(run("--training", tmp_path, "--format", "json").stdout)
     assert facts["training"]["events"][0]["problem"] == "mode collapse"
     page = run("--training", told, "--out", tmp_path / "page.html")
@@ -86,7 +86,7 @@ def test_a_training_run_is_shown_beside_a_record_or_alone(tmp_path: Path) -> Non
         (["no.json"], 2, "There is no file"),
         (["text.json"], 6, "not a benchmark record"),
         (["run.json", "run.json"], 2, "given twice"),
-        (["run.json", "--artifacts", "."], 2, "no artefacts"),
+        (["run.json", "--artifacts", "."], 2, "no artifacts"),
         (["run.json", "--samples", "text.json"], 1, "not a PNG"),
         (["run.json", "--samples", "x.png", "--format", "md"], 2, "--samples"),
         (["run.json", "--out", "text.json/x"], 1, "Cannot write"),

@@ -76,7 +76,7 @@ def test_bench_writes_what_it_prints(checkpoint: Path, exported: Path, tmp_path:
     assert [taken["session"]["backend"] for taken in facts["measurements"]] == ["torch", "onnxruntime"]
 
 
-def test_times_are_exported_of_one_artefact_and_batch(exported: Path, tmp_path: Path) -> None:
+def test_times_are_exported_of_one_artifact_and_batch(exported: Path, tmp_path: Path) -> None:
     times, artifact = tmp_path / "times.json", exported / "generator.fp32.onnx"
     facts = document("bench", artifact, "--batch", 2, "--duration", 0.2, "--export-times", times)
     listed = json.loads(times.read_text())
@@ -87,7 +87,7 @@ def test_times_are_exported_of_one_artefact_and_batch(exported: Path, tmp_path: 
     assert both.exit_code == 2
 
 
-def test_an_artefact_is_compared_with_a_baseline_turn_by_turn(exported: Path) -> None:
+def test_an_artifact_is_compared_with_a_baseline_turn_by_turn(exported: Path) -> None:
     artifact = exported / "generator.fp32.onnx"
     facts = document(
         "bench", artifact, "--baseline", artifact, "--batch", 1, "--duration", 0.3, "--fail-if", "p50>+10000%"
@@ -131,7 +131,7 @@ def test_a_refused_comparison_does_not_lose_what_was_measured(exported: Path, tm
     assert "median ms" in result.stdout
 
 
-def test_an_artefact_that_is_named_twice_is_refused(exported: Path) -> None:
+def test_an_artifact_that_is_named_twice_is_refused(exported: Path) -> None:
     artifact = exported / "generator.fp32.onnx"
     result = run("bench", artifact, artifact)
     assert result.exit_code == 2
@@ -139,7 +139,7 @@ def test_an_artefact_that_is_named_twice_is_refused(exported: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["generator.fp32.onnx", "generator.fp16.onnx"])
-def test_info_of_an_artefact(exported: Path, name: str) -> None:
+def test_info_of_an_artifact(exported: Path, name: str) -> None:
     facts = document("info", exported / name)["file"]
     assert facts["architecture"]["preset"] == "dcgan"
     assert facts["sha256"] in run("info", exported / name).stdout

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api_source import Scope, Source
-from api_tables import Api
-from api_types import NONE, PLAIN, PREFIXES, UNKNOWN, Type, from_table, join
+from tests.contracts.api_source import Scope, Source
+from tests.contracts.api_tables import Api
+from tests.contracts.api_types import NONE, PLAIN, PREFIXES, UNKNOWN, Type, from_table, join
 
 DUNDER = {"__class__", "__init__", "__name__", "__version__"}
 OF_ENUM_MEMBERS = {"name", "value"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from api_attributes import Attributes
-from api_source import Scope
-from api_tables import Api, Signature
-from api_types import PLAIN, UNKNOWN, Type, container, from_table, join, pair
+from tests.contracts.api_attributes import Attributes
+from tests.contracts.api_source import Scope
+from tests.contracts.api_tables import Api, Signature
+from tests.contracts.api_types import PLAIN, UNKNOWN, Type, container, from_table, join, pair
 
 HARMLESS = frozenset(("bool", "bytes", "float", "int", "isinstance", "len", "range", "repr", "str"))
 PASSING_ON = frozenset(

@@ -19,15 +19,15 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from api_expressions import Expressions
-from api_source import Function, Scope, Source
-from api_tables import Api
-from api_types import PLAIN, Type
+from tests.contracts.api_expressions import Expressions
+from tests.contracts.api_source import Function, Scope, Source, absolute
+from tests.contracts.api_tables import Api
+from tests.contracts.api_types import PLAIN, Type
 
 LIBRARIES = ("tensorrt", "tensorrt_rtx", "cuda")  # imported through load_tensorrt and open_cuda alone
 EXEMPT = (  # the two functions that reach names given as text
-    "dcgan_edge.runtime.tensorrt_library:optional",
-    "dcgan_edge.runtime.tensorrt_library:set_optional",
+    "dcgan_edge.runtime.tensorrt.library:optional",
+    "dcgan_edge.runtime.tensorrt.library:set_optional",
 )
 
 
@@ -95,7 +95,7 @@ class Checker(Expressions):
             for handler in node.handlers:
                 scope.variables[handler.name or ""] = PLAIN
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            self._import(node)
+            self._import(node, scope.module.name)
         elif isinstance(node, ast.Match):
             self.fault(node, "the checker does not understand `match`")
         else:
@@ -108,9 +108,9 @@ class Checker(Expressions):
             for inner in getattr(node, part, []):
                 self._run(inner.body if isinstance(inner, ast.ExceptHandler) else [inner], scope, cls)
 
-    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, module: str) -> None:
         """A fault for an import that brings in the library, or a checked module as a whole, unseen."""
-        origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        origin = f"{absolute(node, module)}." if isinstance(node, ast.ImportFrom) else ""
         for alias in node.names:
             name = f"{origin}{alias.name}"
             if name.partition(".")[0] in LIBRARIES or name in self.source.modules or alias.name == "*":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from api_calls import Calls
-from api_source import Scope
-from api_types import NONE, PLAIN, UNKNOWN, Type, container, join, pair
+from tests.contracts.api_calls import Calls
+from tests.contracts.api_source import Scope
+from tests.contracts.api_types import NONE, PLAIN, UNKNOWN, Type, container, join, pair
 
 
 class Expressions(Calls):

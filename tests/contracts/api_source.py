@@ -6,10 +6,18 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from api_types import MODULE, PLAIN, PREFIXES, UNKNOWN, Type, container, from_annotation
+from tests.contracts.api_types import MODULE, PLAIN, PREFIXES, UNKNOWN, Type, container, from_annotation
 
 LIBRARIES = ("tensorrt", "tensorrt_rtx")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def absolute(node: ast.ImportFrom, module: str) -> str:
+    """The full name of the module that `node` imports from, in the module of the name `module`."""
+    if node.level == 0:
+        return node.module or ""
+    package = module.split(".")[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
 
 
 @dataclass
@@ -27,10 +35,11 @@ class Module:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     local = alias.asname or alias.name
-                    if node.module in LIBRARIES:
-                        self.vocabulary[local] = node.module
+                    origin = absolute(node, self.name)
+                    if origin in LIBRARIES:
+                        self.vocabulary[local] = origin
                     else:
-                        self.imports[local] = (node.module or "", alias.name)
+                        self.imports[local] = (origin, alias.name)
 
     @property
     def knows_tensorrt(self) -> bool:

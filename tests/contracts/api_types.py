@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from api_tables import VALUES, Api
+from tests.contracts.api_tables import VALUES, Api
 
 Kind = Literal[
     "plain",  # Python's own, or a foreign library's; nothing of TensorRT's is reached through it

@@ -12,23 +12,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from api_checker import Checker
-from api_tables import Api, load
-from make_api_table import api_table
+
+from tests.contracts.api_checker import Checker
+from tests.contracts.api_source import absolute
+from tests.contracts.api_tables import Api, load
+from tests.contracts.make_api_table import api_table
 
 ROOT = Path(__file__).parents[2]
-PATTERNS = ("runtime/tensorrt_*.py", "runtime/cuda*.py", "export/engine*.py")
+PATTERNS = ("runtime/tensorrt/*.py", "runtime/cuda*.py", "export/tensorrt/*.py")
 CUDA_VERSIONS = ("12.8.0", "13.5.0")  # the oldest and the newest bindings that were looked at
-TEXTS = {
-    f"dcgan_edge.{path.parent.name}.{path.stem}": path.read_text()
-    for pattern in PATTERNS
-    for path in sorted(ROOT.glob(pattern))
-}
+
+
+def module_name(path: Path) -> str:
+    """The name that the file at `path` of this project is imported by."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts if parts[0] == "dcgan_edge" else ("dcgan_edge", *parts))
+
+
+TEXTS = {module_name(path): path.read_text() for pattern in PATTERNS for path in sorted(ROOT.glob(pattern))}
 API = Api.committed()
 CUDA = {version: load("cuda-api", version) for version in CUDA_VERSIONS}
 CHECKER = Checker(TEXTS, API, CUDA)
-HOST = "dcgan_edge.export.engine_config"  # the module that planted code is added to
-LIBRARY = "dcgan_edge.runtime.tensorrt_library"
+HOST = "dcgan_edge.export.tensorrt.config"  # the module that planted code is added to
+LIBRARY = "dcgan_edge.runtime.tensorrt.library"
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 
 PARAMETERS = {
@@ -90,16 +96,16 @@ def test_committed_rtx_table_is_what_the_script_makes() -> None:
 
 
 def test_every_module_that_touches_the_libraries_is_checked() -> None:
-    doors = re.compile(r"^(tensorrt|tensorrt_rtx|cuda)(\.|$)|\.tensorrt_library$|\.cuda$")
+    doors = re.compile(r"^(tensorrt|tensorrt_rtx|cuda)(\.|$)|\.tensorrt\.library$|\.runtime\.cuda$")
     unchecked = []
     for folder in ("dcgan_edge", "export", "runtime", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            name = f"dcgan_edge.{path.parent.name}.{path.stem}"
+            name = module_name(path)
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Import):
                     origins = [alias.name for alias in node.names]
                 elif isinstance(node, ast.ImportFrom):
-                    origins = [node.module or ""]
+                    origins = [absolute(node, name)]
                 else:
                     continue
                 if any(doors.search(origin) for origin in origins) and name not in TEXTS:
@@ -225,7 +231,7 @@ def test_optional_names_must_state_the_versions_that_have_them(line: str) -> Non
         ("hidden = network if names else anything", "hidden.num_layers"),
         ("import tensorrt",),
         ("from cuda.bindings import runtime as hidden",),
-        ("import dcgan_edge.runtime.tensorrt_library",),
+        ("import dcgan_edge.runtime.tensorrt.library",),
         ("use_timings(network, Path('x'))",),
         ("Settings(network)",),
         ("class Monitor(trt.IProgressMonitor):", "    def phase_began(self) -> None: ..."),

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from file_server import Served, Server, serve
 
 from dcgan_edge.data.download import Network
 from dcgan_edge.data.fetch import Fetched, fetch
 from dcgan_edge.data.fetch_sources import CELEBA, SOURCES, DataSource, RemoteFile, Unpack
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from tests.file_server import Served, Server, serve
 
 DATA = bytes(range(256)) * 1000
 SMALL = b"labels"

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from file_server import Served, Server, serve
 
 from dcgan_edge.data import download as module
 from dcgan_edge.data.download import Network, download
 from dcgan_edge.data.http_client import MirrorError
 from dcgan_edge.errors import EdgeError
+from tests.file_server import Served, Server, serve
 
 DATA = bytes(range(256)) * 4000  # 1 MB, some sixteen reads
 

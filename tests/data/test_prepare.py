@@ -170,7 +170,7 @@ def test_a_file_that_is_not_what_was_written_is_refused(
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "evil.npy"
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
-    from dcgan_edge.data.checksum import sha256_of
+    from dcgan_edge.files import sha256_of
 
     facts = {"schema_version": 1, "kind": "packed-images", "count": 1, "channels": 1, "size": 1}
     sidecar_path(path).write_text(json.dumps({**facts, "sha256": sha256_of(path)}))

@@ -8,12 +8,12 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from reality_pieces import EXTRACTOR, PIXELS, REAL, KnownSession
 
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.evaluation.evaluate import Evaluation, evaluate
 from dcgan_edge.evaluation.scores import Judged, Scores, difference, judge
 from dcgan_edge.images import PixelArray
+from tests.evaluation.reality_pieces import EXTRACTOR, PIXELS, REAL, KnownSession
 
 N = 400
 SEEDS = range(N)

@@ -7,8 +7,8 @@ import pytest
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, sidecar_path
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError, VerificationError
 from dcgan_edge.export import pipeline
+from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
-from dcgan_edge.export.reference import TorchSession
 from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import Gate, verify
 from dcgan_edge.runtime.session import open_session

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import lively_generator
-from engine_models import job, needs_rtx, no_progress
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, Precision, generator_tensors
 from dcgan_edge.errors import EdgeError
-from dcgan_edge.export.engine_compile import compile_engine
-from dcgan_edge.export.engine_targets import AHEAD_OF_TIME
-from dcgan_edge.export.graph import build_graph
-from dcgan_edge.export.precision import to_fp16
+from dcgan_edge.export.onnx.graph import build_graph
+from dcgan_edge.export.onnx.precision import to_fp16
+from dcgan_edge.export.tensorrt.compile import compile_engine
+from dcgan_edge.export.tensorrt.targets import AHEAD_OF_TIME
 from dcgan_edge.latents import latents
 from dcgan_edge.models import PRESETS
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import GATES, compare
+from tests.conftest import lively_generator
+from tests.engine_models import job, needs_rtx, no_progress
 
 pytestmark = needs_rtx
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fakes.blob import evaluate
-from fakes.gpu import Access, Work
-from fakes.surface import Dims, Surface
+from tests.fakes.blob import evaluate
+from tests.fakes.gpu import Access, Work
+from tests.fakes.surface import Dims, Surface
 
 if TYPE_CHECKING:
-    from fakes.engine import ICudaEngine, IRuntimeConfig
+    from tests.fakes.engine import ICudaEngine, IRuntimeConfig
 
 EXECUTE_MS = 10.0
 CONTEXT_BYTES = 256  # of the GPU's memory, for as long as the context lives

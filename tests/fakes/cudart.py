@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from fakes.cuda_types import (
+from tests.fakes.cuda_types import (
     CONSTANTS,
     ENUMS,
     OK,
@@ -23,7 +23,7 @@ from fakes.cuda_types import (
     cudaMemcpyKind,
     cudaStreamCaptureMode,
 )
-from fakes.gpu import Access, Gpu, StreamState, Work
+from tests.fakes.gpu import Access, Gpu, StreamState, Work
 
 COPY_MS = {1: 1.0, 2: 2.0}  # by cudaMemcpyKind
 

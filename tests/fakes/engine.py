@@ -6,10 +6,10 @@ import json
 import weakref
 from typing import Any
 
-from fakes.blob import Blob, evaluator
-from fakes.context import CONTEXT_BYTES, IExecutionContext
-from fakes.gpu import Gpu
-from fakes.surface import Dims, Library, Surface
+from tests.fakes.blob import Blob, evaluator
+from tests.fakes.context import CONTEXT_BYTES, IExecutionContext
+from tests.fakes.gpu import Gpu
+from tests.fakes.surface import Dims, Library, Surface
 
 LAYERS = 2  # in the inspector's JSON
 WORDS = {"FP32": "Float", "FP16": "Half"}

@@ -1,4 +1,4 @@
-"""The laboratory as a fixture, for test modules that say `pytest_plugins = ("fakes.fixtures",)`."""
+"""The laboratory as a fixture, for test modules that say `pytest_plugins = ("tests.fakes.fixtures",)`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.lab import Lab
-from fakes.surface import VERSIONS
+from tests.fakes.lab import Lab
+from tests.fakes.surface import VERSIONS
 
 
 @pytest.fixture(params=VERSIONS)

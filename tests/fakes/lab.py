@@ -23,19 +23,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors
 from dcgan_edge.latents import FloatArray, latents
-from fakes.blob import Blob, evaluate
-from fakes.cudart import make_cudart
-from fakes.gpu import Gpu
-from fakes.surface import table
-from fakes.tensorrt import make_tensorrt
+from tests.fakes.blob import Blob, evaluate
+from tests.fakes.cudart import make_cudart
+from tests.fakes.gpu import Gpu
+from tests.fakes.surface import table
+from tests.fakes.tensorrt import make_tensorrt
 
 ARCHITECTURE = Architecture("dcgan", 8, 1, 2, latent_dim=4)
 PROFILES = ((1, 4, 8),)
 PACKAGE = "dcgan_edge.runtime"
 MODULES = (
-    "cuda", "cuda_resources", "tensorrt_profiles", "tensorrt_match", "tensorrt_rtx", "tensorrt_engine",
-    "tensorrt_buffers", "tensorrt_context", "tensorrt_lane", "tensorrt_session", "engine_layers",
-    "tensorrt_inspect",
+    "cuda", "cuda_resources", "tensorrt.profiles", "tensorrt.match", "tensorrt.rtx", "tensorrt.engine",
+    "tensorrt.buffers", "tensorrt.context", "tensorrt.stream", "tensorrt.session", "tensorrt.layers",
+    "tensorrt.inspect",
 )  # fmt: skip
 # The largest difference between batch sizes of one ONNX Runtime evaluation: sums in another order, float32.
 SAME = 1e-6
@@ -115,7 +115,7 @@ class Lab:
         """An open session of an engine of this machine; `manifest` changes what its manifest says."""
         data = (blob or self.blob()).pack()
         with self.installed():
-            session = self.modules["tensorrt_session"].open_engine(
+            session = self.modules["tensorrt.session"].open_engine(
                 self.manifest(data, **(manifest or {})), data, **options
             )
         self.opened.append(session)
@@ -125,7 +125,7 @@ class Lab:
         """What the inspector says of an engine of this machine."""
         data = (blob or self.blob()).pack()
         with self.installed():
-            return self.modules["tensorrt_inspect"].inspect_engine(
+            return self.modules["tensorrt.inspect"].inspect_engine(
                 self.manifest(data, **(manifest or {})), data
             )
 

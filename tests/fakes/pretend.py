@@ -1,4 +1,4 @@
-"""A pytest plugin (`-p fakes.pretend`) that runs the hardware tests on the in-memory machine.
+"""A pytest plugin (`-p tests.fakes.pretend`) that runs the hardware tests on the in-memory machine.
 
 It shows that those tests run at all before somebody with a GPU runs them. What it prints is named as what it
 is, and is no measurement of anything.
@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from dcgan_edge.artifact import Manifest, read_artifact, write_artifact
-from fakes import context, cudart
-from fakes.blob import Blob
-from fakes.gpu import Gpu
-from fakes.tensorrt import make_tensorrt
+from tests.fakes import context, cudart
+from tests.fakes.blob import Blob
+from tests.fakes.gpu import Gpu
+from tests.fakes.tensorrt import make_tensorrt
 
 VERSION = "10.3.0"
 GPU = Gpu(name="in-memory double")
 
 
 def build_engine(onnx_path: Path, folder: Path, *, batch: Any, **_: Any) -> tuple[Path, Manifest]:
-    """What `dcgan_edge.export.engine.build_engine` does, with an engine for the in-memory machine."""
+    """What `dcgan_edge.export.tensorrt.build.build_engine` does, with an engine for the in-memory machine."""
     source, data = read_artifact(onnx_path)
     inside = "FP32" if source.precision == "fp32" else "FP16"
     blob = Blob(VERSION, (GPU.sm,), ((batch.min, batch.opt, batch.max),), data, computes_in=inside)
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     cudart.COPY_MS.update(dict.fromkeys(cudart.COPY_MS, 1e-5))
     sys.modules["tensorrt"] = make_tensorrt(GPU, VERSION)
     sys.modules["cuda.bindings.runtime"] = cudart.make_cudart(GPU)
-    from dcgan_edge.export import engine
+    from dcgan_edge.export.tensorrt import build as engine
 
     vars(engine)["build_engine"] = build_engine
 

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from fakes.gpu import Gpu
+from tests.fakes.gpu import Gpu
 
 TABLES = Path(__file__).parent.parent / "contracts" / "tensorrt-api"
 VERSIONS = sorted(path.stem for path in TABLES.glob("*.json"))

@@ -6,9 +6,9 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from fakes.engine import Runtime
-from fakes.gpu import Gpu
-from fakes.surface import Library
+from tests.fakes.engine import Runtime
+from tests.fakes.gpu import Gpu
+from tests.fakes.surface import Library
 
 
 class ILogger:

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpu_support import (
+
+from dcgan_edge.errors import UnavailableError
+from dcgan_edge.runtime.cuda import Cuda, open_cuda
+from dcgan_edge.runtime.device import has_nvidia_gpu
+from tests.gpu.gpu_support import (
     COLUMNS,
     PRECISIONS,
     PROFILE,
@@ -19,10 +23,6 @@ from gpu_support import (
     export_untrained,
     reference_images,
 )
-
-from dcgan_edge.errors import UnavailableError
-from dcgan_edge.runtime.cuda import Cuda, open_cuda
-from dcgan_edge.runtime.device import has_nvidia_gpu
 
 NO_GPU = "needs an NVIDIA GPU"
 
@@ -52,7 +52,7 @@ def onnx_files(cuda: Cuda, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(cuda: Cuda, onnx_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Hardware:
     """Engines of both precisions, built for this GPU, and what they are compared with."""
-    from dcgan_edge.export.engine import BuildOptions, build_engine
+    from dcgan_edge.export.tensorrt.build import BuildOptions, build_engine
 
     folder = tmp_path_factory.mktemp("engines")
     reference, name = reference_images(onnx_files)

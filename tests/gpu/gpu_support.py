@@ -33,7 +33,7 @@ from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.cuda import Cuda
 from dcgan_edge.runtime.device import jetson
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
-from dcgan_edge.runtime.tensorrt_session import EngineSession, open_engine
+from dcgan_edge.runtime.tensorrt.session import EngineSession, open_engine
 
 COLUMNS = (
     "date", "device", "system", "TensorRT", "precision", "build s", "worst PSNR dB", "grey levels",
@@ -108,8 +108,8 @@ def export_untrained(folder: Path) -> None:
     """Both ONNX files of a generator with images of full contrast, and PyTorch's images of SEEDS."""
     import torch
 
-    from dcgan_edge.export.graph import build_graph
-    from dcgan_edge.export.precision import to_fp16
+    from dcgan_edge.export.onnx.graph import build_graph
+    from dcgan_edge.export.onnx.precision import to_fp16
     from dcgan_edge.models import build_generator
 
     torch.manual_seed(0)

@@ -13,14 +13,23 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from gpu_support import PRECISIONS, PROFILE, ROUNDS, SEEDS, Hardware, median_ms, resident_bytes, with_manifest
 
 from dcgan_edge.artifact import read_artifact
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.runtime.parity import GATES, compare
-from dcgan_edge.runtime.tensorrt_inspect import inspect_engine
+from dcgan_edge.runtime.tensorrt.inspect import inspect_engine
+from tests.gpu.gpu_support import (
+    PRECISIONS,
+    PROFILE,
+    ROUNDS,
+    SEEDS,
+    Hardware,
+    median_ms,
+    resident_bytes,
+    with_manifest,
+)
 
-pytest_plugins = ("gpu_fixtures",)
+pytest_plugins = ("tests.gpu.gpu_fixtures",)
 pytestmark = pytest.mark.gpu
 
 MIB = 2**20

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mirror import SIDE, MirrorSession
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import to_uint8
 from dcgan_edge.latent.arithmetic import draw_answer, parse_groups, solve
 from dcgan_edge.latents import latents
+from tests.mirror import SIDE, MirrorSession
 
 GROUPS = {"a": (1, 2, 3), "b": (4, 5, 6), "c": (7, 8, 9)}
 PLACE = SIDE + 2  # pixels from one picture to the next in a grid

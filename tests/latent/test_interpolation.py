@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mirror import SIDE, MirrorSession
 from PIL import Image
 
 from dcgan_edge.errors import UsageError
@@ -17,6 +16,7 @@ from dcgan_edge.images import PixelArray, to_uint8
 from dcgan_edge.latent.interpolation import plane_to_file, walk_to_folder
 from dcgan_edge.latent.paths import plane, walk
 from dcgan_edge.latents import FloatArray, latents
+from tests.mirror import SIDE, MirrorSession
 
 PLACE = SIDE + 2
 
@@ -75,7 +75,7 @@ def test_nothing_is_written_when_one_format_fails(tmp_path: Path) -> None:
 
 
 def test_what_runs_on_a_device_needs_no_framework() -> None:
-    modules = "interpolation, measured, arithmetic, movie"
+    modules = "interpolation, arithmetic, movie"
     heavy = "{'torch', 'onnx', 'onnxruntime', 'scipy'}"
     code = f"import sys; from dcgan_edge.latent import {modules}; print(*{heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

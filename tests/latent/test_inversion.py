@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mirror import images_of, tiny_networks
 
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
 from dcgan_edge.latent.inversion import Plan, invert, load_networks, nearest_samples, step_count
 from dcgan_edge.latents import Distribution, FloatArray, latents
+from tests.mirror import images_of, tiny_networks
 
 QUICK = Plan(steps=60, restarts=2, pool=64, prior=0.0, loss="l2")
 EVERYWHERE = np.ones((28, 28), np.float32)

@@ -6,13 +6,13 @@ import importlib.util
 
 import numpy as np
 import pytest
-from mirror import images_of, tiny_networks
 
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.latent.inversion import Plan
 from dcgan_edge.latent.masks import make_mask
 from dcgan_edge.latent.restoration import add_noise, denoise, inpaint, reconstruct
 from dcgan_edge.latents import FloatArray, latents
+from tests.mirror import images_of, tiny_networks
 
 pytest.importorskip("skimage", reason="the extra 'restore' is not installed")
 PLAN = Plan(steps=60, restarts=2, pool=64, prior=0.0, loss="l2")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from mirror import images_of, tiny_networks
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latent.inversion import Networks, Plan
 from dcgan_edge.latent.stylise import stylise
 from dcgan_edge.latents import FloatArray, latents
+from tests.mirror import images_of, tiny_networks
 
 PLAN = Plan(steps=40, restarts=2, pool=64, prior=0.0)
 

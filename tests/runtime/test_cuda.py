@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import cuda_types, cudart
-from fakes.lab import Lab
 
 from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.runtime import cuda as cuda_module
 from dcgan_edge.runtime import cuda_resources
+from tests.fakes import cuda_types, cudart
+from tests.fakes.lab import Lab
 
 CUDA_TABLES = Path(__file__).parent.parent / "contracts" / "cuda-api"
 SOURCES = [Path(str(module.__file__)) for module in (cuda_module, cuda_resources)]

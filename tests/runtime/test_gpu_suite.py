@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fakes.lab import ARCHITECTURE, tiny_onnx
-
 from dcgan_edge.artifact import (
     BatchProfile,
     Manifest,
@@ -18,6 +16,7 @@ from dcgan_edge.artifact import (
     generator_tensors,
     write_artifact,
 )
+from tests.fakes.lab import ARCHITECTURE, tiny_onnx
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = "python -m pytest -s tests/gpu"
@@ -29,12 +28,12 @@ def run_hardware_tests(artifacts: Path, blocked: Path) -> subprocess.CompletedPr
         (blocked / f"{name}.py").write_text(f"raise ModuleNotFoundError('blocked', name='{name}')\n")
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(blocked), "tests"]),
+        "PYTHONPATH": os.pathsep.join([str(blocked), "."]),
         "DCGAN_EDGE_GPU_ARTIFACTS": str(artifacts),
         "DCGAN_EDGE_GPU_ROUNDS": "30",
     }
     return subprocess.run(
-        [sys.executable, *COMMAND.split()[1:], "-p", "fakes.pretend", "-p", "no:cacheprovider"],
+        [sys.executable, *COMMAND.split()[1:], "-p", "tests.fakes.pretend", "-p", "no:cacheprovider"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

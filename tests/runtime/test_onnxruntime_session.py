@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import TINY
 from torch import nn
 
 from dcgan_edge.artifact import (
@@ -18,12 +17,13 @@ from dcgan_edge.artifact import (
     write_artifact,
 )
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
-from dcgan_edge.export.graph import build_graph
+from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime import onnxruntime_session
 from dcgan_edge.runtime.onnxruntime_options import provider_options
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession, run_bound
 from dcgan_edge.runtime.session import Provider, open_session
+from tests.conftest import TINY
 
 
 @pytest.fixture(scope="session")

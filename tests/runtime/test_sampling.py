@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles import ArithmeticSession
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -13,6 +12,7 @@ from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.sampling import block_size, sample, sample_to_folder
+from tests.doubles import ArithmeticSession
 
 PROFILES = st.sampled_from(
     [BatchProfile(), BatchProfile(1, 3, 3), BatchProfile(12, 12, 20), BatchProfile(1, 1, 1)]

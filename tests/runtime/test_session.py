@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles import ArithmeticSession
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime.session import open_session
+from tests.doubles import ArithmeticSession
 
 
 @given(count=st.integers(0, 40), low=st.integers(1, 6), extra=st.integers(0, 10))

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tiny_run import BATCH, SMALL, tiny_config
 from torch import Tensor
 
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
@@ -27,6 +26,7 @@ from dcgan_edge.training.ema import measure_statistics
 from dcgan_edge.training.header import METADATA_KEY, Header
 from dcgan_edge.training.state import TrainState, new_state, tensors
 from dcgan_edge.training.steps import train_step
+from tests.training.tiny_run import BATCH, SMALL, tiny_config
 
 CPU = torch.device("cpu")
 HEADER = Header(tiny_config(Path("digits")), "fp32", 2, 0, 2, 83, 1.5, {"torch": torch.__version__})

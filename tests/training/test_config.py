@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_run import tiny_config
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.training.config import TrainConfig, architecture_from_dict, differences
+from tests.training.tiny_run import tiny_config
 
 CONFIG = tiny_config(Path("digits"))
 

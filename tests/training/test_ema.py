@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_run import SMALL
 from torch import nn
 
 from dcgan_edge.models import build_generator
@@ -15,6 +14,7 @@ from dcgan_edge.training.ema import (
     statistics_latents,
     update_average,
 )
+from tests.training.tiny_run import SMALL
 
 
 def test_the_decay_ramps_up_to_its_limit() -> None:

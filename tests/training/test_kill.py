@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_run import assert_same_run, tiny_config, write_digits
 
 from dcgan_edge.training import CHECKPOINT_NAME, ema, load_generator, train
 from dcgan_edge.training.checkpoint import check_checkpoint
+from tests.training.tiny_run import assert_same_run, tiny_config, write_digits
 
 EPOCHS = 40  # 200 steps: longer than a session lives here
 KILLS = 3
@@ -22,7 +22,7 @@ KILLS = 3
 SESSION = """
 import sys
 from pathlib import Path
-from tiny_run import tiny_config
+from tests.training.tiny_run import tiny_config
 from dcgan_edge.training import CHECKPOINT_NAME, ema, train
 
 ema.STATISTICS_BATCHES = 2

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny_run import BATCH, STEPS_PER_EPOCH, assert_same_run, metrics, tiny_config, weights, write_digits
 
 from dcgan_edge.data import dataset
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
@@ -29,6 +28,15 @@ from dcgan_edge.training import (
     train,
 )
 from dcgan_edge.training.checkpoint import check_checkpoint
+from tests.training.tiny_run import (
+    BATCH,
+    STEPS_PER_EPOCH,
+    assert_same_run,
+    metrics,
+    tiny_config,
+    weights,
+    write_digits,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import SMALL, tiny_config
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -17,6 +16,7 @@ from dcgan_edge.images import from_uint8
 from dcgan_edge.latents import Distribution
 from dcgan_edge.training.state import MOMENTS, new_state
 from dcgan_edge.training.steps import draw_latents, to_network, train_step
+from tests.training.tiny_run import SMALL, tiny_config
 
 CPU = torch.device("cpu")
 CONFIG = tiny_config(Path("digits"))

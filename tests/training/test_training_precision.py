@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import tiny_config, write_digits
 
 from dcgan_edge.errors import UnavailableError
 from dcgan_edge.training import CHECKPOINT_NAME, precision, read_header, train
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.precision import resolve_device, resolve_precision
+from tests.training.tiny_run import tiny_config, write_digits
 
 CPU = torch.device("cpu")
 

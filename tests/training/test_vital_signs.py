@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_run import tiny_config
 from torch import Tensor, nn
 
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.state import TrainState, new_state, tensors
 from dcgan_edge.training.steps import StepOutcome, to_network, train_step
 from dcgan_edge.training.vital_signs import class_entropies, gradient_norm, vital_signs
+from tests.training.tiny_run import tiny_config
 
 PIXELS = torch.randint(0, 256, (16, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_run import STEPS_PER_EPOCH, assert_same_run, metrics, tiny_config, weights, write_digits
 from torch import Tensor
 
 from dcgan_edge.artifact import Architecture
@@ -31,6 +30,14 @@ from dcgan_edge.training import (
 )
 from dcgan_edge.training.state import TrainState, new_state
 from dcgan_edge.training.steps import draw_latents
+from tests.training.tiny_run import (
+    STEPS_PER_EPOCH,
+    assert_same_run,
+    metrics,
+    tiny_config,
+    weights,
+    write_digits,
+)
 
 SETTLING, WINDOW = 20, 5  # looks, one at each step: fewer than usual, so that a test takes a second
 STEPS = 35

@@ -1,0 +1,1 @@
+"""What the DCGAN paper claims, measured: features, arithmetic, the comparison of presets."""

@@ -1,0 +1,144 @@
+"""How well the discriminator's features classify images, with many labels and with few.
+
+Source: DCGAN, arXiv:1511.06434, section 5: all convolution layers, max-pooled to 4 x 4, flattened and joined,
+under a linear SVM. Beside it stand the same machine on raw pixels and on the features of an untrained
+discriminator, and a network of the same shape that is trained on the labels alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.claims.features.supervised import supervised_accuracy
+from dcgan_edge.claims.features.svm import SvmResult, scaled, svm_accuracy
+from dcgan_edge.data.labelled import Labelled, Labels, Places, draw_labels
+from dcgan_edge.images import from_uint8
+from dcgan_edge.latents import FloatArray
+from dcgan_edge.models import build_discriminator
+from dcgan_edge.training.activations import pooled_features
+
+TRAINED, RAW, UNTRAINED, SUPERVISED = "trained", "pixels", "untrained", "supervised"
+METHODS = (TRAINED, RAW, UNTRAINED, SUPERVISED)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The test accuracies of one method with one number of labels, an entry for each draw."""
+
+    method: str
+    labels: int
+    accuracies: tuple[float, ...]
+    strengths: tuple[float, ...] = ()
+    converged: bool = True
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.accuracies))
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation between draws (n - 1), None for a single one."""
+        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "labels": self.labels,
+            "accuracy": self.mean,
+            "spread": self.spread,
+            "accuracies": list(self.accuracies),
+            "c": list(self.strengths),
+            "converged": self.converged,
+        }
+
+
+def classify(
+    discriminator: nn.Module,
+    architecture: Architecture,
+    train: Labelled,
+    test: Labelled,
+    *,
+    counts: Sequence[int | None],
+    draws: int,
+    methods: Sequence[str] = METHODS,
+    say: Say = lambda _: None,
+) -> list[Cell]:
+    """Accuracies of `methods` with each of `counts` labels (None: all of them), over `draws` draws of labels.
+
+    A draw also has its own untrained weights, and its own weights and order of the supervised network. Where
+    all labels are used there is nothing to draw for the other two methods, and they run once.
+
+    Raises as `draw_labels` does.
+    """
+    places = {
+        count: [draw_labels(train.labels, count, seed=seed) for seed in range(draws)] for count in counts
+    }
+    cells: dict[tuple[str, int | None], list[SvmResult]] = {
+        (method, count): [] for method in methods for count in counts
+    }
+
+    def judge(method: str, layers: tuple[list[FloatArray], list[FloatArray]], seeds: Sequence[int]) -> None:
+        for count in counts:
+            for seed in seeds if count is not None or method == UNTRAINED else seeds[:1]:
+                say(f"support vector machine, {method}, {_words(count)} labels, draw {seed + 1}")
+                drawn = places[count][seed]
+                cells[method, count].append(_judged(layers, drawn, train.labels, test.labels, seed))
+
+    every = range(draws)
+    if TRAINED in methods:
+        say("reading the discriminator's features")
+        judge(TRAINED, _features(discriminator, train, test), every)
+    if RAW in methods:
+        judge(RAW, (_raw(train), _raw(test)), every)
+    for seed in every:
+        if UNTRAINED in methods:
+            judge(UNTRAINED, _features(untrained(architecture, seed), train, test), [seed])
+        for count in counts if SUPERVISED in methods else ():
+            say(f"supervised network, {_words(count)} labels, draw {seed + 1}")
+            drawn = places[count][seed]
+            part = Labelled(train.pixels[drawn], train.labels[drawn])
+            accuracy = supervised_accuracy(architecture, part, test, seed=seed)
+            cells[SUPERVISED, count].append(SvmResult(accuracy, 0.0, True))
+    return [_cell(method, count or len(train.labels), results) for (method, count), results in cells.items()]
+
+
+def untrained(architecture: Architecture, seed: int) -> nn.Module:
+    """A discriminator with fresh weights of `seed`, in eval mode; torch's global generator is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_discriminator(architecture).requires_grad_(False).eval()
+
+
+def _features(
+    discriminator: nn.Module, train: Labelled, test: Labelled
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    return pooled_features(discriminator, train.pixels), pooled_features(discriminator, test.pixels)
+
+
+def _raw(images: Labelled) -> list[FloatArray]:
+    return [from_uint8(images.pixels).reshape(len(images.pixels), -1)]
+
+
+def _judged(
+    layers: tuple[list[FloatArray], list[FloatArray]], drawn: Places, labels: Labels, truth: Labels, seed: int
+) -> SvmResult:
+    like = [part[drawn] for part in layers[0]]
+    return svm_accuracy(scaled(like, like), labels[drawn], scaled(layers[1], like), truth, seed=seed)
+
+
+def _cell(method: str, labels: int, results: list[SvmResult]) -> Cell:
+    strengths = tuple(result.strength for result in results) if method != SUPERVISED else ()
+    converged = all(result.converged for result in results)
+    return Cell(method, labels, tuple(result.accuracy for result in results), strengths, converged)
+
+
+def _words(count: int | None) -> str:
+    return "all" if count is None else str(count)

@@ -1,0 +1,69 @@
+"""Files: atomic writes, digests, and the folder where things are kept that can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from dcgan_edge.errors import EdgeError
+
+CHUNK = 1 << 20  # bytes read at a time
+
+
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
+    """Put `data` at `path`: written under a temporary name beside it, fsynced, then renamed over it.
+
+    Missing parent folders are made. Whatever goes wrong, the previous content of `path` stays as it was.
+
+    Raises EdgeError naming the path and the reason when the file system refuses (no space, no permission).
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise EdgeError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size, in hex. Raises EdgeError when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """$DCGAN_EDGE_CACHE, else $XDG_CACHE_HOME/dcgan-edge, else ~/.cache/dcgan-edge. It may not exist yet."""
+    chosen = os.environ.get("DCGAN_EDGE_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "dcgan-edge"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable; file systems that cannot sync a folder are left alone."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""From an ONNX file to an engine. Loads neither torch nor onnx, so that a device builds its own engines."""

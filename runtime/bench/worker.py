@@ -1,0 +1,92 @@
+"""A process of its own for one session, which does as it is told and sends back what it measured."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any
+
+from dcgan_edge.errors import EdgeError
+
+from ..session import Session
+
+Opener = Callable[[], Session]
+LAST_GASP_S = 5.0  # how long a worker may take to end when asked to
+
+
+class Worker:
+    """An open session in another process; `call(f, *args)` returns the value of `f(session, *args)` there."""
+
+    def __init__(self, name: str, opener: Opener) -> None:
+        """Start the process and open the session in it; raises what `opener` raises."""
+        self.name = name
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, opener), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            self.facts, self.sha256, self.precision = self._receive()
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Raises what `function` raises if that is an EdgeError, and EdgeError when the process died."""
+        try:
+            self._pipe.send((function, arguments))
+        except OSError as error:
+            raise self._died() from error
+        return self._receive()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._pipe.send(None)
+        self._process.join(LAST_GASP_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._pipe.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self) -> Any:
+        try:
+            value = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if isinstance(value, EdgeError):
+            raise value
+        return value
+
+    def _died(self) -> EdgeError:
+        self._process.join(LAST_GASP_S)
+        code = self._process.exitcode
+        reason = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        return EdgeError(f"The process that ran {self.name} ended with {reason}; was there enough memory?")
+
+
+def _serve(pipe: Connection, opener: Opener) -> None:
+    """The worker's side: open, then one call after the other until None or the end of the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    try:
+        with opener() as session:
+            manifest = session.manifest
+            pipe.send((session.facts, manifest.sha256, manifest.precision))
+            while (task := pipe.recv()) is not None:
+                function, arguments = task
+                pipe.send(function(session, *arguments))
+    except EdgeError as error:
+        pipe.send(error)
+    except (EOFError, OSError):
+        pass  # the parent is gone

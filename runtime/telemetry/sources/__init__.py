@@ -1,0 +1,1 @@
+"""Where readings of the machine come from: one file for each source, each failing on its own."""

@@ -1,0 +1,1 @@
+"""Engines: TensorRT and TensorRT-RTX behind the `Session` contract."""

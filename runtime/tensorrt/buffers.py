@@ -1,0 +1,86 @@
+"""The memory of one lane: latents in, images out, allocated once for the largest batch that the engine takes.
+
+Two ways, to be chosen and measured. Copied: page-locked memory on the host and a twin on the GPU. Zero-copy:
+page-locked memory that the GPU reads and writes in place, for GPUs that share their memory with the CPU.
+Source: CUDA for Tegra, "Memory Selection"; TensorRT-RTX documentation, "Zero-Copy I/O for Unified Memory".
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+
+import numpy as np
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.latents import FloatArray
+
+from ..cuda import Cuda
+from ..cuda_resources import DeviceMemory, HostArray, Stream
+
+
+class Buffers:
+    """`latents` (max_batch, latent_dim, 1, 1) and `images` (max_batch, channels, size, size), float32, on the
+    host; `latents_address` and `images_address` are where the GPU has them.
+    """
+
+    def __init__(self, cuda: Cuda, architecture: Architecture, max_batch: int, *, zero_copy: bool) -> None:
+        self._latent_bytes = 4 * architecture.latent_dim
+        self._image_bytes = 4 * architecture.channels * architecture.size**2
+        self._twins: tuple[DeviceMemory, DeviceMemory] | None = None
+        with ExitStack() as stack:
+            self._latents, self._images = (
+                stack.enter_context(closing(HostArray(cuda, (max_batch, *shape), mapped=zero_copy)))
+                for shape in (
+                    (architecture.latent_dim, 1, 1),
+                    (architecture.channels, architecture.size, architecture.size),
+                )
+            )
+            if not zero_copy:
+                latents = stack.enter_context(closing(DeviceMemory(cuda, max_batch * self._latent_bytes)))
+                images = stack.enter_context(closing(DeviceMemory(cuda, max_batch * self._image_bytes)))
+                self._twins = latents, images
+            self._stack = stack.pop_all()
+
+    @property
+    def latents(self) -> FloatArray:
+        return self._latents.array
+
+    @property
+    def images(self) -> FloatArray:
+        return self._images.array
+
+    @property
+    def latents_address(self) -> int:
+        return self._twins[0].address if self._twins else self._latents.device_address
+
+    @property
+    def images_address(self) -> int:
+        return self._twins[1].address if self._twins else self._images.device_address
+
+    @property
+    def host_bytes(self) -> int:
+        return self._latents.nbytes + self._images.nbytes
+
+    @property
+    def device_bytes(self) -> int:
+        return sum(twin.nbytes for twin in self._twins or ())
+
+    def upload(self, stream: Stream, batch: int) -> None:
+        """Queue the copy of `batch` latents to the GPU; nothing to do with zero-copy memory."""
+        if self._twins:
+            stream.copy_to_device(self._twins[0], self._latents, batch * self._latent_bytes)
+
+    def download(self, stream: Stream, batch: int) -> None:
+        """Queue the copy of `batch` images to the host; nothing to do with zero-copy memory."""
+        if self._twins:
+            stream.copy_to_host(self._images, self._twins[1], batch * self._image_bytes)
+
+    def blank_images(self, stream: Stream, batch: int) -> None:
+        """Overwrite `batch` images, on both sides, with NaN, and wait: what is not computed then shows."""
+        self.images[:batch] = np.nan
+        if self._twins:
+            stream.copy_to_device(self._twins[1], self._images, batch * self._image_bytes)
+            stream.synchronize()
+
+    def close(self) -> None:
+        self._stack.close()

@@ -1,0 +1,266 @@
+"""From an ONNX file to an engine file with its manifest, by NVIDIA's compiler where a test says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sidecar_path
+from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
+from dcgan_edge.export.tensorrt import build as engine
+from dcgan_edge.export.tensorrt.build import CACHE_HIT, BuildOptions, batch_profile, build_engine
+from dcgan_edge.export.tensorrt.compile import Built, Job, compile_engine
+from dcgan_edge.export.tensorrt.config import Settings
+from dcgan_edge.runtime.cuda import Device
+from tests.engine_models import BATCH, WORKSPACE, needs_rtx, onnx_bytes, write_onnx
+
+OTHER = onnx_bytes("fp32")  # another graph under the same name
+ORIN = Device("Orin (nvgpu)", "sm87", True, True, 8 * 2**30, "12.6", "12.6")
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that reached the compiler, which here only pretends: what is tested is what surrounds it."""
+    jobs: list[Job] = []
+
+    def in_child(work: Any, job: Any, **_: Any) -> Any:
+        if work is not compile_engine:
+            return ORIN
+        jobs.append(job)
+        return Built(b"engine", ("ConvTranspose_0",) if job.name.startswith("mixed") else (), ("careful",))
+
+    monkeypatch.setattr(engine, "run_in_child", in_child)
+    monkeypatch.setattr(engine, "choose_builder", lambda names: ("rtx", tuple(names) or ("sm86", "sm89")))
+    library = ModuleType("tensorrt_rtx")
+    library.__dict__["__version__"] = "1.7.1.116"
+    monkeypatch.setattr(engine, "load_tensorrt", lambda flavour: library)
+    return jobs
+
+
+@pytest.fixture
+def orin(compiled: list[Job], monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """A Jetson with TensorRT 10.3."""
+    library = ModuleType("tensorrt")
+    library.__dict__["__version__"] = "10.3.0"
+    monkeypatch.setattr(engine, "load_tensorrt", lambda flavour: library)
+    monkeypatch.setattr(engine, "choose_builder", lambda names: ("tensorrt", ()))
+    monkeypatch.setattr(engine, "has_nvidia_gpu", lambda: True)
+    return compiled
+
+
+@needs_rtx
+def test_the_engine_and_its_manifest(tmp_path: Path) -> None:
+    source = write_onnx(tmp_path)
+    path, manifest = build_engine(source, tmp_path / "out", targets=["sm86", "sm75"], workspace=WORKSPACE)
+    assert path == tmp_path / "out" / "generator.fp16.sm75-sm86.rtx1.7.1.engine"
+    assert read_artifact(path) == (manifest, path.read_bytes())
+    parent = read_artifact(source)[0]
+    assert (manifest.kind, manifest.precision, manifest.batch) == ("engine", "fp16", BATCH)
+    assert (manifest.architecture, manifest.inputs, manifest.outputs) == (
+        parent.architecture, parent.inputs, parent.outputs,
+    )  # fmt: skip
+    assert manifest.parent_sha256 == parent.sha256
+    assert (manifest.targets, manifest.builder) == (("sm75", "sm86"), "rtx1.7.1")
+    assert manifest.versions["tensorrt_rtx"].startswith("1.7.1")
+    assert manifest.notes["workspace"] == WORKSPACE
+    assert manifest.notes["options"] == dataclasses.asdict(Settings())
+    assert manifest.notes["profiles"] == [{"min": 1, "opt": 4, "max": 8}]
+    assert "cpu" in manifest.built_on
+    assert manifest.parity["verdict"] == "not_run"
+
+
+@needs_rtx
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_two_builds_in_two_processes_make_the_same_file(tmp_path: Path, precision: str) -> None:
+    source = write_onnx(tmp_path, precision)
+    options = BuildOptions(use_cache=False)
+    first, second = (build_engine(source, tmp_path / name, options=options)[0] for name in "ab")
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+    assert sidecar_path(first).read_bytes() == sidecar_path(second).read_bytes()
+
+
+@needs_rtx
+def test_nothing_is_built_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_onnx(tmp_path)
+    built = build_engine(source, tmp_path / "a", workspace=WORKSPACE)
+    monkeypatch.setattr(engine, "run_in_child", None)  # whoever builds now fails
+    phases: list[str] = []
+    again = build_engine(
+        source, tmp_path / "b", workspace=WORKSPACE, progress=lambda phase, done, total: phases.append(phase)
+    )
+    assert again[1] == built[1]
+    assert again[0].read_bytes() == built[0].read_bytes()
+    assert phases == [CACHE_HIT]
+
+
+@needs_rtx
+def test_a_refusal_of_the_compiler_comes_out_of_its_process(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match=r"generator.fp16.onnx was not compiled.*Try another --workspace"):
+        build_engine(write_onnx(tmp_path), tmp_path / "out", workspace=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workspace": 2 * WORKSPACE},
+        {"batch": BatchProfile(1, 2, 3)},
+        {"targets": ["sm75"]},
+        {"options": BuildOptions(Settings(optimization_level=1))},
+        {"options": BuildOptions(Settings(version_compatible=True))},
+    ],
+    ids=str,
+)
+def test_whatever_changes_the_engine_is_built_anew(
+    orin: list[Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(engine, "choose_builder", lambda names: ("tensorrt", tuple(names)))
+    source = write_onnx(tmp_path)
+    for arguments in ({}, change, {}, change):
+        build_engine(source, tmp_path, **{"workspace": WORKSPACE, **arguments})
+    assert len(orin) == 2
+
+
+def test_another_graph_device_or_version_is_built_anew(
+    orin: list[Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build_engine(write_onnx(tmp_path), tmp_path)
+    build_engine(write_onnx(tmp_path, data=OTHER), tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "ORIN", dataclasses.replace(ORIN, name="Orin NX"))
+    build_engine(write_onnx(tmp_path, data=OTHER), tmp_path)
+    newer = ModuleType("tensorrt")
+    newer.__dict__["__version__"] = "10.16.2"
+    monkeypatch.setattr(engine, "load_tensorrt", lambda flavour: newer)
+    build_engine(write_onnx(tmp_path, data=OTHER), tmp_path)
+    assert len(orin) == 4
+    assert len({job.timing_cache for job in orin}) == 3  # by version and GPU, not by graph
+
+
+def test_without_the_cache_everything_is_built(compiled: list[Job], tmp_path: Path) -> None:
+    source = write_onnx(tmp_path)
+    for _ in range(2):
+        build_engine(source, tmp_path, options=BuildOptions(use_cache=False))
+    assert len(compiled) == 2
+
+
+def test_an_engine_built_on_the_device_is_for_that_device(orin: list[Job], tmp_path: Path) -> None:
+    path, manifest = build_engine(write_onnx(tmp_path), tmp_path)
+    assert path.name == "generator.fp16.sm87.trt10.3.0.engine"
+    assert (manifest.targets, manifest.builder) == (("sm87",), "trt10.3.0")
+    assert manifest.built_on["gpu"] == "Orin (nvgpu)"
+    assert manifest.versions["tensorrt"] == "10.3.0"
+    assert "dcgan-edge verify" in manifest.parity["reason"]
+    assert orin[0].timing_cache is not None
+
+
+def test_a_mixed_engine_is_called_so(compiled: list[Job], tmp_path: Path) -> None:
+    source = write_onnx(tmp_path)
+    for file in (source, sidecar_path(source)):
+        file.rename(file.with_name(file.name.replace("generator", "mixed")))
+    path, manifest = build_engine(tmp_path / "mixed.fp16.onnx", tmp_path)
+    assert path.name == "mixed.mixed.sm86-sm89.rtx1.7.1.engine"
+    assert manifest.precision == "mixed"
+    assert manifest.notes["float32_nodes"] == ["ConvTranspose_0"]
+    assert manifest.notes["warnings"] == ["careful"]
+
+
+def test_several_profiles_span_one_range(compiled: list[Job], tmp_path: Path) -> None:
+    profiles = (BatchProfile(8, 16, 64), BatchProfile(1, 1, 7))
+    _, manifest = build_engine(write_onnx(tmp_path), tmp_path, options=BuildOptions(profiles=profiles))
+    assert manifest.batch == BatchProfile(1, 16, 64)
+    assert compiled[0].profiles == profiles
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"workspace": 0}, "0 bytes"),
+        ({"batch": BATCH, "options": BuildOptions(profiles=(BATCH,))}, "not both"),
+        (
+            {"options": BuildOptions(profiles=(BatchProfile(1, 1, 2), BatchProfile(4, 4, 4)))},
+            "No profile takes 3 to 3",
+        ),
+        ({"options": BuildOptions(Settings(optimization_level=3))}, "no optimisation levels"),
+        ({"options": BuildOptions(Settings(hardware_compat="ampere-plus"))}, "runs on its targets"),
+        ({"options": BuildOptions(Settings(version_compatible=True))}, "no version-compatible engines"),
+    ],
+)
+def test_requests_that_cannot_be_met_are_usage_errors(
+    compiled: list[Job], tmp_path: Path, arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        build_engine(write_onnx(tmp_path), tmp_path, **arguments)
+    assert compiled == []
+
+
+@pytest.mark.parametrize("settings", [Settings(strip_plan=True), Settings(refit=True)])
+def test_tensorrt_rtx_needs_a_gpu_for_exchangeable_weights(
+    compiled: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(engine, "has_nvidia_gpu", lambda: False)
+    with pytest.raises(UnavailableError, match="needs a GPU"):
+        build_engine(write_onnx(tmp_path), tmp_path, options=BuildOptions(settings))
+    monkeypatch.setattr(engine, "has_nvidia_gpu", lambda: True)
+    build_engine(write_onnx(tmp_path), tmp_path, options=BuildOptions(settings))
+    assert compiled[0].settings == settings
+
+
+@pytest.mark.parametrize("settings", [{"optimization_level": 6}, {"hardware_compat": "all"}])
+def test_settings_that_do_not_exist_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Settings(**settings)
+
+
+def test_only_onnx_files_of_this_program_are_built(compiled: list[Job], tmp_path: Path) -> None:
+    source = write_onnx(tmp_path)
+    path, _ = build_engine(source, tmp_path)
+    with pytest.raises(ArtifactError, match="already an engine"):
+        build_engine(path, tmp_path)
+    with pytest.raises(UsageError, match="no file"):
+        build_engine(tmp_path / "nothing.onnx", tmp_path)
+    source.write_bytes(source.read_bytes() + b"\0")
+    with pytest.raises(ArtifactError, match="is not the file"):
+        build_engine(source, tmp_path)
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile"),
+    [
+        ((None, None, None), None),
+        ((None, None, 2), BatchProfile(1, 2, 2)),
+        ((None, None, 64), BatchProfile(1, 4, 64)),
+        ((16, None, None), BatchProfile(16, 16, 16)),
+        ((2, 3, 5), BatchProfile(2, 3, 5)),
+    ],
+)
+def test_a_partial_batch_profile_is_completed_from_the_graph(
+    tmp_path: Path, asked: tuple[int | None, int | None, int | None], profile: BatchProfile | None
+) -> None:
+    assert batch_profile(write_onnx(tmp_path), *asked) == profile
+
+
+def test_a_partial_batch_profile_must_rise(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="must rise"):
+        batch_profile(write_onnx(tmp_path), None, 9, 8)
+
+
+def test_manifests_of_engines_are_plain_json(compiled: list[Job], tmp_path: Path) -> None:
+    path, manifest = build_engine(write_onnx(tmp_path), tmp_path)
+    assert Manifest.from_json(sidecar_path(path).read_bytes(), "x") == manifest
+
+
+def test_building_imports_neither_torch_nor_onnx() -> None:
+    heavy = ("torch", "onnx", "onnxruntime", "tensorrt", "tensorrt_rtx")
+    code = (
+        f"import sys, dcgan_edge.export.tensorrt.build as e; print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

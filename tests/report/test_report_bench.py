@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from dcgan_edge.report.bench import (
+    distributions,
+    fact,
+    loadgen_figures,
+    percents,
+    sessions,
+    throughputs,
+)
+from dcgan_edge.report.charts import Chart
+from dcgan_edge.report.rows import Row, rows
+from tests.report_pieces import bench_report, measurement
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[Row]:
+    """`a` under two batches, `b` under one."""
+    return rows({"": bench_report(measurement("a", 1), measurement("b", 1, ms=3.0), measurement("a", 16))})
+
+
+@pytest.fixture(scope="module")
+def drawn(measured: list[Row]) -> list[Chart]:
+    return [*distributions(measured), *throughputs(measured)]
+
+
+def test_there_is_a_distribution_for_each_load_and_a_throughput_for_more_than_one_batch(
+    measured: list[Row], drawn: list[Chart]
+) -> None:
+    assert [chart.title for chart in drawn] == [
+        "Latency, batch 1",
+        "Latency, batch 16",
+        "Throughput by batch",
+    ]
+    assert throughputs(measured[:2]) == []
+
+
+def test_every_legend_has_every_artifact_and_every_line_the_colour_of_its_artifact(
+    drawn: list[Chart],
+) -> None:
+    assert all([label for _, label in chart.legend] == ["a", "b"] for chart in drawn)
+    assert "var(--s1)" in drawn[0].svg
+    assert "var(--s1)" not in drawn[1].svg  # b was not measured there
+
+
+def test_the_lines_of_several_runs_are_named_with_their_run() -> None:
+    report = bench_report(measurement("a", calls=9), measurement("a", 4, calls=9))
+    (chart,) = throughputs(rows({"x": report, "y": report}))
+    assert [label for _, label in chart.legend] == ["a, x", "a, y"]
+
+
+def test_percentiles_of_all_records_have_a_column() -> None:
+    asked = [measurement("a", percentiles=(50.0, 99.0)), measurement("b", percentiles=(90.0, 50.0))]
+    assert percents(rows({"": bench_report(*asked)})) == [50, 90, 99]
+
+
+def test_what_ran_an_artifact_is_said_once_and_in_words() -> None:
+    facts = {
+        "backend": "trt",
+        "version": "10.3",
+        "zero_copy": True,
+        "graph": {"captured": [1, 16], "why": None},
+    }
+    report = bench_report(
+        measurement("out/a", 1), measurement("out/b", 1, session=facts), measurement("out/a", 16)
+    )
+    assert sessions(rows({"": report})) == [
+        ("a", "fp16, onnxruntime 1.2.3, CPUExecutionProvider, threads: 2"),
+        ("b", "fp16, trt 10.3, zero copy: yes, graph: (captured 1 16, why none)"),
+    ]
+    other = bench_report(measurement("out/a", session={"backend": "trt", "version": "10.3"}))
+    named = [label for label, _ in sessions(rows({"x": report, "y": other}))]
+    assert named == ["a (x)", "a (y)", "b"]
+
+
+@pytest.mark.parametrize(("value", "said"), [({}, "none"), ((), "none"), (False, "no"), (2.5, "2.5")])
+def test_facts(value: object, said: str) -> None:
+    assert fact(value) == said
+
+
+def test_loadgen_stands_beside_our_own_figure() -> None:
+    turns = ({"source": "x", "valid": True, "p99_ms": 3.0}, {"source": "x", "valid": False, "p99_ms": 5.0})
+    taken = measurement("a", latency_ms=[1.0] * 99 + [7.0], loadgen=turns)
+    (figures,) = loadgen_figures(rows({"": bench_report(taken, measurement("b"))}))
+    assert (figures.name, figures.ours) == ("p99_ms", 1.0)  # index 100 - 1 - 1 of the rising samples
+    assert (figures.low, figures.median, figures.high) == (3.0, 4.0, 5.0)
+    assert not figures.valid
+
+
+def test_loadgen_s_throughput_is_set_against_ours() -> None:
+    taken = measurement("a", 4, latency_ms=[2.0, 2.0], loadgen=({"valid": True, "samples_per_second": 1.0},))
+    (figures,) = loadgen_figures(rows({"": bench_report(taken)}))
+    assert figures.ours == pytest.approx(2000)
