@@ -28,9 +28,9 @@ import numpy as np
 from benchmarks.command import errors_said
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Comparison, compare, compare_turns, parse_gate
+from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Comparison, compare, compare_rounds, parse_gate
 from dcgan_edge.runtime.bench.loadgen import run_loadgen
-from dcgan_edge.runtime.bench.measure import BenchPlan, Say, bench, paired_turns, warm_up
+from dcgan_edge.runtime.bench.measure import BenchPlan, Say, bench, paired_rounds, warm_up
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement
 from dcgan_edge.runtime.bench.statistics import percentile
 from dcgan_edge.runtime.bench.worker import Opener, Worker
@@ -56,20 +56,20 @@ class Check:
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path, exists=True))
-@click.option("--turns", default=20, show_default=True, help="Of each loop, alternating.")
-@click.option("--seconds", default=1.0, show_default=True, help="Of each turn.")
+@click.option("--rounds", default=20, show_default=True, help="Of each loop, alternating.")
+@click.option("--seconds", default=1.0, show_default=True, help="Of each round.")
 @click.option(
     "--pairs", default=20, show_default=True, help="Runs with the same beside it, and a slower one."
 )
 @click.option("--duration", default=8.0, show_default=True, help="Seconds measured of each in such a run.")
 @click.option("--threads", default=1, show_default=True, help="Of ONNX Runtime; LoadGen has some of its own.")
 @errors_said()
-def main(artifact: Path, turns: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
+def main(artifact: Path, rounds: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
     """Check the benchmark with ARTIFACT, an ONNX file that runs on this CPU."""
     opener = functools.partial(open_session, artifact, provider="cpu", threads=threads)
     with steps() as say:
         found = [
-            *agreement(opener, turns, seconds, say),
+            *agreement(opener, rounds, seconds, say),
             *regressions(opener, duration, pairs, say),
             *other_load(opener, say),
         ]
@@ -78,7 +78,7 @@ def main(artifact: Path, turns: int, seconds: float, pairs: int, duration: float
     sys.exit(not all(check.holds for check in found))
 
 
-def agreement(opener: Opener, turns: int, seconds: float, say: Say) -> Iterator[Check]:
+def agreement(opener: Opener, rounds: int, seconds: float, say: Say) -> Iterator[Check]:
     """Our loop, a plain one and LoadGen take turns on one session in one process."""
     loops: dict[str, Callable[[Worker], dict[str, float]]] = {
         "ours": lambda worker: _figures(worker.call(closed_loop, 1, seconds).latency_ms),
@@ -89,9 +89,9 @@ def agreement(opener: Opener, turns: int, seconds: float, say: Say) -> Iterator[
     with Worker("ours", opener) as worker:
         worker.call(warm_up, 1)
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in loops}
-        for turn in range(turns):
-            say(f"agreement: turn {turn + 1} of {turns}")
-            for name in _rotated(list(loops), turn):
+        for round_ in range(rounds):
+            say(f"agreement: round {round_ + 1} of {rounds}")
+            for name in _rotated(list(loops), round_):
                 taken[name].append(loops[name](worker))
     median, ratio = _paired(taken["ours"], taken["plain"], "p50_ms")
     words = f"{median[0]:.4f} ms against {median[1]:.4f} ms, {ratio - 1:+.2%}"
@@ -123,7 +123,7 @@ def plain_loop(session: Any, seconds: float) -> list[float]:
 
 def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterator[Check]:
     """The same artifact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
-    plan = BenchPlan((1,), duration_s=duration, turns=paired_turns("latency", duration))
+    plan = BenchPlan((1,), duration_s=duration, rounds=paired_rounds("latency", duration))
     openers: list[tuple[str, Opener]] = [
         (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
     ]  # fmt: skip
@@ -135,7 +135,7 @@ def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterat
     beside = [
         each
         for report in reports
-        for each in compare_turns(report, dict.fromkeys(("same", "slower"), BASELINE), gates)
+        for each in compare_rounds(report, dict.fromkeys(("same", "slower"), BASELINE), gates)
     ]
     apart = [
         each for pair in itertools.pairwise(reports) for each in compare(*pair, gates) if each.name == "same"
@@ -158,7 +158,7 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
     """Runs of a session that only waits and of the artifact: alone, and with a busy program that joins in
     the middle.
     """
-    plan = BenchPlan((1,), turns=10)
+    plan = BenchPlan((1,), rounds=10)
     openers: list[tuple[str, Opener]] = [
         ("waiting", functools.partial(open_waiting, opener)),
         ("ours", opener),
@@ -172,7 +172,7 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
 
             def join(step: str, stack: contextlib.ExitStack = stack) -> None:
                 say(f"joined: {step}")
-                if step.endswith(f"turn {plan.turns // 2 + 1} of {plan.turns}"):
+                if step.endswith(f"round {plan.rounds // 2 + 1} of {plan.rounds}"):
                     stack.enter_context(_hog())
 
             (busy,) = bench([(name, each)], plan, progress=join).measurements
@@ -254,14 +254,14 @@ def _figures(latency_ms: Any) -> dict[str, float]:
 def _paired(
     ours: list[dict[str, float]], theirs: list[dict[str, float]], key: str
 ) -> tuple[tuple[float, float], float]:
-    """The medians over turns of both, and the median of their ratio turn by turn."""
+    """The medians over rounds of both, and the median of their ratio round by round."""
     ratio = statistics.median(our[key] / their[key] for our, their in zip(ours, theirs, strict=True))
     medians = tuple(statistics.median(each[key] for each in taken) for taken in (ours, theirs))
     return (medians[0], medians[1]), ratio
 
 
-def _rotated(names: list[str], turn: int) -> list[str]:
-    first = turn % len(names)
+def _rotated(names: list[str], round_: int) -> list[str]:
+    first = round_ % len(names)
     return names[first:] + names[:first]
 
 

@@ -42,7 +42,7 @@ from dcgan_edge.runtime.session import open_session
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 16)
-TURNS = 10  # of a second by default: the thread pools of other libraries still spin when a turn begins
+ROUNDS = 10  # of a second by default: the thread pools of other libraries still spin when a round begins
 OURS, BARE = "dcgan-edge fp32", "bare onnxruntime fp32"
 NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install openvino"
 
@@ -54,7 +54,7 @@ def main(duration: float) -> None:
     """Measure all contestants at batch 1 and 16."""
     with tempfile.TemporaryDirectory() as folder:
         fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
-        plan = BenchPlan(BATCHES, duration_s=duration, turns=TURNS)
+        plan = BenchPlan(BATCHES, duration_s=duration, rounds=ROUNDS)
         report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
     found = overheads(report)
@@ -91,27 +91,27 @@ def contestants(fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:
 class Overhead:
     """What a call of our session takes beside one of the bare library, at one batch.
 
-    `turns_percent` has an entry for each turn, from the two medians of that turn, which shared the machine's
-    luck; `percent` is their median, `microseconds` that of the differences.
+    `rounds_percent` has an entry for each round, from the two medians of that round, which shared the
+    machine's luck; `percent` is their median, `microseconds` that of the differences.
     """
 
     batch: int
     microseconds: float
     percent: float
-    turns_percent: tuple[float, ...]
+    rounds_percent: tuple[float, ...]
 
     def __str__(self) -> str:
-        least, most = min(self.turns_percent), max(self.turns_percent)
+        least, most = min(self.rounds_percent), max(self.rounds_percent)
         return (
             f"{OURS} over {BARE}, batch {self.batch}: {self.microseconds:+.1f} us a call, "
-            f"{self.percent:+.2f} % (turns {least:+.2f} to {most:+.2f} %)"
+            f"{self.percent:+.2f} % (rounds {least:+.2f} to {most:+.2f} %)"
         )
 
 
 def overheads(report: BenchReport) -> list[Overhead]:
-    """Our session against the bare library, turn by turn, for each batch that both were measured at."""
+    """Our session against the bare library, round by round, for each batch that both were measured at."""
     medians = {
-        (each.name, each.batch): [statistics.median(turn) for turn in each.latency_ms]
+        (each.name, each.batch): [statistics.median(round_) for round_ in each.latency_ms]
         for each in report.measurements
     }
     shared = [batch for name, batch in medians if name == OURS and (BARE, batch) in medians]

@@ -28,7 +28,9 @@ METADATA_KEY = "dcgan_edge.manifest"  # in an ONNX file's metadata_props
 
 @dataclass(frozen=True)
 class Architecture:
-    """What rebuilds a generator: `preset` at `size` x `size` pixels, first width, latent size and law."""
+    """What rebuilds a generator: `preset` at `size` x `size` pixels, first width, latent size and
+    distribution.
+    """
 
     preset: str
     size: int

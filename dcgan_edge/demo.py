@@ -22,7 +22,7 @@ from dcgan_edge.latents import latents
 from dcgan_edge.report import ReportContent, WorstSeed, worst_seed, write_report
 from dcgan_edge.runtime.bench.measure import BenchPlan, bench
 from dcgan_edge.runtime.bench.record import BenchReport
-from dcgan_edge.runtime.bench.roofline.bounds import add_floors
+from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
 from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.parity import Parity, verify
 from dcgan_edge.runtime.sampling import sample_to_folder
@@ -30,7 +30,7 @@ from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import Progress, train
-from dcgan_edge.training.watch import Event
+from dcgan_edge.training.monitor import Event
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
 BATCH = 64  # with the width, thousands of steps in three minutes of two cores: they count most here
@@ -114,7 +114,7 @@ def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str,
     for path in paths:
         with open_session(path, provider="cpu") as candidate:
             parity = verify(reference, candidate, PARITY_SEEDS)
-            parity.demand(path.name)
+            parity.raise_if_failed(path.name)
             verdicts[path.name] = parity
             z = latents([parity.worst_seed], ARCHITECTURE.latent_dim, ARCHITECTURE.distribution)
             worst.append(worst_seed(path.name, parity.worst_seed, reference.run(z)[0], candidate.run(z)[0]))
@@ -128,8 +128,8 @@ def _benchmarked(
     for path in onnx_files:
         openers.append((path.name, functools.partial(open_session, path)))
     report = bench(openers, BenchPlan(duration_s=seconds), progress=on_step)
-    on_step("measuring the floor")
-    return add_floors(report, {path.name: path for path in onnx_files})
+    on_step("measuring the roofline bound")
+    return add_bounds(report, {path.name: path for path in onnx_files})
 
 
 def _metrics(folder: Path) -> list[Mapping[str, Any]]:

@@ -105,7 +105,7 @@ def _verified(
     data = model.SerializeToString(deterministic=True)
     with OnnxRuntimeSession(manifest, data, provider="cpu") as candidate:
         parity = verify(reference, candidate, PARITY_SEEDS)
-        parity.demand(name)
+        parity.raise_if_failed(name)
         verdict = {**parity.to_dict(), "measured_on": candidate.facts}
     proven = dataclasses.replace(manifest, parity=verdict)
     return proven, embed_manifest(data, proven)

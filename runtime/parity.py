@@ -75,7 +75,7 @@ class Parity:
     def to_dict(self) -> dict[str, Any]:
         return {"verdict": "passed" if self.passed else "failed", **dataclasses.asdict(self)}
 
-    def demand(self, name: str) -> None:
+    def raise_if_failed(self, name: str) -> None:
         """Raise VerificationError naming `name` and every gate missed, if one was."""
         if self.missed:
             raise VerificationError(f"{name} does not match PyTorch: {'; '.join(self.missed)}.")

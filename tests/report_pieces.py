@@ -21,7 +21,7 @@ MACHINE = {"cpu": "a processor", "cpus": "4"}
 NASTY = """<script>alert('1')</script> & "two" $x_1$ {{ 7 * 7 }} |=@"""
 ROOFLINE: dict[str, Any] = {
     "batch": 1, "precision": "fp16", "flops": 2e6, "minimum_bytes": 1e6, "unfused_bytes": 2e6,
-    "compute_ms": 0.02, "memory_ms": 0.1, "unfused_ms": 0.2, "measured_ms": 1.0, "floor_ms": 0.1,
+    "compute_ms": 0.02, "memory_ms": 0.1, "unfused_ms": 0.2, "measured_ms": 1.0, "bound_ms": 0.1,
     "bound": "memory", "ratio": 10.0, "notes": ["a remark"],
     "peaks": {"name": "a device", "flops": {"fp16": 1e11}, "bandwidth": 1e10, "source": "spec", "notes": []},
 }  # fmt: skip
@@ -71,12 +71,12 @@ def measurement(
     ms: float = 1.0,
     calls: int = 800,
     latency_ms: Sequence[float] = (),
-    turns: tuple[Samples, ...] = (),
+    rounds: tuple[Samples, ...] = (),
     session: dict[str, Any] | None = None,
     **facts: Any,
 ) -> Measurement:
     """Calls that take `ms`, half of them a percent longer, the last one 20 times as long; or `latency_ms`, or
-    `turns`."""
+    `rounds`."""
     latency = latency_ms or [*(ms * (1.01 if number % 2 else 1.0) for number in range(calls - 1)), 20 * ms]
     others: dict[str, Any] = {
         "scenario": "latency",
@@ -89,23 +89,23 @@ def measurement(
         batch=batch,
         session=session or SESSION,
         warm_up=WarmUp(9, 0.4, True),
-        turns=turns or (samples(latency),),
+        rounds=rounds or (samples(latency),),
         **others,
     )
 
 
 def bench_report(*measurements: Measurement, **facts: Any) -> BenchReport:
-    plain: dict[str, Any] = {"plan": {"turns": 5}, "machine": MACHINE, "versions": {"numpy": "9.9"}}
+    plain: dict[str, Any] = {"plan": {"rounds": 5}, "machine": MACHINE, "versions": {"numpy": "9.9"}}
     return BenchReport(measurements=measurements, **(plain | facts))
 
 
 def steady(name: str = "g.onnx", ms: float = 1.0, **facts: Any) -> Measurement:
-    """Five turns of 40 calls each around `ms`, that differ by up to 0.4 % among the turns."""
-    turns = tuple(
-        samples([ms * (1 + 0.001 * turn + 0.01 * (call % 5)) for call in range(40)], start_s=turn)
-        for turn in range(5)
+    """Five rounds of 40 calls each around `ms`, that differ by up to 0.4 % among the rounds."""
+    rounds = tuple(
+        samples([ms * (1 + 0.001 * round_ + 0.01 * (call % 5)) for call in range(40)], start_s=round_)
+        for round_ in range(5)
     )
-    return measurement(name, turns=turns, **facts)
+    return measurement(name, rounds=rounds, **facts)
 
 
 def telemetry(

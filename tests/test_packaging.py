@@ -50,7 +50,10 @@ def test_the_folders_are_one_package() -> None:
         assert Path(module.__file__).resolve() == ROOT / folder / "__init__.py"
 
 
-LIGHT = [f"dcgan_edge.runtime.{path.stem}" for path in sorted((ROOT / "runtime").glob("*.py"))]
+LIGHT = [
+    ".".join(("dcgan_edge.runtime", *path.relative_to(ROOT / "runtime").with_suffix("").parts))
+    for path in sorted((ROOT / "runtime").rglob("*.py"))
+]
 HEAVY = {
     "torch",
     "onnx",

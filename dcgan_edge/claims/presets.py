@@ -100,9 +100,9 @@ class Comparison:
         found = {name: [v for v in values if v is not None] for name, values in measured.items()}
         return {name: spread(values) for name, values in found.items() if values}
 
-    def floor(self) -> dict[str, float]:
+    def baseline(self) -> dict[str, float]:
         """Each of FIGURES for real images that were held out."""
-        found = {name: read(self.evaluation.floor.scores) for name, read in FIGURES.items()}
+        found = {name: read(self.evaluation.baseline.scores) for name, read in FIGURES.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     def gaps(self) -> dict[str, Gap]:
@@ -118,14 +118,14 @@ class Comparison:
         first = {run.preset: run.name for run in reversed(self.runs)}
         judged = self.evaluation.judged
         made = {preset: judged[first[preset]].pixels[:SHOWN] for preset in self.plan.presets}
-        return made | {"real": self.evaluation.floor.pixels[:SHOWN]}
+        return made | {"real": self.evaluation.baseline.pixels[:SHOWN]}
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure of every run, then the means."""
         whole = self.evaluation.to_dict()
         return {
             "plan": dataclasses.asdict(self.plan),
-            **{name: whole[name] for name in ("data", "split", "real_images", "features", "n", "floor")},
+            **{name: whole[name] for name in ("data", "split", "real_images", "features", "n", "baseline")},
             "runs": [
                 {
                     **dataclasses.asdict(run),

@@ -67,7 +67,7 @@ SECONDS = FiniteRange(0.1, 86_400)
     type=SECONDS,
     default=3.0,
     show_default=True,
-    help="Seconds measured for each artifact and load, warm-up not counted; some more are better with "
+    help="Seconds measured for each artifact and workload, warm-up not counted; some more are better with "
     "--baseline.",
 )
 @click.option("--iterations", type=NUMBERS, default=10, show_default=True, help="Queries at least.")
@@ -98,7 +98,7 @@ SECONDS = FiniteRange(0.1, 86_400)
     "--baseline",
     type=click.Path(path_type=Path),
     metavar="ARTIFACT",
-    help="Measure this one too, taking many short turns with the others, and compare them with it.",
+    help="Measure this one too, taking many short rounds with the others, and compare them with it.",
 )
 @click.option(
     "--fail-if",
@@ -149,11 +149,11 @@ def command(
     import json
 
     from dcgan_edge.files import write_atomic
-    from dcgan_edge.runtime.bench.comparison import compare, compare_turns, parse_gate
+    from dcgan_edge.runtime.bench.comparison import compare, compare_rounds, parse_gate
     from dcgan_edge.runtime.bench.measure import bench
     from dcgan_edge.runtime.bench.phases import trtexec_times
     from dcgan_edge.runtime.bench.record import read_report
-    from dcgan_edge.runtime.bench.roofline.bounds import add_floors
+    from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
 
     gates = [parse_gate(text) for text in asked["gates"]]
     earlier = read_report(base) if base else None
@@ -161,14 +161,16 @@ def command(
     alone = _names((baseline,) if baseline else (), asked["threads"])
     bases = {f"{name} (baseline)": chosen for name, chosen in alone.items()}
     plan = _plan(asked, paired=bool(bases))
-    if times and len(bases | files) * len(plan.loads()) > 1:
-        raise UsageError("Times are exported of one artifact under one load: name one file and one --batch.")
+    if times and len(bases | files) * len(plan.workloads()) > 1:
+        raise UsageError(
+            "Times are exported of one artifact under one workload: name one file and one --batch."
+        )
     with steps() as say:
         report = bench(_openers(bases | files, asked), plan, progress=say)
     with steps() as say:
-        say("measuring the floor")
+        say("measuring the roofline bound")
         paths = {name: path for name, (path, _) in (bases | files).items()}
-        report = add_floors(report, paths, peaks_file=asked["peaks"])
+        report = add_bounds(report, paths, peaks_file=asked["peaks"])
     if out:
         write_atomic(out, report.to_json().encode())
     if times:
@@ -176,7 +178,7 @@ def command(
     beside = {
         name: base for name, (_, count) in files.items() for base, (_, same) in bases.items() if count == same
     }
-    comparisons = compare_turns(report, beside, gates)
+    comparisons = compare_rounds(report, beside, gates)
     try:
         comparisons += compare(earlier, report, gates, force=asked["force"]) if earlier else []
     except BenchmarkError:
@@ -200,7 +202,7 @@ def _names(artifacts: Sequence[Path], threads: Sequence[int]) -> dict[str, tuple
 
 
 def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
-    from dcgan_edge.runtime.bench.measure import BenchPlan, paired_turns
+    from dcgan_edge.runtime.bench.measure import BenchPlan, paired_rounds
 
     return BenchPlan(
         batches=tuple(dict.fromkeys(asked["batches"])),
@@ -208,7 +210,7 @@ def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
         duration_s=asked["duration"],
         iterations=asked["iterations"],
         warm_up_s=asked["warmup"],
-        turns=paired_turns(asked["scenario"], asked["duration"]) if paired else BenchPlan.turns,
+        rounds=paired_rounds(asked["scenario"], asked["duration"]) if paired else BenchPlan.rounds,
         scenario=asked["scenario"],
         rate=asked["rate"],
         loadgen=asked["loadgen"],

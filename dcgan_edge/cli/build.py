@@ -119,13 +119,13 @@ def _build(
     from dcgan_edge.export.tensorrt.build import CACHE_HIT, batch_profile, build_engine
 
     phases: set[str] = set()
-    watched = stderr().is_terminal
+    monitored = stderr().is_terminal
     started = time.perf_counter()
     with steps() as say:
         say(f"building {onnx.name}")
 
         def progress(phase: str, done: int, total: int) -> None:
-            if watched and phase not in phases:
+            if monitored and phase not in phases:
                 say(f"building {onnx.name}: {phase}")
             phases.add(phase)
 

@@ -1,4 +1,6 @@
-"""`dcgan-edge eval`: how good the images of generators are, side by side, and the floor beside them."""
+"""`dcgan-edge eval`: how good the images of generators are, side by side, and the real-data baseline beside
+them.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +78,8 @@ def command(
     """Score the images that INPUTS (checkpoints, .onnx, .engine) make of the same seeds.
 
     FID and KID (lower is better), precision and recall, classes, duplicates, copies of training images. The
-    floor is what real images that were held out get. All inputs but the first are also compared with it, seed
-    by seed: that is what a precision costs.
+    baseline is what real images that were held out get. All inputs but the first are also compared with it,
+    seed by seed: that is what a precision costs.
 
     \b
     dcgan-edge eval runs/digits/checkpoint.safetensors --out quality

@@ -50,9 +50,9 @@ DIFFERENCES: dict[str, Callable[[Difference], str]] = {
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """A row for each figure; the floor is the first column of values."""
-    columns = {"floor (real)": evaluation.floor} | evaluation.judged
-    table = _table("", ["floor (real)", *_short(list(evaluation.judged))])
+    """A row for each figure; the real-data baseline is the first column of values."""
+    columns = {"baseline (real)": evaluation.baseline} | evaluation.judged
+    table = _table("", ["baseline (real)", *_short(list(evaluation.judged))])
     for title, show in SCORES.items():
         table.add_row(title, *(show(judged.scores) for judged in columns.values()))
     return table
@@ -74,30 +74,32 @@ def evaluation_notes(evaluation: Evaluation) -> str:
         f"Features of {facts['name']} on {facts['backend']} {facts['version']}; compared with "
         f"{len(real.train):,} images of {real.source} ({real.split})."
     ]
-    floor = evaluation.floor.scores.n
-    if floor < len(evaluation.seeds):
+    baseline = evaluation.baseline.scores.n
+    if baseline < len(evaluation.seeds):
         lines.append(
-            f"Only {floor:,} real images are held out: the floor of FID is of so many, and too high beside "
-            f"{len(evaluation.seeds):,} generated ones. KID is not affected."
+            f"Only {baseline:,} real images are held out: the baseline of FID is of so many, and too high "
+            f"beside {len(evaluation.seeds):,} generated ones. KID is not affected."
         )
     return "\n".join(lines)
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """A row for each figure: mean and standard deviation over the runs of each preset, and the floor."""
+    """A row for each figure: mean and standard deviation over the runs of each preset, and the real-data
+    baseline.
+    """
     presets = comparison.plan.presets
     runs = {preset: [run for run in comparison.runs if run.preset == preset] for preset in presets}
     spreads = {preset: comparison.spreads(preset) for preset in presets}
-    floor = comparison.floor()
-    table = _table("", ["floor (real)", *presets])
+    baseline = comparison.baseline()
+    table = _table("", ["baseline (real)", *presets])
     table.add_row("runs", "", *(str(len(found)) for found in runs.values()))
     table.add_row("images seen by each", "", *(f"{found[0].images:,}" for found in runs.values()))
     minutes = [sum(run.seconds for run in found) / len(found) / 60 for found in runs.values()]
     table.add_row("minutes of each", "", *(f"{taken:.1f}" for taken in minutes))
     for figure, (title, digits) in FIGURES.items():
-        if figure in floor:
+        if figure in baseline:
             values = (_spread(found[figure], digits) for found in spreads.values())
-            table.add_row(title, f"{floor[figure]:.{digits}f}", *values)
+            table.add_row(title, f"{baseline[figure]:.{digits}f}", *values)
     return table
 
 

@@ -67,7 +67,7 @@ def parity_table(verdicts: Mapping[str, Parity]) -> Table:
 
 def bench_table(report: BenchReport) -> Table:
     table = _table(
-        "artifact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x floor",
+        "artifact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x bound",
         "verdict",
     )  # fmt: skip
     for measurement in report.measurements:
@@ -120,11 +120,11 @@ def bench_notes(report: BenchReport) -> str:
     return "\n".join(lines)
 
 
-def _loadgen_words(turns: Sequence[Mapping[str, Any]]) -> str:
-    """Medians over the turns of LoadGen's figures."""
-    names = [name for name, value in turns[0].items() if isinstance(value, float)]
-    figures = (f"{name} {statistics.median(turn[name] for turn in turns):.3f}" for name in names)
-    return f"{turns[0]['source']}: {', '.join(figures)}"
+def _loadgen_words(rounds: Sequence[Mapping[str, Any]]) -> str:
+    """Medians over the rounds of LoadGen's figures."""
+    names = [name for name, value in rounds[0].items() if isinstance(value, float)]
+    figures = (f"{name} {statistics.median(round_[name] for round_ in rounds):.3f}" for name in names)
+    return f"{rounds[0]['source']}: {', '.join(figures)}"
 
 
 def size(count: int) -> str:

@@ -53,7 +53,7 @@ FREE_ON_RESUME = ("out", "resume", "epochs", "minutes", "device", "dry_run", "as
     type=click.Choice(["normal", "uniform"]),
     default="normal",
     show_default=True,
-    help="Law of the latents: N(0, 1) or U(-1, 1).",
+    help="Distribution of the latents: N(0, 1) or U(-1, 1).",
 )
 @click.option("--batch", type=click.IntRange(min=2), default=128, show_default=True, help="Images per step.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the data. [default: 25]")
@@ -112,8 +112,8 @@ def command(
 
 @contextlib.contextmanager
 def training_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar of the budget with losses and speed, and a line for each event that the watch reports, -q or not;
-    call what is yielded with the progress of `train`.
+    """A bar of the budget with losses and speed, and a line for each event that the monitor reports, -q or
+    not; call what is yielded with the progress of `train`.
     """
     from rich import progress as bars
 
@@ -259,7 +259,7 @@ def _show_plan(config: TrainConfig, out: Path, *, resume: bool, as_json: bool) -
 
 
 def print_events(events: Sequence[Event]) -> None:
-    """Sum up on stdout what the watch saw; nothing where it saw nothing."""
+    """Sum up on stdout what the monitor saw; nothing where it saw nothing."""
     if events:
         click.echo("\nWhat went wrong (docs/training.md says more):")
     for event in events:

@@ -51,4 +51,4 @@ def command(
         return
     show(parity_table({Path(name).name: parity for name, parity in verdicts.items()}))
     for name in failed:
-        verdicts[name].demand(name)
+        verdicts[name].raise_if_failed(name)

@@ -1,7 +1,7 @@
-"""Several generators on the same seeds against the same real images, and the floor beside them.
+"""Several generators on the same seeds against the same real images, and the real-data baseline beside them.
 
-The floor is what held-out real images get in the place of generated ones: no generator is expected to do
-better, and a figure means little without it.
+The real-data baseline is what held-out real images get in the place of generated ones: no generator is
+expected to do better, and a figure means little without it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ FEWEST = 50  # images; below, no figure here says anything
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`judged` by name in the order given, the `floor`, and the `differences` of the others to the first.
+    """`judged` by name in the order given, the `baseline`, and the `differences` of the others to the first.
 
     `facts` name the file's hash and the session's backend of each generator.
     """
 
     seeds: tuple[int, ...]
     reference: Reference
-    floor: Judged
+    baseline: Judged
     judged: dict[str, Judged]
     differences: dict[str, Difference]
     facts: dict[str, dict[str, Any]]
@@ -58,7 +58,7 @@ class Evaluation:
             "n": len(self.seeds),
             "real_class_shares": None if shares is None else shares.tolist(),
             "copy_threshold": self.reference.copy,
-            "floor": self.floor.scores.to_dict(),
+            "baseline": self.baseline.scores.to_dict(),
             "inputs": {
                 name: {**self.facts[name], "scores": judged.scores.to_dict()}
                 for name, judged in self.judged.items()
@@ -78,7 +78,8 @@ def evaluate(
     """Generate the images of `seeds` with each of `generators`, and score them against the real images of
     `source` (see `real_images`). Each session is closed before the next is opened.
 
-    The floor has as many images as there are seeds, or all that were held out where those are fewer.
+    The real-data baseline has as many images as there are seeds, or all that were held out where those are
+    fewer.
 
     Raises UsageError for fewer than FEWEST distinct seeds or held-out images, for generators that do not all
     make images of one shape, and what `real_images` and opening a generator raise.
@@ -98,14 +99,14 @@ def evaluate(
     held_out = real.held_out[: len(wanted)]
     _check_enough(len(held_out), "held-out real images")
     reference = make_reference(real, extractor)
-    floor = judge(held_out, reference)
+    baseline = judge(held_out, reference)
     judged = {}
     for name, pixels in images.items():
         progress(f"scoring {name}")
         judged[name] = judge(pixels, reference)
     first = next(iter(judged))
     differences = {name: difference(judged[name], judged[first]) for name in judged if name != first}
-    return Evaluation(wanted, reference, floor, judged, differences, facts)
+    return Evaluation(wanted, reference, baseline, judged, differences, facts)
 
 
 def generate(session: Session, seeds: Sequence[int]) -> PixelArray:

@@ -49,8 +49,8 @@ class Kid:
 
 
 def kid(generated: Floats, real: Floats, *, subset: int = SUBSET, resamples: int = RESAMPLES) -> Kid:
-    """Unbiased MMD^2 of features (n, d) and (m, d) under the kernel (x.y / d + 1)^3; 0 for equal laws, and
-    then as often below 0 as above. Random choices are the same in each call.
+    """Unbiased MMD^2 of features (n, d) and (m, d) under the kernel (x.y / d + 1)^3; 0 for equal
+    distributions, and then as often below 0 as above. Random choices are the same in each call.
 
     Raises UsageError for fewer than two images on either side.
     """

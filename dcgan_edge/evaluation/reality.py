@@ -21,8 +21,8 @@ SIDE = 28
 
 @dataclass(frozen=True)
 class RealImages:
-    """`train` is what generated images are compared with, `held_out` what the floor is measured on: uint8
-    (n, c, h, w) each, with no image in common. `split` says where the two come from.
+    """`train` is what generated images are compared with, `held_out` what the real-data baseline is measured
+    on: uint8 (n, c, h, w) each, with no image in common. `split` says where the two come from.
     """
 
     source: str

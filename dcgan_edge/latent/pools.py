@@ -26,7 +26,7 @@ class Pool:
     latents: FloatArray
     images: FloatArray
     classes: npt.NDArray[np.int64]
-    sureness: FloatArray
+    confidence: FloatArray
 
     def members(self) -> dict[int, npt.NDArray[np.int64]]:
         """For each class with at least FEWEST sure members, their places in the pool.
@@ -34,7 +34,7 @@ class Pool:
         Raises EdgeError when there are fewer than two such classes.
         """
         sure = {
-            c: np.flatnonzero((self.classes == c) & (self.sureness >= SURE))
+            c: np.flatnonzero((self.classes == c) & (self.confidence >= SURE))
             for c in set(self.classes.tolist())
         }
         kept = {c: places for c, places in sorted(sure.items()) if len(places) >= FEWEST}
@@ -51,8 +51,8 @@ def make_pool(session: Session, seeds: Sequence[int], classify: Classify) -> Poo
     architecture = session.manifest.architecture
     z = latents(seeds, architecture.latent_dim, architecture.distribution)
     images = session.run(z)
-    classes, sureness = classified(images, classify)
-    return Pool(tuple(seeds), z, images, classes, sureness)
+    classes, confidence = classified(images, classify)
+    return Pool(tuple(seeds), z, images, classes, confidence)
 
 
 def classified(images: FloatArray, classify: Classify) -> tuple[npt.NDArray[np.int64], FloatArray]:

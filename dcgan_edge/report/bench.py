@@ -29,10 +29,10 @@ def legend(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
 
 
 def distributions(rows: Sequence[Row]) -> list[Chart]:
-    """The latency distribution of all artifacts under each load."""
+    """The latency distribution of all artifacts under each workload."""
     names = legend(rows)
     drawn = []
-    for number, (said, measured) in enumerate(grouped(rows, "load").items()):
+    for number, (said, measured) in enumerate(grouped(rows, "workload").items()):
         # Every chart has all names, so that an artifact keeps its colour where another is missing.
         samples: dict[str, Any] = {label: () for _, label in names}
         samples |= {names[row.index][1]: row.latency_ms for row in measured}
@@ -67,7 +67,7 @@ def _throughput(rows: Sequence[Row]) -> Points:
 
 @dataclass(frozen=True)
 class Figures:
-    """One figure of LoadGen on a session, over the turns, and ours on the same session."""
+    """One figure of LoadGen on a session, over the rounds, and ours on the same session."""
 
     row: Row
     name: str
@@ -82,11 +82,11 @@ def loadgen_figures(rows: Sequence[Row]) -> list[Figures]:
     """A line for each figure that LoadGen reported, where it was run."""
     found = []
     for row in rows:
-        turns = row.measurement.loadgen
-        for name in turns[0] if turns else ():
-            values = [turn[name] for turn in turns if type(turn.get(name)) in (int, float)]
+        rounds = row.measurement.loadgen
+        for name in rounds[0] if rounds else ():
+            values = [round_[name] for round_ in rounds if type(round_.get(name)) in (int, float)]
             if values:
-                valid = all(turn.get("valid") is True for turn in turns)
+                valid = all(round_.get("valid") is True for round_ in rounds)
                 middle = statistics.median(values)
                 found.append(Figures(row, name, _ours(row, name), min(values), middle, max(values), valid))
     return found

@@ -16,7 +16,7 @@ from dcgan_edge.report.thinning import Numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Kind = Literal["load", "turn", "break", "warm-up"]
+Kind = Literal["workload", "round_", "break", "warm-up"]
 WIDTH = 720
 TALL, LOW, AXIS = 190, 96, 38  # SVG units: of the latency, of a reading, of the time axis's labels
 LEFT, RIGHT, TOP, ABOVE = 62, 10, 8, 24
@@ -39,7 +39,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time. `text` stands above a load and at the top of a turn; it is ours, no user's name."""
+    """A stretch of time. `text` stands above a workload and at the top of a round; it is ours, no user's
+    name.
+    """
 
     start: float
     stop: float
@@ -104,7 +106,7 @@ def _plot_part(axes: Axes, line: Line, x: Numbers, y: Numbers, until: float) -> 
 
 def _limit(axes: Axes, shown: Panel, ends: list[float]) -> None:
     """Readings start at 0, or span a tenth of their size, so that noise does not look like movement. Above
-    a latency there is room for the numbers of the turns."""
+    a latency there is room for the numbers of the rounds."""
     if shown.tall:
         low, high = axes.get_ylim()
         is_log = axes.get_yscale() == "log"
@@ -117,14 +119,14 @@ def _limit(axes: Axes, shown: Panel, ends: list[float]) -> None:
 
 
 def _shade(axes: Axes, span: Span, until: float) -> None:
-    if span.kind == "turn":
+    if span.kind == "round_":
         axes.axvspan(span.start, span.stop, color=RULE, alpha=0.55, linewidth=0, zorder=0)
     elif span.kind == "warm-up":
         hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": MUTED, "hatch": "//", "linewidth": 0}
         axes.axvspan(span.start, span.stop, zorder=0, **hatched)
     needed = LETTER * (len(span.text) + 1)
     if span.text and span.stop - span.start >= needed * until:
-        above = span.kind == "load"
+        above = span.kind == "workload"
         axes.text(
             (span.start + span.stop) / 2, 1.02 if above else 0.98, span.text, ha="center", fontsize=11,
             va="bottom" if above else "top", color=INK if above else MUTED, parse_math=False,

@@ -67,7 +67,7 @@ def compared(runs: Mapping[str, BenchReport], rows: Sequence[Row]) -> Compared:
         compare.CONFIDENCE,
         changes,
         _differences(base, new, changes),
-        tuple(f"{row.label}, {row.load} ({row.run})" for row in alone),
+        tuple(f"{row.label}, {row.workload} ({row.run})" for row in alone),
     )
 
 
@@ -76,7 +76,7 @@ def overlays(found: Compared) -> list[Chart]:
     drawn = []
     legend = ((key(0, marked=True), found.then), (key(1, marked=True), found.now))
     for number, change in enumerate(found.changes[:MOST_CHARTS]):
-        title = f"{change.now.label}, {change.now.load}"
+        title = f"{change.now.label}, {change.now.workload}"
         samples = {"then": change.then.latency_ms, "now": change.now.latency_ms}
         drawn.append(Chart(title, charts.distribution(f"overlay{number}", title, samples), legend))
     return drawn

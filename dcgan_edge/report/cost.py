@@ -1,4 +1,6 @@
-"""What an image costs: energy where it was measured, and the floor of the roofline model beside the time."""
+"""What an image costs: energy where it was measured, and the roofline bound of the roofline model beside the
+time.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,12 @@ class EnergyRow:
 
 
 @dataclass(frozen=True)
-class FloorRow:
+class BoundRow:
     """The least time of a call on this device, which side binds ("compute", "memory"), and the median that
     was measured. `flops` are attained, per second; `intensity` is FLOP per byte."""
 
     row: Row
-    floor_ms: float
+    bound_ms: float
     compute_ms: float
     memory_ms: float
     bound: str
@@ -53,9 +55,9 @@ def energy_rows(rows: Sequence[Row]) -> list[EnergyRow]:
     return [measured for row in rows if (measured := energy_of(row))]
 
 
-def floor_rows(rows: Sequence[Row]) -> list[FloorRow]:
-    """The measurements that have a floor. Raises ArtifactError when a record is damaged."""
-    return [floor for row in rows if (floor := floor_of(row))]
+def bound_rows(rows: Sequence[Row]) -> list[BoundRow]:
+    """The measurements that have a roofline bound. Raises ArtifactError when a record is damaged."""
+    return [bound for row in rows if (bound := bound_of(row))]
 
 
 def not_measured(rows: Sequence[Row], what: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -68,17 +70,17 @@ def not_measured(rows: Sequence[Row], what: str) -> list[tuple[str, tuple[str, .
     return [(reason, tuple(runs)) for reason, runs in reasons.items()]
 
 
-def roofline_chart(floors: Sequence[FloorRow]) -> Chart:
+def roofline_chart(bounds: Sequence[BoundRow]) -> Chart:
     """All measurements under the roofs of their devices."""
-    roofs = list(dict.fromkeys(floor.roof for floor in floors))
+    roofs = list(dict.fromkeys(bound.roof for bound in bounds))
     points = [
-        Attained(f.row.index, f"{f.row.label}, {f.row.load}", f.intensity, f.flops, bool(f.row.unstable))
-        for f in floors
+        Attained(f.row.index, f"{f.row.label}, {f.row.workload}", f.intensity, f.flops, bool(f.row.unstable))
+        for f in bounds
     ]
     keys = tuple((roof_key(number), roof.label) for number, roof in enumerate(roofs))
     svg = charts_roofline.roofline("roofline", "Roofline", roofs, points)
     return Chart(
-        "Arithmetic attained, under the roofs", svg, (*keys, *legend([floor.row for floor in floors]))
+        "Arithmetic attained, under the roofs", svg, (*keys, *legend([bound.row for bound in bounds]))
     )
 
 
@@ -102,8 +104,8 @@ def energy_of(row: Row) -> EnergyRow | None:
         raise ArtifactError(f"The energy of {row.label} in a record is damaged ({error!r}).") from error
 
 
-def floor_of(row: Row) -> FloorRow | None:
-    """None where there is no floor. Raises ArtifactError when the record is damaged."""
+def bound_of(row: Row) -> BoundRow | None:
+    """None where there is no roofline bound. Raises ArtifactError when the record is damaged."""
     facts = row.measurement.roofline
     if "peaks" not in facts:
         return None
@@ -113,16 +115,16 @@ def floor_of(row: Row) -> FloorRow | None:
         roof = Roof(
             f"{peaks['name']}, {arithmetic}", float(peaks["flops"][arithmetic]), float(peaks["bandwidth"])
         )
-        floor, measured = float(facts["floor_ms"]), row.statistics.median
+        bound, measured = float(facts["bound_ms"]), row.statistics.median
         flops, traffic = float(facts["flops"]), float(facts["minimum_bytes"])
-        return FloorRow(
+        return BoundRow(
             row,
-            floor,
+            bound,
             float(facts["compute_ms"]),
             float(facts["memory_ms"]),
             str(facts["bound"]),
             measured,
-            measured / floor,
+            measured / bound,
             flops / (measured / 1e3),
             flops / traffic,
             roof,

@@ -14,15 +14,15 @@ from typing import Any
 from dcgan_edge.report.bench import percents
 from dcgan_edge.report.comparison import compared
 from dcgan_edge.report.content import FLEET, ReportContent
-from dcgan_edge.report.cost import energy_of, floor_of
+from dcgan_edge.report.cost import bound_of, energy_of
 from dcgan_edge.report.environment import differing, environment
 from dcgan_edge.report.fleet import RULE, fleet, model
+from dcgan_edge.report.incidents import incidents
 from dcgan_edge.report.rows import Row, rows
-from dcgan_edge.report.spells import spells
 from dcgan_edge.runtime.bench.record import BenchReport
 
 SCHEMA_VERSION = 1
-RAW = ("turns", "encoding")  # what a record has and a summary does not
+RAW = ("rounds", "encoding")  # what a record has and a summary does not
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute text that begins like this
 
 
@@ -40,7 +40,7 @@ def to_json(content: ReportContent) -> str:
     if content.metrics:
         document["training"] = {
             "step": content.metrics[-1].get("step"),
-            "events": [dataclasses.asdict(spell) for spell in spells(content.metrics)],
+            "events": [dataclasses.asdict(incident) for incident in incidents(content.metrics)],
         }
     if len(content.runs) > 1:
         document["differences"] = [
@@ -97,7 +97,7 @@ def _fleet(runs: Mapping[str, BenchReport], measured: list[Row]) -> dict[str, An
             {
                 "run": outlier.row.run,
                 "name": outlier.row.label,
-                "load": outlier.row.load,
+                "workload": outlier.row.workload,
                 "metric": outlier.metric,
                 "value": outlier.value,
                 "median": outlier.median,
@@ -110,7 +110,7 @@ def _fleet(runs: Mapping[str, BenchReport], measured: list[Row]) -> dict[str, An
 
 def _line(row: Row, content: ReportContent) -> dict[str, Any]:
     taken, stats = row.measurement, row.statistics
-    energy, floor = energy_of(row), floor_of(row)
+    energy, bound = energy_of(row), bound_of(row)
     parity = content.parity.get(PurePath(taken.name).name)
     figures: dict[str, Any] = {
         "run": row.run,
@@ -133,8 +133,8 @@ def _line(row: Row, content: ReportContent) -> dict[str, Any]:
         "images_per_second": row.images_per_second,
         "joules_per_image": energy.joules_per_image if energy else "",
         "watts": energy.watts if energy else "",
-        "floor_ms": floor.floor_ms if floor else "",
-        "bound": floor.bound if floor else "",
+        "bound_ms": bound.bound_ms if bound else "",
+        "bound": bound.bound if bound else "",
         "min_ms": stats.min,
         "mean_ms": stats.mean,
         "max_ms": stats.max,

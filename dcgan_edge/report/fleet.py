@@ -46,7 +46,7 @@ class Outlier:
 
     @property
     def where(self) -> str:
-        return f"{self.row.label}, {self.row.load}"
+        return f"{self.row.label}, {self.row.workload}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All boards, and their measurements by artifact and load."""
+    """All boards, and their measurements by artifact and workload."""
 
     devices: tuple[Device, ...]
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
@@ -76,9 +76,9 @@ def fleet(runs: Mapping[str, BenchReport], rows: Sequence[Row]) -> Fleet:
     """Put the runs beside each other and find the boards that stand out."""
     models = {run: model(report) for run, report in runs.items()}
     groups = [
-        (f"{label}, {load}", tuple(measured))
+        (f"{label}, {workload}", tuple(measured))
         for label, members in grouped(rows, "label").items()
-        for load, measured in grouped(members, "load").items()
+        for workload, measured in grouped(members, "workload").items()
     ]
     found = tuple(outlier for _, members in groups for outlier in _outliers(members, models))
     devices = tuple(
@@ -114,7 +114,7 @@ def scores(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def fleet_charts(found: Fleet) -> list[Chart]:
-    """A row of boxes for each artifact and load."""
+    """A row of boxes for each artifact and workload."""
     numbers = {device.name: number for number, device in enumerate(found.devices, start=1)}
     levels = max(24, min(256, MARKS // max(1, sum(len(members) for _, members in found.groups))))
     drawn = []

@@ -9,8 +9,8 @@ from dcgan_edge.artifact import SUFFIX_KINDS, Manifest, read_artifact, read_file
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.report.content import ReportContent
 from dcgan_edge.report.fleet import model
+from dcgan_edge.report.incidents import read_metrics
 from dcgan_edge.report.rows import labels
-from dcgan_edge.report.spells import read_metrics
 from dcgan_edge.runtime.bench.record import BenchReport, read_report
 from dcgan_edge.runtime.parity import Gate, Parity
 

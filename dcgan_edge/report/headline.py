@@ -75,7 +75,7 @@ def _change_figure(found: Compared) -> Figure:
     unstable = ", unstable" if largest.then.unstable or largest.now.unstable else ""
     detail = (
         f"{largest.word}: {found.confidence:.0%} interval {figures.low:+.1%} to {figures.high:+.1%}, "
-        f"{largest.now.label}, {largest.now.load}{unstable}"
+        f"{largest.now.label}, {largest.now.workload}{unstable}"
     )
     state = {False: "bad", True: "good", None: ""}[largest.good]
     label = f"Largest of {len(found.changes)} changes of {figures.metric}"
@@ -111,4 +111,4 @@ def _reliable(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _where(row: Row) -> str:
-    return f"{row.label}, {row.load}{', unstable' if row.unstable else ''}"
+    return f"{row.label}, {row.workload}{', unstable' if row.unstable else ''}"

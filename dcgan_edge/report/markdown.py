@@ -8,11 +8,11 @@ from pathlib import PurePath
 
 from dcgan_edge.report.comparison import Compared, compared
 from dcgan_edge.report.content import FLEET, ReportContent
-from dcgan_edge.report.cost import energy_of, floor_of
+from dcgan_edge.report.cost import bound_of, energy_of
 from dcgan_edge.report.environment import Fact, differing, environment
 from dcgan_edge.report.fleet import RULE, Fleet, fleet, model
+from dcgan_edge.report.incidents import all_well, incidents
 from dcgan_edge.report.rows import MLPERF_STYLE, Row, intervals, is_mlperf_style, rows
-from dcgan_edge.report.spells import all_well, spells
 from dcgan_edge.report.words import bounds, milliseconds, outlier_words, significant
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE, ENOUGH_FOR_P99
 
@@ -36,9 +36,9 @@ def to_markdown(content: ReportContent) -> str:
 def _training(content: ReportContent) -> list[str]:
     """What went wrong in the training, a line for each."""
     lines = []
-    for spell in spells(content.metrics):
-        until = "still so at the end" if spell.end is None else f"over at step {spell.end:,}"
-        lines.append(f"- {escaped(f'Step {spell.begin:,}: {spell.problem}, {until}. {spell.seen}')}")
+    for incident in incidents(content.metrics):
+        until = "still so at the end" if incident.end is None else f"over at step {incident.end:,}"
+        lines.append(f"- {escaped(f'Step {incident.begin:,}: {incident.problem}, {until}. {incident.seen}')}")
     if lines:
         return ["What went wrong in the training:", "\n".join(lines)]
     said = all_well(content.metrics)
@@ -60,18 +60,18 @@ def _measurements(content: ReportContent, measured: Sequence[Row]) -> str:
 
 
 def _measurement(content: ReportContent, row: Row) -> dict[str, str]:
-    stats, middle, energy, floor = row.statistics, row.percentile(50), energy_of(row), floor_of(row)
+    stats, middle, energy, bound = row.statistics, row.percentile(50), energy_of(row), bound_of(row)
     parity = content.parity.get(PurePath(row.measurement.name).name)
     return {
         "run": escaped(row.run) if len(content.runs) > 1 else "",
         "artifact": escaped(row.label),
-        "load": escaped(row.load),
+        "workload": escaped(row.workload),
         ">median, ms": milliseconds(stats.median),
         f">{CONFIDENCE:.0%} interval": bounds(middle) if middle else "",
         ">p99, ms": milliseconds(stats.p99) + ("" if stats.p99_trusted else " \N{DAGGER}"),
         ">images/s": f"{row.images_per_second:,.0f}",
         ">mJ/image": significant(1e3 * energy.joules_per_image) if energy else "",
-        ">measured/floor": f"{floor.ratio:.1f} ({escaped(floor.bound)})" if floor else "",
+        ">measured/roofline bound": f"{bound.ratio:.1f} ({escaped(bound.bound)})" if bound else "",
         ">worst PSNR": f"{parity.worst_psnr_db:.1f} dB" if parity else "",
         "parity": "" if parity is None else "passed" if parity.passed else "FAILED",
         "verdict": "UNSTABLE" if row.unstable else "stable",
@@ -92,7 +92,7 @@ def _reading_notes(content: ReportContent, measured: Sequence[Row]) -> list[str]
     notes.append(f"Measured on {escaped('; '.join(machines))}, by {escaped(', '.join(backends))}.")
     run = {row.run: f"{row.run}, " if len(content.runs) > 1 else "" for row in measured}
     unstable = [
-        f"- UNSTABLE: {escaped(f'{run[row.run]}{row.label}, {row.load}: ' + '; '.join(row.unstable))}."
+        f"- UNSTABLE: {escaped(f'{run[row.run]}{row.label}, {row.workload}: ' + '; '.join(row.unstable))}."
         for row in measured
         if row.unstable
     ]
@@ -100,12 +100,20 @@ def _reading_notes(content: ReportContent, measured: Sequence[Row]) -> list[str]
 
 
 def _comparison(found: Compared, different: Sequence[tuple[str, Fact]]) -> list[str]:
-    headings = ["artifact", "load", "metric", ">then", ">now", ">change", f">{found.confidence:.0%} interval"]
+    headings = [
+        "artifact",
+        "workload",
+        "metric",
+        ">then",
+        ">now",
+        ">change",
+        f">{found.confidence:.0%} interval",
+    ]
     lines = []
     for change in found.changes:
         figures, unit = change.figures, " ms" if change.figures.metric.startswith("p") else ""
         lines.append([
-            escaped(change.now.label), escaped(change.now.load), figures.metric,
+            escaped(change.now.label), escaped(change.now.workload), figures.metric,
             milliseconds(figures.then) + unit, milliseconds(figures.now) + unit, f"{figures.change:+.1%}",
             f"{figures.low:+.1%} to {figures.high:+.1%}", change.word,
         ])  # fmt: skip

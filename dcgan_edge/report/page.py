@@ -17,8 +17,8 @@ from dcgan_edge.report.content import FLEET, ReportContent, WorstSeed
 from dcgan_edge.report.environment import differing, environment
 from dcgan_edge.report.fleet import RULE, Fleet, fleet, fleet_charts
 from dcgan_edge.report.headline import headline
+from dcgan_edge.report.incidents import all_well, incidents
 from dcgan_edge.report.rows import MLPERF_STYLE, Row, grouped, intervals, is_mlperf_style, rows
-from dcgan_edge.report.spells import all_well, spells
 from dcgan_edge.report.timeline import Timeline, timeline
 from dcgan_edge.report.training import MANY_MARKS, Picture, picture, thinned, training_charts
 from dcgan_edge.report.words import FILTERS
@@ -42,7 +42,7 @@ def render(content: ReportContent) -> str:
     ArtifactError when a record is damaged.
     """
     for library in ("jinja2", "matplotlib"):
-        _demand(library)
+        _require(library)
     import jinja2
 
     environment = jinja2.Environment(
@@ -88,7 +88,7 @@ def _training(content: ReportContent) -> dict[str, Any]:
     return {
         "samples": picture(content.samples, HERO) if content.samples else None,
         "training": training_charts(content.metrics),
-        "spells": spells(content.metrics),
+        "incidents": incidents(content.metrics),
         "most_marks": MANY_MARKS,
         "all_well": all_well(content.metrics),
         "grids": [(label, picture(png, GRID)) for label, png in grids],
@@ -102,9 +102,9 @@ def _bench(measured: Sequence[Row], runs: int) -> dict[str, Any]:
         measured = [row for same in grouped(measured, "label").values() for row in same]
     charts = bench.distributions(measured) if runs == 1 else []  # overlays and boxes show those of more
     charts += bench.throughputs(measured) if runs < FLEET else []
-    floors = cost.floor_rows(measured)
+    bounds = cost.bound_rows(measured)
     return {
-        "loads": grouped(measured, "load"),
+        "workloads": grouped(measured, "workload"),
         "percents": bench.percents(measured),
         "intervals": intervals(measured),
         "confidence": CONFIDENCE,
@@ -115,9 +115,9 @@ def _bench(measured: Sequence[Row], runs: int) -> dict[str, Any]:
         "loadgen": bench.loadgen_figures(measured),
         "energy": cost.energy_rows(measured),
         "no_energy": cost.not_measured(measured, "energy"),
-        "floors": floors,
-        "floor_charts": [cost.roofline_chart(floors)] if floors else [],
-        "no_floor": cost.not_measured(measured, "roofline"),
+        "bounds": bounds,
+        "bound_charts": [cost.roofline_chart(bounds)] if bounds else [],
+        "no_bound": cost.not_measured(measured, "roofline"),
     }
 
 
@@ -140,7 +140,7 @@ def _pictures(worst: WorstSeed) -> tuple[WorstSeed, list[tuple[str, Picture]]]:
     return worst, [(caption, picture(png, WORST)) for caption, png in images]
 
 
-def _demand(library: str) -> None:
+def _require(library: str) -> None:
     try:
         importlib.import_module(library)
     except ImportError as error:

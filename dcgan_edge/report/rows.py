@@ -20,7 +20,8 @@ MLPERF_STYLE = "MLPerf-style, not an official result"
 @dataclass(frozen=True)
 class Row:
     """One measurement of one run. `label` is the artifact's name, `index` its colour, dash and marker, the
-    same under every load. `ratio` is how many times faster its median is than the first of the same load.
+    same under every workload. `ratio` is how many times faster its median is than the first of the same
+    workload.
     """
 
     run: str
@@ -33,8 +34,8 @@ class Row:
     ratio: float
 
     @property
-    def load(self) -> str:
-        return load(self.measurement)
+    def workload(self) -> str:
+        return workload(self.measurement)
 
     @property
     def setup(self) -> str:
@@ -46,8 +47,8 @@ class Row:
 
     @property
     def latency_ms(self) -> npt.NDArray[np.float64]:
-        """Milliseconds of every query of every turn."""
-        return np.concatenate([turn.latency_ms for turn in self.measurement.turns])
+        """Milliseconds of every query of every round."""
+        return np.concatenate([round_.latency_ms for round_ in self.measurement.rounds])
 
     def percentile(self, percent: float) -> Percentile | None:
         """None where the record was made without this percentile."""
@@ -63,7 +64,7 @@ def rows(runs: Mapping[str, BenchReport]) -> list[Row]:
         names = labels(measurement.name for measurement in report.measurements)
         for measurement in report.measurements:
             stats, label = measurement.statistics, names[measurement.name]
-            first = firsts.setdefault(load(measurement), stats.median)
+            first = firsts.setdefault(workload(measurement), stats.median)
             made.append(
                 Row(
                     run,
@@ -80,20 +81,20 @@ def rows(runs: Mapping[str, BenchReport]) -> list[Row]:
 
 
 def grouped(all_rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
-    """Rows by their attribute `by` ("load", "setup", "label"), in the order of first appearance."""
+    """Rows by their attribute `by` ("workload", "setup", "label"), in the order of first appearance."""
     groups: dict[str, list[Row]] = {}
     for row in all_rows:
         groups.setdefault(getattr(row, by), []).append(row)
     return groups
 
 
-def load(measurement: Measurement) -> str:
-    """The load in words, the same for measurements that may be compared."""
+def workload(measurement: Measurement) -> str:
+    """The workload in words, the same for measurements that may be compared."""
     return ", ".join([*_setup(measurement), f"batch {measurement.batch}"])
 
 
 def _setup(measurement: Measurement) -> tuple[str, ...]:
-    """The load but for its batch, in words; nothing where one batch simply follows the other."""
+    """The workload but for its batch, in words; nothing where one batch simply follows the other."""
     scenario = "" if measurement.scenario == "latency" else measurement.scenario
     streams = "" if measurement.streams == 1 else f"{measurement.streams} streams"
     return tuple(word for word in (scenario, streams) if word)

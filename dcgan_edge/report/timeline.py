@@ -40,14 +40,14 @@ def timeline(name: str, run: str, telemetry: Mapping[str, Any], rows: Sequence[R
     stop = max([stop, *(int(reading.times_ns[-1]) for reading in series)])
     until = (stop - start) / 1e9 or 1.0
     shaded = [Span((a - start) / 1e9, (b - start) / 1e9, kind, text) for a, b, kind, text in spans]
-    lines = [Line(row.index, f"{row.label}, {row.load}", _samples(row, start)) for row in rows]
+    lines = [Line(row.index, f"{row.label}, {row.workload}", _samples(row, start)) for row in rows]
     latency = panel(f"{name}-latency", Panel("Latency", "latency (ms)", lines, until, shaded, tall=True))
     charts = [Chart("Latency of each call, at the time it was due", latency, _legend(rows))]
     still = [each for each in series if each.is_throttling and not each.values.any()]
     moving = [each for each in series if not each.is_throttling or each.values.any()]
     for number, (group, members) in enumerate(grouped_readings(moving)):
         lines = [_line(index, reading, start) for index, reading in enumerate(members)]
-        bands = [Span(span.start, span.stop, span.kind) for span in shaded if span.kind != "load"]
+        bands = [Span(span.start, span.stop, span.kind) for span in shaded if span.kind != "workload"]
         shown = Panel(group.title, group.y, lines, until, bands, zero=group.zero)
         svg = panel(f"{name}-readings{number}", shown)
         charts.append(Chart(group.title, svg, _reading_legend(members, beside)))
@@ -64,33 +64,35 @@ def _notes(beside: Recorded, shown: Sequence[Reading], still: Sequence[Reading])
 
 
 def _spans(rows: Sequence[Row]) -> list[tuple[int, int, Kind, str]]:
-    """Warm-ups, turns and loads as (start, stop, kind, text), in nanoseconds.
+    """Warm-ups, rounds and workloads as (start, stop, kind, text), in nanoseconds.
 
-    The sessions are warmed up one after the other right before the first turn; of that the record has only
+    The sessions are warmed up one after the other right before the first round; of that the record has only
     how long it took.
     """
     spans: list[tuple[int, int, Kind, str]] = []
-    for members in grouped(rows, "load").values():
-        turns = max(len(row.measurement.turns) for row in members)
-        for number in range(turns):
-            taken = [row.measurement.turns[number] for row in members if number < len(row.measurement.turns)]
-            first = min(int(turn.due_ns.min()) for turn in taken)
-            last = max(int((turn.due_ns + turn.latency_ns).max()) for turn in taken)
-            spans.append((first, last, "turn" if number % 2 == 0 else "break", str(number + 1)))
-        begin, end = spans[-turns][0], spans[-1][1]
+    for members in grouped(rows, "workload").values():
+        rounds = max(len(row.measurement.rounds) for row in members)
+        for number in range(rounds):
+            taken = [
+                row.measurement.rounds[number] for row in members if number < len(row.measurement.rounds)
+            ]
+            first = min(int(round_.due_ns.min()) for round_ in taken)
+            last = max(int((round_.due_ns + round_.latency_ns).max()) for round_ in taken)
+            spans.append((first, last, "round_" if number % 2 == 0 else "break", str(number + 1)))
+        begin, end = spans[-rounds][0], spans[-1][1]
         warm = int(1e9 * sum(row.measurement.warm_up.seconds for row in members))
         spans.append((begin - warm, begin, "warm-up", ""))
         measurement = members[0].measurement
         streams = f", {measurement.streams} streams" if measurement.streams > 1 else ""
-        spans.append((begin, end, "load", f"batch {measurement.batch}{streams}"))
+        spans.append((begin, end, "workload", f"batch {measurement.batch}{streams}"))
     return spans
 
 
 def _samples(row: Row, start: int) -> tuple[tuple[Numbers, Numbers], ...]:
     parts = []
-    for turn in row.measurement.turns:
-        order = np.argsort(turn.due_ns, kind="stable")  # they come in the order of completion
-        parts.append(((turn.due_ns[order] - start) / 1e9, turn.latency_ms[order]))
+    for round_ in row.measurement.rounds:
+        order = np.argsort(round_.due_ns, kind="stable")  # they come in the order of completion
+        parts.append(((round_.due_ns[order] - start) / 1e9, round_.latency_ms[order]))
     return tuple(parts)
 
 
@@ -109,4 +111,8 @@ def _reading_legend(members: Sequence[Reading], beside: Recorded) -> tuple[tuple
 
 def _legend(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
     lines = {row.index: (key(row.index, marked=False), row.label) for row in rows}
-    return (*lines.values(), (swatch(False), "every other turn"), (swatch(True), "warm-up, samples not kept"))
+    return (
+        *lines.values(),
+        (swatch(False), "every other round"),
+        (swatch(True), "warm-up, samples not kept"),
+    )

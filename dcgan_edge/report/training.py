@@ -11,12 +11,12 @@ from typing import Any
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.report import charts
 from dcgan_edge.report.charts import Chart, Mark, Points
+from dcgan_edge.report.incidents import Incident, incidents, is_number
 from dcgan_edge.report.keys import key, swatch
-from dcgan_edge.report.spells import Spell, is_number, spells
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_GRIDS = 8
-MANY_MARKS = 12  # spells; the charts show no more, the table all
+MANY_MARKS = 12  # incidents; the charts show no more, the table all
 CURVES = (  # name of the chart, title, y axis, series by their names in metrics.jsonl
     ("loss", "Loss", "loss", {"loss_d": "discriminator", "loss_g": "generator"}),
     (
@@ -50,12 +50,12 @@ class Picture:
 
 
 def training_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """One chart for each of `CURVES`, of the lines that have its figures as finite numbers, with the spells
-    in which something went wrong marked by their numbers.
+    """One chart for each of `CURVES`, of the lines that have its figures as finite numbers, with the
+    incidents in which something went wrong marked by their numbers.
     """
     position = "images" if all(is_number(line.get("images")) for line in metrics) else "step"
     axis = {"images": "images seen", "step": "step"}[position]
-    marks = _marks(metrics, position, spells(metrics))
+    marks = _marks(metrics, position, incidents(metrics))
     drawn = []
     for name, title, label, lines in CURVES:
         series = {said: _series(metrics, position, y) for y, said in lines.items()}
@@ -71,14 +71,14 @@ def training_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     return drawn
 
 
-def _marks(metrics: Sequence[Mapping[str, Any]], position: str, found: Sequence[Spell]) -> list[Mark]:
-    """The spells on the axis that is drawn."""
+def _marks(metrics: Sequence[Mapping[str, Any]], position: str, found: Sequence[Incident]) -> list[Mark]:
+    """The incidents on the axis that is drawn."""
     places = {line["step"]: line[position] for line in metrics if is_number(line.get("step"))}
     marks = []
-    for spell in found[:MANY_MARKS]:
-        begin, end = places.get(spell.begin), places.get(spell.end)
+    for incident in found[:MANY_MARKS]:
+        begin, end = places.get(incident.begin), places.get(incident.end)
         if begin is not None:
-            marks.append(Mark(float(begin), None if end is None else float(end), str(spell.number)))
+            marks.append(Mark(float(begin), None if end is None else float(end), str(incident.number)))
     return marks
 
 

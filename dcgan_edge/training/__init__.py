@@ -8,7 +8,7 @@ from __future__ import annotations
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, read_header
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import Progress, TrainResult, resumed_config, train
-from dcgan_edge.training.watch import Event
+from dcgan_edge.training.monitor import Event
 
 __all__ = [
     "CHECKPOINT_NAME",

@@ -25,11 +25,11 @@ from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.interrupt import deferred_interrupt
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
+from dcgan_edge.training.monitor import Event
 from dcgan_edge.training.precision import resolve_device, resolve_precision
 from dcgan_edge.training.run import Clock, Losses, Progress, Run
 from dcgan_edge.training.state import new_state
 from dcgan_edge.training.vital_signs import Classify
-from dcgan_edge.training.watch import Event
 
 __all__ = ["Progress", "TrainResult", "resumed_config", "train"]
 Report = Callable[[Progress], None]
@@ -39,7 +39,7 @@ Report = Callable[[Progress], None]
 class TrainResult:
     """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
     `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
-    `events` are what the watch saw, over all resumes.
+    `events` are what the monitor saw, over all resumes.
     """
 
     checkpoint: Path
@@ -70,9 +70,9 @@ def train(
 
     With `resume` the run in `out` goes on where its checkpoint stands, bit for bit as if it had never stopped
     (on a CPU); `config` may then differ in budget and device only, see `resumed_config`. `progress` is called
-    after every step; an Event in it says that something goes wrong, or is well again (see `watch`), for which
-    the classes of images are counted too where `classify` tells them. Nothing of that changes the training.
-    torch's random generators are left as they were found.
+    after every step; an Event in it says that something goes wrong, or is well again (see `monitor`), for
+    which the classes of images are counted too where `classify` tells them. Nothing of that changes the
+    training. torch's random generators are left as they were found.
 
     Ctrl-C ends the step, saves, and raises KeyboardInterrupt; so does KeyboardInterrupt out of `progress`.
 
@@ -216,7 +216,7 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
         precision=run.precision,
         losses=last.losses,
         skipped=data.skipped,
-        events=tuple(run.watch.events),
+        events=tuple(run.monitor.events),
     )
 
 

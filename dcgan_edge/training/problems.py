@@ -1,6 +1,6 @@
 """What can go wrong with a GAN while it trains: by which figures it is told, and what to try.
 
-Pure rules on the medians that `watch` takes over its last looks. Every threshold is named, with its reason;
+Pure rules on the medians that `monitor` takes over its last looks. Every threshold is named, with its reason;
 "healthy runs" are those of `dcgan` and `gan` on the bundled digits, at widths from 8 to 64.
 """
 

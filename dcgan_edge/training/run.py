@@ -24,10 +24,10 @@ from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.metrics import MetricsLog
+from dcgan_edge.training.monitor import Event, Monitor
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
-from dcgan_edge.training.watch import Event, Watch
 
 Clock = Callable[[], float]  # seconds from any start
 GRID_SEEDS = range(64)
@@ -51,7 +51,7 @@ class Progress:
     """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
 
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
-    those trained on, `elapsed` seconds over all resumes. `events` are what the watch saw at this step.
+    those trained on, `elapsed` seconds over all resumes. `events` are what the monitor saw at this step.
     """
 
     stage: Literal["read", "train"]
@@ -68,7 +68,7 @@ class Progress:
 
 class Run:
     """A run at the step of `state`, with its clock at `elapsed` seconds. `images` is the size of the data,
-    `classify` what the watch counts classes with.
+    `classify` what the monitor counts classes with.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Run:
         self.steps = None if config.epochs is None else config.epochs * self.steps_per_epoch
         self.losses: Losses | None = None
         self.events: tuple[Event, ...] = ()
-        self.watch = Watch(metrics.kept)
+        self.monitor = Monitor(metrics.kept)
         self.images_per_second = 0.0
         self.is_whole = True  # False within a step, when half of the networks are a step ahead
         self._images, self._metrics, self._clock = images, metrics, clock
@@ -199,7 +199,7 @@ class Run:
         self.images_per_second = self._steps * self.config.batch / max(self._seconds, 1e-9)
 
     def _log(self, pixels: torch.Tensor, outcome: StepOutcome) -> None:
-        """Write the line of this step, with how the run is and what the watch says to it."""
+        """Write the line of this step, with how the run is and what the monitor says to it."""
         assert self.losses is not None
         line = {
             "step": self.state.step,
@@ -210,7 +210,7 @@ class Run:
         }
         if self._classify and self.state.step % (self.config.log_every * CLASSES_EVERY) == 0:
             line |= class_entropies(pixels, outcome, self._classify)
-        self.events = self.watch.look(line)
+        self.events = self.monitor.observe(line)
         if self.events:
             line["events"] = [asdict(event) for event in self.events]
         self._metrics.append({**line, "images_per_second": round(self.images_per_second, 1)})

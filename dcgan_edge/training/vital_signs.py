@@ -1,4 +1,4 @@
-"""How a run is, in a few figures of a step that was just taken. `watch` judges them.
+"""How a run is, in a few figures of a step that was just taken. `monitor` judges them.
 
 Everything is read off the step: its logits, its gradients, the images it made and the real ones it saw. No
 network is run but the classifier, no random number is drawn, so that training is the same, bit for bit,

@@ -1,10 +1,10 @@
 """Is this slower than that? Effect, interval and verdict: against an earlier run, or a baseline in the same.
 
-The unit of comparison is the turn, not the query: queries of one turn share its luck, so thousands of them
-are no evidence against ten turns. Two runs are compared by Welch's interval on the logarithms of the turns'
-figures. It knows only how turns of one run differ, so where a run was unstable no turn may overlap either.
+The unit of comparison is the round, not the query: queries of one round share its luck, so thousands of them
+are no evidence against ten rounds. Two runs are compared by Welch's interval on the logarithms of the rounds'
+figures. It knows only how rounds of one run differ, so where a run was unstable no round may overlap either.
 
-Two artifacts that took turns in one run are compared turn by turn, by the median of the ratios and its
+Two artifacts that took turns in one run are compared round by round, by the median of the ratios and its
 interval, which holds whatever their distribution: a machine that changes its speed changes both of a pair.
 """
 
@@ -57,7 +57,7 @@ class Comparison:
     outcome: Outcome
 
     def to_dict(self) -> dict[str, Any]:
-        high = self.high if math.isfinite(self.high) else None  # too few turns to bound it
+        high = self.high if math.isfinite(self.high) else None  # too few rounds to bound it
         return {**dataclasses.asdict(self), "high": high, "confidence": CONFIDENCE}
 
 
@@ -93,24 +93,24 @@ def compare(
     return [_compare(then, now, gate) for then, now in pairs for gate in gates]
 
 
-def compare_turns(
+def compare_rounds(
     report: BenchReport, baselines: Mapping[str, str], gates: Sequence[Gate]
 ) -> list[Comparison]:
     """Compare measurements of `report` with others that took turns with them: `baselines` has the name of the
-    baseline by that of each measurement to be compared, under every load.
+    baseline by that of each measurement to be compared, under every workload.
     """
-    loads = {(m.name, m.batch, m.streams): m for m in report.measurements}
+    workloads = {(m.name, m.batch, m.streams): m for m in report.measurements}
     pairs = [
-        (loads[baselines[now.name], now.batch, now.streams], now)
+        (workloads[baselines[now.name], now.batch, now.streams], now)
         for now in report.measurements
         if now.name in baselines
     ]
-    return [_compare_turns(base, now, gate) for base, now in pairs for gate in gates]
+    return [_compare_rounds(base, now, gate) for base, now in pairs for gate in gates]
 
 
-def _compare_turns(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [_figure(turn, gate.metric, base.batch) for turn in base.turns]
-    after = [_figure(turn, gate.metric, now.batch) for turn in now.turns]
+def _compare_rounds(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
+    before = [_figure(round_, gate.metric, base.batch) for round_ in base.rounds]
+    after = [_figure(round_, gate.metric, now.batch) for round_ in now.rounds]
     changes = sorted(new / old - 1 for old, new in zip(before, after, strict=True))
     low, high = interval_ranks(len(changes), 50, CONFIDENCE)
     change = statistics.median(changes)
@@ -150,8 +150,8 @@ def _differences(
 
 
 def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [math.log(_figure(turn, gate.metric, then.batch)) for turn in then.turns]
-    after = [math.log(_figure(turn, gate.metric, now.batch)) for turn in now.turns]
+    before = [math.log(_figure(round_, gate.metric, then.batch)) for round_ in then.rounds]
+    after = [math.log(_figure(round_, gate.metric, now.batch)) for round_ in now.rounds]
     effect = statistics.fmean(after) - statistics.fmean(before)
     half = _welch_half_width(before, after)
     change, low, high = (math.expm1(value) for value in (effect, effect - half, effect + half))
@@ -170,7 +170,7 @@ def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
 
 
 def _overlap(then: Measurement, before: Sequence[float], now: Measurement, after: Sequence[float]) -> bool:
-    """Whether a run was unstable and some turns of the two are alike."""
+    """Whether a run was unstable and some rounds of the two are alike."""
     unstable = then.unstable_because or now.unstable_because
     return bool(unstable) and min(after) <= max(before) and min(before) <= max(after)
 
@@ -183,15 +183,15 @@ def _outcome(change: float, low: float, high: float, gate: Gate) -> Outcome:
     return "regression" if abs(change) > abs(gate.change) else "within the gate"
 
 
-def _figure(turn: Samples, metric: str, batch: int) -> float:
-    """The metric of one turn: milliseconds, or images per second."""
+def _figure(round_: Samples, metric: str, batch: int) -> float:
+    """The metric of one round: milliseconds, or images per second."""
     if metric == "throughput":
-        return batch * len(turn) / turn.span_s
-    return percentile(sorted(turn.latency_ms.tolist()), float(metric[1:]))
+        return batch * len(round_) / round_.span_s
+    return percentile(sorted(round_.latency_ms.tolist()), float(metric[1:]))
 
 
 def _welch_half_width(first: Sequence[float], second: Sequence[float]) -> float:
-    """Half of Welch's interval for the difference of two means; infinite for a single turn."""
+    """Half of Welch's interval for the difference of two means; infinite for a single round."""
     if min(len(first), len(second)) < 2:
         return math.inf
     parts = [statistics.variance(each) / len(each) for each in (first, second)]

@@ -44,16 +44,16 @@ WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
 WARM_LARGEST = 64  # images; queries of thousands would make warm-up and phases as long as the measurement
 MULTI_STREAM_IMAGES = 8  # images of one query, MLPerf's MultiStream
-PAIRED_S = 0.1  # of a turn that is compared with its neighbour; machines change speed within seconds
-PAIRED_TURNS = 30  # at least; the interval then lies within the middle 16 of them
-PAIRED_OFFLINE = 9  # turns of one long query each; with fewer than 8 there is no interval
+PAIRED_S = 0.1  # of a round that is compared with its neighbour; machines change speed within seconds
+PAIRED_ROUNDS = 30  # at least; the interval then lies within the middle 16 of them
+PAIRED_OFFLINE = 9  # rounds of one long query each; with fewer than 8 there is no interval
 OFFLINE_IMAGES = 24_576  # images of the one query, MLPerf's Offline
 
 
 @dataclass(frozen=True)
 class BenchPlan:
     """What to measure on each artifact: every batch with every number of streams, for `duration_s` seconds
-    and `iterations` queries at least, split into `turns`.
+    and `iterations` queries at least, split into `rounds`.
 
     "latency" sends queries of each batch in a closed loop; the others follow the rules of MLPerf's scenarios
     of these names, which fix the batch; "server" needs `rate`, queries a second.
@@ -64,7 +64,7 @@ class BenchPlan:
     duration_s: float = 3.0
     iterations: int = 10
     warm_up_s: float = 0.4
-    turns: int = 5
+    rounds: int = 5
     scenario: Scenario = "latency"
     rate: float | None = None
     offline_images: int = OFFLINE_IMAGES
@@ -74,8 +74,8 @@ class BenchPlan:
 
     def __post_init__(self) -> None:
         positive = (*self.batches, *self.streams, self.duration_s, self.iterations, self.offline_images)
-        if not self.batches or not self.streams or min(positive) <= 0 or self.turns < 2:
-            raise UsageError("A benchmark needs batches and streams of 1 or more, some time, and 2 turns.")
+        if not self.batches or not self.streams or min(positive) <= 0 or self.rounds < 2:
+            raise UsageError("A benchmark needs batches and streams of 1 or more, some time, and 2 rounds.")
         if not all(0 < percent < 100 for percent in self.percentiles):
             raise UsageError("Percentiles lie between 0 and 100.")
         if (self.scenario == "server") != (self.rate is not None):
@@ -85,7 +85,7 @@ class BenchPlan:
         if self.loadgen and self.scenario not in LOADGEN_SCENARIOS:
             raise UsageError(f"LoadGen runs beside the scenarios {' and '.join(LOADGEN_SCENARIOS)}.")
 
-    def loads(self) -> list[tuple[int, int]]:
+    def workloads(self) -> list[tuple[int, int]]:
         """(batch, streams) of each measurement."""
         fixed = {"multi-stream": MULTI_STREAM_IMAGES, "offline": self.offline_images}
         single = 1 if self.scenario in ("single-stream", "server") else fixed.get(self.scenario)
@@ -93,9 +93,9 @@ class BenchPlan:
         return [(batch, streams) for batch in batches for streams in self.streams]
 
 
-def paired_turns(scenario: Scenario, duration_s: float) -> int:
-    """How many turns artifacts take that are compared turn by turn."""
-    return PAIRED_OFFLINE if scenario == "offline" else max(PAIRED_TURNS, round(duration_s / PAIRED_S))
+def paired_rounds(scenario: Scenario, duration_s: float) -> int:
+    """How many rounds artifacts take that are compared round by round."""
+    return PAIRED_OFFLINE if scenario == "offline" else max(PAIRED_ROUNDS, round(duration_s / PAIRED_S))
 
 
 def bench(
@@ -120,8 +120,8 @@ def bench(
         with sample_telemetry(root=root) as recorder:
             say("watching the machine at rest")
             recorder.idle(plan.idle_s)
-            for batch, streams in plan.loads():
-                measurements += _measure_load(workers, plan, batch, streams, recorder, say)
+            for batch, streams in plan.workloads():
+                measurements += _measure_workload(workers, plan, batch, streams, recorder, say)
     telemetry = recorder.telemetry()
     return BenchReport(
         plan=dataclasses.asdict(plan),
@@ -132,22 +132,22 @@ def bench(
     )
 
 
-def _measure_load(
+def _measure_workload(
     workers: Sequence[Worker], plan: BenchPlan, batch: int, streams: int, recorder: Recorder, say: Say
 ) -> list[Measurement]:
-    """All workers under one load, turn by turn; each turn is a window of the telemetry."""
+    """All workers under one workload, round by round; each round is a window of the telemetry."""
     what = f"batch {batch}" + (f", {streams} streams" if streams > 1 else "")
     say(f"{what}: warming up")
     warm_ups = [worker.call(warm_up, min(batch, WARM_LARGEST), plan.warm_up_s) for worker in workers]
-    turns: list[list[Samples]] = [[] for _ in workers]
+    rounds: list[list[Samples]] = [[] for _ in workers]
     loadgen: list[list[dict[str, Any]]] = [[] for _ in workers]
-    for turn in range(plan.turns):
-        say(f"{what}: turn {turn + 1} of {plan.turns}")
-        for worker, samples, others in _shuffled(list(zip(workers, turns, loadgen, strict=True)), turn):
+    for round_ in range(plan.rounds):
+        say(f"{what}: round {round_ + 1} of {plan.rounds}")
+        for worker, samples, others in _shuffled(list(zip(workers, rounds, loadgen, strict=True)), round_):
             with recorder.window(label(worker.name, batch, streams)):
-                samples.append(worker.call(take_turn, plan, batch, streams, turn))
+                samples.append(worker.call(run_round, plan, batch, streams, round_))
             if plan.loadgen:
-                others.append(worker.call(run_loadgen, plan.scenario, plan.duration_s / plan.turns))
+                others.append(worker.call(run_loadgen, plan.scenario, plan.duration_s / plan.rounds))
     return [
         Measurement(
             name=worker.name,
@@ -158,31 +158,31 @@ def _measure_load(
             streams=streams,
             session=worker.call(_facts),
             warm_up=warm,
-            turns=tuple(samples),
+            rounds=tuple(samples),
             loop="open" if plan.scenario == "server" else "closed",
             percentiles=plan.percentiles,
             timer_ns=worker.call(_timer_overhead),
             loadgen=tuple(others),
             phases=worker.call(take_phases, batch) if batch <= WARM_LARGEST else (),
         )
-        for worker, warm, samples, others in zip(workers, warm_ups, turns, loadgen, strict=True)
+        for worker, warm, samples, others in zip(workers, warm_ups, rounds, loadgen, strict=True)
     ]
 
 
-def _shuffled(items: list[Item], turn: int) -> list[Item]:
-    """`items` in the order of a turn, such that over the turns none is favoured by its place: each begins in
-    its turn, and every second time the order is reversed.
+def _shuffled(items: list[Item], round_: int) -> list[Item]:
+    """`items` in the order of a round, such that over the rounds none is favoured by its place: each begins
+    in its round, and every second time the order is reversed.
     """
-    first = turn // 2 % len(items)
+    first = round_ // 2 % len(items)
     order = items[first:] + items[:first]
-    return order if turn % 2 == 0 else order[::-1]
+    return order if round_ % 2 == 0 else order[::-1]
 
 
 def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:
     """The measurement with what the telemetry says against it, and the energy that it took."""
     window = label(measurement.name, measurement.batch, measurement.streams)
     device: Literal["cpu", "gpu"] = "cpu" if measurement.session.get("device", "cpu") == "cpu" else "gpu"
-    images = measurement.batch * sum(len(turn) for turn in measurement.turns)
+    images = measurement.batch * sum(len(round_) for round_ in measurement.rounds)
     used = energy(telemetry, window, images=images)
     return dataclasses.replace(
         measurement,
@@ -196,15 +196,15 @@ def label(name: str, batch: int, streams: int) -> str:
     return f"{name}, batch {batch}, streams {streams}"
 
 
-def take_turn(session: Session, plan: BenchPlan, batch: int, streams: int, turn: int) -> Samples:
-    """One turn of `plan` on an open session."""
-    seconds = plan.duration_s / plan.turns
+def run_round(session: Session, plan: BenchPlan, batch: int, streams: int, round_: int) -> Samples:
+    """One round of `plan` on an open session."""
+    seconds = plan.duration_s / plan.rounds
     if plan.scenario == "offline":
         return one_query(session, batch)
     if plan.scenario == "server":
         assert plan.rate is not None  # the plan has checked it
-        return open_loop(session, batch, poisson_arrivals(plan.rate, seconds, turn), streams=streams)
-    least = -(-plan.iterations // plan.turns)
+        return open_loop(session, batch, poisson_arrivals(plan.rate, seconds, round_), streams=streams)
+    least = -(-plan.iterations // plan.rounds)
     return closed_loop(session, batch, seconds, least=least, streams=streams)
 
 

@@ -73,9 +73,9 @@ def trtexec_times(measurement: Measurement) -> list[dict[str, float]]:
     """
     if measurement.phases:
         return [dict(call) for call in measurement.phases]
-    begin = min(int(turn.due_ns.min()) for turn in measurement.turns)
+    begin = min(int(round_.due_ns.min()) for round_ in measurement.rounds)
     return [
         {"startEnqMs": (due - begin) / 1e6, "endD2hMs": (due - begin + took) / 1e6, "latencyMs": took / 1e6}
-        for turn in measurement.turns
-        for due, took in zip(turn.due_ns.tolist(), turn.latency_ns.tolist(), strict=True)
+        for round_ in measurement.rounds
+        for due, took in zip(round_.due_ns.tolist(), round_.latency_ns.tolist(), strict=True)
     ]

@@ -28,7 +28,7 @@ SCHEMA_VERSION = 1
 KIND = "dcgan-edge bench"
 ENCODING = "base64 of zlib of little-endian int64 differences, in nanoseconds"
 DRIFT = 0.10  # medians of stretches that differ by more than this share make the figure unstable
-STRETCHES = 5  # of successive turns: many short turns would differ by chance alone
+STRETCHES = 5  # of successive rounds: many short rounds would differ by chance alone
 INTERVALS = {
     "closed": "wall clock around Session.run: latents in host memory to images in host memory",
     "open": "from the moment a query was due to its images in host memory, waiting included",
@@ -46,9 +46,9 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One artifact under one load. `turns` are the raw samples; `reasons` speak against the figure from
+    """One artifact under one workload. `rounds` are the raw samples; `reasons` speak against the figure from
     outside the samples: other load, clocks, throttling. `energy` and `roofline` are as their modules write
-    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each turn, `phases`
+    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each round, `phases`
     are those of some more calls, where the session can time them.
     """
 
@@ -60,7 +60,7 @@ class Measurement:
     streams: int
     session: dict[str, Any]
     warm_up: WarmUp
-    turns: tuple[Samples, ...]
+    rounds: tuple[Samples, ...]
     loop: str = "closed"
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
     timer_ns: float = 0.0
@@ -72,18 +72,18 @@ class Measurement:
 
     @property
     def latency_ms(self) -> tuple[tuple[float, ...], ...]:
-        """Milliseconds of each query, one tuple for each turn."""
-        return tuple(tuple(turn.latency_ms.tolist()) for turn in self.turns)
+        """Milliseconds of each query, one tuple for each round."""
+        return tuple(tuple(round_.latency_ms.tolist()) for round_ in self.rounds)
 
     @property
     def statistics(self) -> LatencyStatistics:
-        return summarise([sample for turn in self.latency_ms for sample in turn], self.percentiles)
+        return summarise([sample for round_ in self.latency_ms for sample in round_], self.percentiles)
 
     @property
     def images_per_second(self) -> float:
-        """Images made over the time from the first query's due time to the last completion of each turn."""
-        queries = sum(len(turn) for turn in self.turns)
-        return self.batch * queries / sum(turn.span_s for turn in self.turns)
+        """Images made over the time from the first query's due time to the last completion of each round."""
+        queries = sum(len(round_) for round_ in self.rounds)
+        return self.batch * queries / sum(round_.span_s for round_ in self.rounds)
 
     @property
     def unstable_because(self) -> tuple[str, ...]:
@@ -92,18 +92,19 @@ class Measurement:
         medians = [statistics.median(stretch) for stretch in self._stretches()]
         spread = (max(medians) - min(medians)) / statistics.median(medians)
         if spread > DRIFT:
-            reasons.append(f"the medians of its turns differ by {spread:.0%}")
+            reasons.append(f"the medians of its rounds differ by {spread:.0%}")
         if not self.warm_up.settled:
             reasons.append("it had not settled when the warm-up ended")
         return tuple(reasons)
 
     def _stretches(self) -> list[list[float]]:
-        """The samples of successive turns, thrown together into STRETCHES or fewer."""
-        turns = self.latency_ms
-        count = min(STRETCHES, len(turns))
-        edges = [len(turns) * index // count for index in range(count + 1)]
+        """The samples of successive rounds, thrown together into STRETCHES or fewer."""
+        rounds = self.latency_ms
+        count = min(STRETCHES, len(rounds))
+        edges = [len(rounds) * index // count for index in range(count + 1)]
         return [
-            [sample for turn in turns[low:high] for sample in turn] for low, high in itertools.pairwise(edges)
+            [sample for round_ in rounds[low:high] for sample in round_]
+            for low, high in itertools.pairwise(edges)
         ]
 
     @property
@@ -111,7 +112,7 @@ class Measurement:
         return "UNSTABLE" if self.unstable_because else "STABLE"
 
     def to_dict(self) -> dict[str, Any]:
-        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "turns"}
+        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "rounds"}
         return {
             **facts,
             "warm_up": dataclasses.asdict(self.warm_up),
@@ -121,9 +122,13 @@ class Measurement:
             "verdict": self.verdict,
             "unstable_because": list(self.unstable_because),
             "encoding": ENCODING,
-            "turns": [
-                {"queries": len(turn), "due_ns": _pack(turn.due_ns), "latency_ns": _pack(turn.latency_ns)}
-                for turn in self.turns
+            "rounds": [
+                {
+                    "queries": len(round_),
+                    "due_ns": _pack(round_.due_ns),
+                    "latency_ns": _pack(round_.latency_ns),
+                }
+                for round_ in self.rounds
             ],
         }
 
@@ -135,13 +140,15 @@ class Measurement:
         kept["warm_up"] = WarmUp(**facts["warm_up"])
         for name in ("percentiles", "reasons", "loadgen", "phases"):
             kept[name] = tuple(facts.get(name, ()))
-        kept["turns"] = tuple(
-            Samples(_unpack(turn["due_ns"], turn["queries"]), _unpack(turn["latency_ns"], turn["queries"]))
-            for turn in facts["turns"]
+        kept["rounds"] = tuple(
+            Samples(
+                _unpack(round_["due_ns"], round_["queries"]), _unpack(round_["latency_ns"], round_["queries"])
+            )
+            for round_ in facts["rounds"]
         )
-        if not kept["turns"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
-            raise ValueError("a measurement without turns, or under no known load")
-        if min(int(turn.latency_ns.min()) for turn in kept["turns"]) < 1:
+        if not kept["rounds"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
+            raise ValueError("a measurement without rounds, or under no known workload")
+        if min(int(round_.latency_ns.min()) for round_ in kept["rounds"]) < 1:
             raise ValueError("a query that took no time")
         return cls(**kept)
 
@@ -194,11 +201,11 @@ def read_report(path: Path) -> BenchReport:
 
 
 def matching(measured: Sequence[Measurement], like: Measurement) -> Measurement | None:
-    """The one of `measured` under the same load as `like` and of the same artifact name; if there is none,
-    the only one of the same file name, in whatever folder.
+    """The one of `measured` under the same workload as `like` and of the same artifact name; if there is
+    none, the only one of the same file name, in whatever folder.
     """
-    load = (like.scenario, like.batch, like.streams)
-    alike = [each for each in measured if (each.scenario, each.batch, each.streams) == load]
+    workload = (like.scenario, like.batch, like.streams)
+    alike = [each for each in measured if (each.scenario, each.batch, each.streams) == workload]
     same = [each for each in alike if each.name == like.name]
     found = same or [each for each in alike if Path(each.name).name == Path(like.name).name]
     return found[0] if len(found) == 1 else None

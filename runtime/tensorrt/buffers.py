@@ -1,4 +1,5 @@
-"""The memory of one lane: latents in, images out, allocated once for the largest batch that the engine takes.
+"""The memory of one stream: latents in, images out, allocated once for the largest batch that the engine
+takes.
 
 Two ways, to be chosen and measured. Copied: page-locked memory on the host and a twin on the GPU. Zero-copy:
 page-locked memory that the GPU reads and writes in place, for GPUs that share their memory with the CPU.

@@ -1,6 +1,6 @@
 """A deserialised engine: checked against its manifest, and the place where execution contexts come from.
 
-Between the bytes of the artifact and the lanes that run it. Every None or False of the library becomes an
+Between the bytes of the artifact and the streams that run it. Every None or False of the library becomes an
 error with the lines it logged.
 """
 

@@ -1,9 +1,9 @@
 """Sessions of engines: TensorRT and TensorRT-RTX behind the `Session` contract.
 
-    manifest, bytes -> library here? -> device here? -> do they match? -> deserialise -> lanes -> run
+    manifest, bytes -> library here? -> device here? -> do they match? -> deserialise -> streams -> run
 
 Latents and images are float32 at the boundary, whatever the engine computes in. Work is split into batches
-that the engine takes and spread over the lanes, one for each stream.
+that the engine takes and spread over the streams, one for each stream.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .library import load_tensorrt
 from .match import check_match, flavour_of
 from .profiles import split
 from .rtx import RtxSettings, cache_file
-from .stream import GraphLog, Lane, PhaseTimes
+from .stream import EngineStream, GraphLog, PhaseTimes
 
 MOST_STREAMS = 16
 
@@ -100,10 +100,12 @@ class EngineSession(Session):
         with ExitStack() as stack:
             engine = stack.enter_context(closing(Engine(trt, data, manifest, rtx)))
             self._profiles = engine.profiles
-            self._lanes = [
+            self._streams = [
                 stack.enter_context(
                     closing(
-                        Lane(cuda, engine, zero_copy=zero_copy, graphs=graphs, prepared=self._note_prepared)
+                        EngineStream(
+                            cuda, engine, zero_copy=zero_copy, graphs=graphs, prepared=self._note_prepared
+                        )
                     )
                 )
                 for _ in range(streams)
@@ -144,7 +146,7 @@ class EngineSession(Session):
         caller's. Raises what `run` raises; after an error of the GPU itself the session is closed.
         """
         with self._in_use():
-            lanes = cycle(self._lanes)
+            streams = cycle(self._streams)
             flights: deque[_Flight] = deque()
             for latents in batches:
                 self._check(latents)
@@ -152,14 +154,14 @@ class EngineSession(Session):
                     raise UsageError("A batch has one or more latents.")
                 images = self._images(len(latents))
                 for piece in split(len(latents), self._profiles):
-                    if len(flights) == len(self._lanes):
+                    if len(flights) == len(self._streams):
                         yield from self._land(flights)
                     self._require_open()
-                    lane = next(lanes)
+                    stream = next(streams)
                     rows = slice(piece.start, piece.start + piece.count)
-                    lane.submit(latents[rows], piece.batch)
+                    stream.submit(latents[rows], piece.batch)
                     done = images if rows.stop == len(latents) else None
-                    flights.append(_Flight(lane, images[rows], done))
+                    flights.append(_Flight(stream, images[rows], done))
             while flights:
                 yield from self._land(flights)
 
@@ -176,7 +178,7 @@ class EngineSession(Session):
         with self._in_use():
             for piece in split(len(latents), self._profiles):
                 rows = slice(piece.start, piece.start + piece.count)
-                times += self._lanes[0].timed(latents[rows], piece.batch, images[rows], clock)
+                times += self._streams[0].timed(latents[rows], piece.batch, images[rows], clock)
         return images, times
 
     def __enter__(self) -> EngineSession:
@@ -186,7 +188,7 @@ class EngineSession(Session):
         stack, self._stack = self._stack, None
         if stack is not None:
             stack.close()
-            self._lanes.clear()
+            self._streams.clear()
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -197,7 +199,7 @@ class EngineSession(Session):
         try:
             yield
         finally:
-            healthy = [lane.settle() for lane in self._lanes]
+            healthy = [stream.settle() for stream in self._streams]
             self._lock.release()
             if not all(healthy):
                 self.close()  # the GPU's work failed: nothing here can be trusted to work again
@@ -210,7 +212,7 @@ class EngineSession(Session):
         """Complete the oldest flight; yield its batch if that was the last piece."""
         self._require_open()
         flight = flights.popleft()
-        flight.lane.collect(flight.target)
+        flight.stream.collect(flight.target)
         if flight.done is not None:
             yield flight.done
 
@@ -232,8 +234,8 @@ class EngineSession(Session):
         return {
             "engine_file": engine_bytes,
             "scratch_per_stream": scratch_bytes,
-            "device": sum(lane.device_bytes for lane in self._lanes),
-            "page_locked_host": sum(lane.buffers.host_bytes for lane in self._lanes),
+            "device": sum(stream.device_bytes for stream in self._streams),
+            "page_locked_host": sum(stream.buffers.host_bytes for stream in self._streams),
             "taken": self._free_before - self._cuda.free_memory(),
         }
 
@@ -248,6 +250,6 @@ class EngineSession(Session):
 class _Flight:
     """A piece of a batch that was submitted: where its images go, and the batch's if it is the last piece."""
 
-    lane: Lane
+    stream: EngineStream
     target: FloatArray
     done: FloatArray | None

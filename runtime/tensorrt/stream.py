@@ -1,6 +1,7 @@
 """One stream with its own memory and contexts: a place where one batch at a time is made.
 
-A session has one lane for each stream that it was asked for. `submit` queues a batch, `collect` waits for it.
+A session has one stream for each stream that it was asked for. `submit` queues a batch, `collect` waits for
+it.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ class PhaseTimes:
 
 @dataclass
 class GraphLog:
-    """Which batch sizes run as captured graphs, and why others do not; shared by the lanes of a session."""
+    """Which batch sizes run as captured graphs, and why others do not; shared by the streams of a session."""
 
     wanted: bool
     captured: list[int] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # batch size (text, for JSON): reason
 
 
-class Lane:
+class EngineStream:
     """`prepared` is called when a batch size has run for the first time: kernels may have been compiled."""
 
     def __init__(

@@ -44,7 +44,7 @@ def test_a_slowed_session_makes_the_same_images_later(exported: Path) -> None:
     assert next(readings) == 9999
 
 
-def test_ratios_are_taken_turn_by_turn() -> None:
+def test_ratios_are_taken_round_by_round() -> None:
     ours = [{"p50_ms": value} for value in (1.1, 2.2, 30.0)]
     theirs = [{"p50_ms": value} for value in (1.0, 2.0, 10.0)]
     medians, ratio = _paired(ours, theirs, "p50_ms")
@@ -52,8 +52,8 @@ def test_ratios_are_taken_turn_by_turn() -> None:
     assert ratio == pytest.approx(1.1)  # rounding of a division
 
 
-def test_every_loop_is_first_in_its_turn() -> None:
-    assert [_rotated(["a", "b", "c"], turn)[0] for turn in range(4)] == ["a", "b", "c", "a"]
+def test_every_loop_is_first_in_its_round() -> None:
+    assert [_rotated(["a", "b", "c"], round_)[0] for round_ in range(4)] == ["a", "b", "c", "a"]
 
 
 def test_the_busy_program_is_not_ours_and_ends() -> None:

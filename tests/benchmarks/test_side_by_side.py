@@ -18,20 +18,20 @@ from dcgan_edge.runtime.bench.workload import Samples
 
 
 def measured(name: str, batch: int, medians_ms: Sequence[float]) -> Measurement:
-    """Turns of three calls: the median, and two that are far away from it."""
-    turns = tuple(
+    """Rounds of three calls: the median, and two that are far away from it."""
+    rounds = tuple(
         Samples(np.arange(3), (np.array([0.1, 1.0, 50.0]) * ms * 1e6).astype(np.int64)) for ms in medians_ms
     )
     session = {"backend": name, "version": "1"}
-    return Measurement(name, "", "fp32", "latency", batch, 1, session, WarmUp(9, 0.1, True), turns)
+    return Measurement(name, "", "fp32", "latency", batch, 1, session, WarmUp(9, 0.1, True), rounds)
 
 
 def record(*measurements: Measurement) -> BenchReport:
     return BenchReport({}, measurements, {"cpu": "x", "cpus": "2"}, {})
 
 
-def test_the_overhead_is_paired_by_turn() -> None:
-    """The machine was three times slower in the second turn: the medians over all calls would hide 10 %."""
+def test_the_overhead_is_paired_by_round() -> None:
+    """The machine was three times slower in the second round: the medians over all calls would hide 10 %."""
     report = record(
         measured(BARE, 1, [1.0, 3.0, 1.0]),
         measured("another", 1, [9.0, 9.0, 9.0]),
@@ -41,14 +41,14 @@ def test_the_overhead_is_paired_by_turn() -> None:
     )
     one, sixteen = overheads(report)
     assert (one.batch, sixteen.batch) == (1, 16)
-    assert one.turns_percent == pytest.approx((10.0, 10.0, 20.0))
+    assert one.rounds_percent == pytest.approx((10.0, 10.0, 20.0))
     assert (one.percent, one.microseconds) == pytest.approx((10.0, 200.0))  # of 100, 300 and 200 us
     assert (sixteen.percent, sixteen.microseconds) == pytest.approx((-1.0, -100.0))
     assert str(one) == (
         "dcgan-edge fp32 over bare onnxruntime fp32, batch 1: +200.0 us a call, "
-        "+10.00 % (turns +10.00 to +20.00 %)"
+        "+10.00 % (rounds +10.00 to +20.00 %)"
     )
-    assert "-100.0 us a call, -1.00 % (turns -5.00 to +0.00 %)" in str(sixteen)
+    assert "-100.0 us a call, -1.00 % (rounds -5.00 to +0.00 %)" in str(sixteen)
 
 
 def test_there_is_no_overhead_without_both() -> None:
@@ -67,7 +67,7 @@ def test_openvino_takes_part_where_it_is_installed(
         monkeypatch.setattr(side_by_side, "can_import", {"openvino": installed}.__getitem__)
         names = [name for name, _ in contestants(fp32, fp32)]
         assert ("openvino fp32" in names) == installed
-        assert names.index(OURS) == names.index(BARE) + 1  # neighbours share the luck of a turn
+        assert names.index(OURS) == names.index(BARE) + 1  # neighbours share the luck of a round
         assert capsys.readouterr().err == ("" if installed else f"{NO_OPENVINO}\n")
 
 

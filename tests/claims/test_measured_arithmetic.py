@@ -95,6 +95,6 @@ def test_ink_and_slant_measure_what_they_say() -> None:
 
 def test_classified_is_the_softmax_of_the_largest() -> None:
     logits = np.array([[0, 0], [np.log(3), 0], [1000, 0]], np.float32)
-    classes, sureness = classified(np.zeros((3, 1, SIDE, SIDE), np.float32), lambda _: logits)
+    classes, confidence = classified(np.zeros((3, 1, SIDE, SIDE), np.float32), lambda _: logits)
     assert classes[1:].tolist() == [0, 0]
-    assert sureness == pytest.approx([0.5, 0.75, 1.0])
+    assert confidence == pytest.approx([0.5, 0.75, 1.0])

@@ -62,7 +62,7 @@ def test_means_and_gap_are_of_the_runs(document: dict[str, Any]) -> None:
     assert gap["of"] == "gan less dcgan"
     assert gap["fid"]["difference"] == pytest.approx(means["gan"] - means["dcgan"])
     assert gap["fid"]["exceeds_spread"] == (not gap["fid"]["low"] <= 0.0 <= gap["fid"]["high"])
-    assert document["floor"]["fid"] < min(means.values())
+    assert document["baseline"]["fid"] < min(means.values())
 
 
 def test_files_are_written(document: dict[str, Any], out: Path) -> None:
@@ -79,12 +79,12 @@ def test_finished_runs_are_kept_and_give_the_same_figures(document: dict[str, An
     assert answer.exit_code == 0, answer.stderr
     assert {path: path.stat().st_mtime_ns for path in checkpoints} == checkpoints
     for words in (
-        "floor (real)",
+        "baseline (real)",
         "dcgan",
         "gan less dcgan",
         "spread",
         "7,000",
-        f"{document['floor']['fid']:.2f}",
+        f"{document['baseline']['fid']:.2f}",
     ):
         assert words in answer.stdout
 

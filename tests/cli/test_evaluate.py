@@ -27,12 +27,12 @@ def result(checkpoint: Path, exported: Path, tmp_path_factory: pytest.TempPathFa
     return found
 
 
-def test_the_floor_stands_beside_a_generator_that_learnt_nothing(result: dict[str, Any]) -> None:
+def test_the_baseline_stands_beside_a_generator_that_learnt_nothing(result: dict[str, Any]) -> None:
     assert (result["schema_version"], result["n"], result["seeds"]) == (1, 60, [0, 59])
-    floor, (untrained, _) = result["floor"], [one["scores"] for one in result["inputs"].values()]
-    assert untrained["fid"] > 20 * floor["fid"]
-    assert untrained["kid"]["low"] > floor["kid"]["high"]
-    assert untrained["classes"]["covered"] < floor["classes"]["covered"] == 10
+    baseline, (untrained, _) = result["baseline"], [one["scores"] for one in result["inputs"].values()]
+    assert untrained["fid"] > 20 * baseline["fid"]
+    assert untrained["kid"]["low"] > baseline["kid"]["high"]
+    assert untrained["classes"]["covered"] < baseline["classes"]["covered"] == 10
 
 
 def test_half_precision_is_compared_with_the_checkpoint_seed_by_seed(
@@ -59,11 +59,11 @@ def test_files_are_written(result: dict[str, Any]) -> None:
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_table_has_the_floor_and_every_input(checkpoint: Path, exported: Path) -> None:
+def test_the_table_has_the_baseline_and_every_input(checkpoint: Path, exported: Path) -> None:
     answer = run("eval", checkpoint, exported / "generator.fp32.onnx", "--seeds", "100-149")
     assert answer.exit_code == 0, answer.stderr
     for words in (
-        "floor (real)", "checkpoint.safetensors", "generator.fp32.onnx", "FID", "KID", "95 % interval",
+        "baseline (real)", "checkpoint.safetensors", "generator.fp32.onnx", "FID", "KID", "95 % interval",
         "recall", "10 of 10", "less checkpoint.safetensors", "7,000 images of digits",
     ):  # fmt: skip
         assert words in answer.stdout

@@ -16,11 +16,19 @@ from dcgan_edge.runtime.bench.workload import Samples
 
 
 def record(path: Path, factor: float = 1.0) -> Path:
-    """A record of two turns of three calls around 1 ms."""
+    """A record of two rounds of three calls around 1 ms."""
     latency = (factor * np.array([1.0e6, 1.1e6, 1.2e6])).astype(np.int64)
-    turns = tuple(Samples(np.arange(3) * 2_000_000 + turn * 10_000_000, latency) for turn in range(2))
+    rounds = tuple(Samples(np.arange(3) * 2_000_000 + round_ * 10_000_000, latency) for round_ in range(2))
     taken = Measurement(
-        "g.onnx", "00", "fp16", "latency", 1, 1, {"backend": "b", "version": "1"}, WarmUp(9, 0.1, True), turns
+        "g.onnx",
+        "00",
+        "fp16",
+        "latency",
+        1,
+        1,
+        {"backend": "b", "version": "1"},
+        WarmUp(9, 0.1, True),
+        rounds,
     )
     path.write_text(BenchReport({}, (taken,), {"cpu": "x", "cpus": "2"}, {}).to_json())
     return path

@@ -20,7 +20,7 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.cli import main
 from dcgan_edge.cli import train as train_command
 from dcgan_edge.cli.train import training_bar
-from dcgan_edge.training import CHECKPOINT_NAME, Progress, ema, load_generator, read_header, steps, watch
+from dcgan_edge.training import CHECKPOINT_NAME, Progress, ema, load_generator, monitor, read_header, steps
 from dcgan_edge.training.checkpoint import check_checkpoint
 from dcgan_edge.training.run import Losses
 
@@ -220,8 +220,8 @@ def collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings whose generator always gets the same latent, and a watch that judges after two lines."""
     drawn = steps.draw_latents
     monkeypatch.setattr(steps, "draw_latents", lambda *arguments: drawn(*arguments).zero_())
-    monkeypatch.setattr(watch, "SETTLING", 1)
-    monkeypatch.setattr(watch, "WINDOW", 1)
+    monkeypatch.setattr(monitor, "SETTLING", 1)
+    monkeypatch.setattr(monitor, "WINDOW", 1)
 
 
 @pytest.mark.parametrize("option", [[], ["--json"], ["-q"]])

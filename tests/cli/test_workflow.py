@@ -80,21 +80,21 @@ def test_times_are_exported_of_one_artifact_and_batch(exported: Path, tmp_path: 
     times, artifact = tmp_path / "times.json", exported / "generator.fp32.onnx"
     facts = document("bench", artifact, "--batch", 2, "--duration", 0.2, "--export-times", times)
     listed = json.loads(times.read_text())
-    assert len(listed) == sum(turn["queries"] for turn in facts["measurements"][0]["turns"])
+    assert len(listed) == sum(round_["queries"] for round_ in facts["measurements"][0]["rounds"])
     assert {"startEnqMs", "endD2hMs", "latencyMs"} == set(listed[0])
     assert run("bench", artifact, "--export-times", times).exit_code == 2  # two batches
     both = run("bench", artifact, "--baseline", artifact, "--batch", 2, "--export-times", times)
     assert both.exit_code == 2
 
 
-def test_an_artifact_is_compared_with_a_baseline_turn_by_turn(exported: Path) -> None:
+def test_an_artifact_is_compared_with_a_baseline_round_by_round(exported: Path) -> None:
     artifact = exported / "generator.fp32.onnx"
     facts = document(
         "bench", artifact, "--baseline", artifact, "--batch", 1, "--duration", 0.3, "--fail-if", "p50>+10000%"
     )
     names = [taken["name"] for taken in facts["measurements"]]
     assert names == [f"{artifact} (baseline)", str(artifact)]
-    assert all(len(taken["turns"]) == 30 for taken in facts["measurements"])
+    assert all(len(taken["rounds"]) == 30 for taken in facts["measurements"])
     (comparison,) = facts["comparisons"]
     assert comparison["name"] == str(artifact)
     assert comparison["low"] <= comparison["change"] <= comparison["high"]

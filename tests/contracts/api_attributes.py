@@ -81,7 +81,7 @@ class Attributes:
 
     def _of_module(self, node: ast.AST, name: str, scope: Scope) -> Type:
         api = self.api(scope)
-        self._demand(node, f"trt.{name}", api.with_name(name), api.labels)
+        self._require(node, f"trt.{name}", api.with_name(name), api.labels)
         return Type("class", name) if api.is_enum(name) or api.is_class(name) else PLAIN
 
     def _of_class(self, node: ast.AST, owner: Type, name: str, scope: Scope) -> Type:
@@ -90,7 +90,7 @@ class Attributes:
             return (
                 PLAIN if name in OF_ENUM_MEMBERS else self.fault(node, f"{owner.name} members have no {name}")
             )
-        self._demand(
+        self._require(
             node, f"{owner.name}.{name}", api.with_member(owner.name, name), api.with_name(owner.name)
         )
         return self.member(owner, name, api)
@@ -105,7 +105,7 @@ class Attributes:
             return join(*(from_table(api, s.result) for s in properties))
         return Type("method", f"{owner.name}.{name}") if any(signatures.values()) else UNKNOWN
 
-    def _demand(self, node: ast.AST, what: str, there: frozenset[str], needed: frozenset[str]) -> None:
+    def _require(self, node: ast.AST, what: str, there: frozenset[str], needed: frozenset[str]) -> None:
         self.seen.add((getattr(node, "lineno", 0), what.rpartition(".")[2]))
         if not there >= needed or not needed:
             missing = ", ".join(sorted(needed - there)) or "every version"

@@ -72,7 +72,7 @@ class Checker(Expressions):
                 for method in node.body:
                     if isinstance(method, Function) and not method.name.startswith("_"):
                         there = api.with_member(base.name, method.name)
-                        self._demand(method, f"{base.name}.{method.name}", there, api.with_name(base.name))
+                        self._require(method, f"{base.name}.{method.name}", there, api.with_name(base.name))
         self._run(node.body, scope.inner(), f"{node.name}.")
 
     def _statement(self, node: ast.stmt, scope: Scope, cls: str) -> None:

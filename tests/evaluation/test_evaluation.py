@@ -36,16 +36,16 @@ def scores(evaluation: Evaluation) -> dict[str, Scores]:
     return {name: judged.scores for name, judged in evaluation.judged.items()}
 
 
-def test_real_digits_score_near_the_floor(evaluation: Evaluation, scores: dict[str, Scores]) -> None:
-    floor, real = evaluation.floor.scores, scores["real"]
-    # 400 draws of 1,000 digits have some of them twice, and the floor's 400 are all different.
-    assert real.fid < 3 * floor.fid < 1.5
+def test_real_digits_score_near_the_baseline(evaluation: Evaluation, scores: dict[str, Scores]) -> None:
+    baseline, real = evaluation.baseline.scores, scores["real"]
+    # 400 draws of 1,000 digits have some of them twice, and the real-data baseline's 400 are all different.
+    assert real.fid < 3 * baseline.fid < 1.5
     assert real.kid.low < 0.0 < real.kid.high
-    assert floor.kid.low < 0.0 < floor.kid.high
-    assert min(floor.precision, floor.recall, real.precision, real.recall) > 0.75
-    assert floor.classes is not None
-    assert (floor.classes.covered, floor.exact_duplicates) == (10, 0.0)
-    assert floor.classes.chi2 < 0.1
+    assert baseline.kid.low < 0.0 < baseline.kid.high
+    assert min(baseline.precision, baseline.recall, real.precision, real.recall) > 0.75
+    assert baseline.classes is not None
+    assert (baseline.classes.covered, baseline.exact_duplicates) == (10, 0.0)
+    assert baseline.classes.chi2 < 0.1
 
 
 def test_noise_scores_far_worse(scores: dict[str, Scores]) -> None:
@@ -70,10 +70,10 @@ def test_a_collapsed_generator_is_reported_as_collapsed(scores: dict[str, Scores
 
 def test_a_generator_that_only_copies_is_found_out(evaluation: Evaluation, scores: dict[str, Scores]) -> None:
     """Its FID is as good as can be."""
-    assert scores["memorised"].fid < 1.5 * evaluation.floor.scores.fid
+    assert scores["memorised"].fid < 1.5 * evaluation.baseline.scores.fid
     assert scores["memorised"].copies == 1.0
     assert scores["memorised"].nearest == pytest.approx(0.0, abs=1e-3)
-    assert evaluation.floor.scores.copies < 0.05
+    assert evaluation.baseline.scores.copies < 0.05
     judged = evaluation.judged["memorised"]
     np.testing.assert_array_equal(judged.pixels, REAL.train[judged.neighbours.index])
 
@@ -123,7 +123,7 @@ def test_sessions_are_closed_and_the_document_is_whole(evaluation: Evaluation) -
     document = found.to_dict()
     assert (document["n"], document["seeds"], document["real_images"]) == (50, [0, 49], 7000)
     assert document["inputs"]["one"]["sha256"] == session.manifest.sha256
-    assert set(document["floor"]["kid"]) == {"value", "low", "high"}
+    assert set(document["baseline"]["kid"]) == {"value", "low", "high"}
     assert document["features"]["sha256"] == EXTRACTOR.facts["sha256"]
     assert found.differences == {}
     assert list(evaluation.class_shares()) == ["real images", *KNOWN]
@@ -141,8 +141,8 @@ def test_what_cannot_be_compared_is_refused() -> None:
         evaluate({"broken": lambda: broken}, "digits", EXTRACTOR, range(50))
 
 
-def test_the_floor_has_as_many_images_as_there_are(evaluation: Evaluation) -> None:
-    assert evaluation.floor.scores.n == N
+def test_the_baseline_has_as_many_images_as_there_are(evaluation: Evaluation) -> None:
+    assert evaluation.baseline.scores.n == N
     many = evaluate({"real": KNOWN["real"]}, "digits", EXTRACTOR, range(1100))
     judged: Judged = many.judged["real"]
-    assert (many.floor.scores.n, judged.scores.n, PIXELS.size) == (1000, 1100, 28)
+    assert (many.baseline.scores.n, judged.scores.n, PIXELS.size) == (1000, 1100, 28)

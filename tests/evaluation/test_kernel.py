@@ -63,7 +63,7 @@ def test_equal_laws_are_at_0_on_average_where_fid_is_not() -> None:
 
 
 def test_the_interval_holds_the_truth() -> None:
-    """The law: N(0, 1) against N(1, 1) in one dimension, whose MMD^2 follows from the moments."""
+    """The distribution: N(0, 1) against N(1, 1) in one dimension, whose MMD^2 follows from the moments."""
     random = np.random.default_rng(0)
     # k = 1 + 3xy + 3x^2 y^2 + x^3 y^3: the sum of weighted squared differences of E x, E x^2, E x^3,
     # which are 0, 1, 0 against 1, 2, 4.

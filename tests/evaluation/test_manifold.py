@@ -22,7 +22,7 @@ def test_far_away_is_neither_precise_nor_complete() -> None:
     assert precision_recall(LINE + 1000, LINE) == (0.0, 0.0)
 
 
-def test_half_of_the_law_is_precise_and_not_complete() -> None:
+def test_half_of_the_distribution_is_precise_and_not_complete() -> None:
     """0 to 4 with reach 2 or 3: all of it real, and of 0..9 only 0..6 or 7 is reached."""
     precision, recall = precision_recall(np.arange(5.0)[:, None], LINE)
     assert precision == 1.0

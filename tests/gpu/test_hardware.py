@@ -48,7 +48,7 @@ def test_images_match_the_reference(hardware: Hardware, precision: str) -> None:
     print(f"{precision} against {hardware.reference_name}: {parity}")
     hardware.note(precision, "worst PSNR dB", f"{parity.worst_psnr_db:.1f}")
     hardware.note(precision, "grey levels", parity.grey_levels)
-    parity.demand(precision)
+    parity.raise_if_failed(precision)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -129,7 +129,7 @@ def test_memory_does_not_grow_in_a_long_run(hardware: Hardware) -> None:
                 session.run(hardware.draw(1 + index % 24))  # more sizes than are kept prepared
 
         # a context that stayed, 100 KiB and more, would be 100 MiB after a thousand runs
-        demand_no_growth(hardware, churn, warm_up=ROUNDS // 10, rounds=ROUNDS)
+        require_no_growth(hardware, churn, warm_up=ROUNDS // 10, rounds=ROUNDS)
 
 
 def test_memory_comes_back_when_sessions_close(hardware: Hardware) -> None:
@@ -140,10 +140,10 @@ def test_memory_comes_back_when_sessions_close(hardware: Hardware) -> None:
             hardware.sessions.clear()
 
     # an engine that stayed, 20 MiB and more with its buffers, would be 400 MiB
-    demand_no_growth(hardware, cycle, warm_up=3, rounds=20)
+    require_no_growth(hardware, cycle, warm_up=3, rounds=20)
 
 
-def demand_no_growth(hardware: Hardware, work: Callable[[int], None], *, warm_up: int, rounds: int) -> None:
+def require_no_growth(hardware: Hardware, work: Callable[[int], None], *, warm_up: int, rounds: int) -> None:
     """The memory of the process and of the GPU is the same after `rounds` of `work`."""
     work(warm_up)
     gc.collect()
@@ -179,7 +179,7 @@ def test_an_inspection_gives_its_memory_back(hardware: Hardware) -> None:
         for _ in range(rounds):
             inspect_engine(manifest, data)
 
-    demand_no_growth(hardware, ask, warm_up=3, rounds=20)
+    require_no_growth(hardware, ask, warm_up=3, rounds=20)
 
 
 def test_an_engine_for_another_gpu_is_refused(hardware: Hardware) -> None:

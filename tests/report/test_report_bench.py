@@ -81,8 +81,8 @@ def test_facts(value: object, said: str) -> None:
 
 
 def test_loadgen_stands_beside_our_own_figure() -> None:
-    turns = ({"source": "x", "valid": True, "p99_ms": 3.0}, {"source": "x", "valid": False, "p99_ms": 5.0})
-    taken = measurement("a", latency_ms=[1.0] * 99 + [7.0], loadgen=turns)
+    rounds = ({"source": "x", "valid": True, "p99_ms": 3.0}, {"source": "x", "valid": False, "p99_ms": 5.0})
+    taken = measurement("a", latency_ms=[1.0] * 99 + [7.0], loadgen=rounds)
     (figures,) = loadgen_figures(rows({"": bench_report(taken, measurement("b"))}))
     assert (figures.name, figures.ours) == ("p99_ms", 1.0)  # index 100 - 1 - 1 of the rising samples
     assert (figures.low, figures.median, figures.high) == (3.0, 4.0, 5.0)

@@ -66,12 +66,14 @@ def test_both_distributions_are_drawn_over_each_other() -> None:
 
 
 def test_versions_settings_and_sessions_that_differ_are_listed_and_the_passing_load_is_not() -> None:
-    load = {"facts": {"other load": {"load_average": "1"}, "power mode": {"mode": "15W"}}}
+    workload = {"facts": {"other load": {"load_average": "1"}, "power mode": {"mode": "15W"}}}
     other = {"facts": {"other load": {"load_average": "2"}, "power mode": {"mode": "MAXN"}}}
     runs = {
-        "a": bench_report(measurement("g", calls=5), versions={"numpy": "1", "onnx": "3"}, telemetry=load),
+        "a": bench_report(
+            measurement("g", calls=5), versions={"numpy": "1", "onnx": "3"}, telemetry=workload
+        ),
         "b": bench_report(
-            measurement("g", calls=5), versions={"numpy": "2"}, plan={"turns": 9}, telemetry=other
+            measurement("g", calls=5), versions={"numpy": "2"}, plan={"rounds": 9}, telemetry=other
         ),
     }
     tables = environment(runs, rows(runs))
@@ -86,7 +88,7 @@ def test_versions_settings_and_sessions_that_differ_are_listed_and_the_passing_l
         ("Found on it", "power mode: mode", ("15W", "MAXN")),
         ("Versions", "numpy", ("1", "2")),
         ("Versions", "onnx", ("3", MISSING)),
-        ("Settings", "turns", ("5", "9")),
+        ("Settings", "rounds", ("5", "9")),
     ]
 
 

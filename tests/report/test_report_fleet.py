@@ -84,9 +84,9 @@ def test_the_score_is_of_robust_deviations() -> None:
 
 
 def test_there_is_a_row_for_each_board_with_its_percentiles_and_all_its_ends() -> None:
-    turns = (samples([1.0 + 0.001 * call for call in range(500)]),)
+    rounds = (samples([1.0 + 0.001 * call for call in range(500)]),)
     runs = {
-        name: bench_report(measurement("g", turns=turns))
+        name: bench_report(measurement("g", rounds=rounds))
         for name in ("short", NASTY, "a-board-with-a-long-name")
     }
     (chart,) = fleet_charts(fleet(runs, rows(runs)))
@@ -98,10 +98,10 @@ def test_there_is_a_row_for_each_board_with_its_percentiles_and_all_its_ends() -
 
 
 def test_a_large_fleet_is_drawn_with_fewer_dashes() -> None:
-    turns = (samples([1.0 + 0.001 * call for call in range(2000)]),)
+    rounds = (samples([1.0 + 0.001 * call for call in range(2000)]),)
 
     def dashes(count: int) -> float:
-        runs = {str(n): bench_report(measurement("g", turns=turns)) for n in range(count)}
+        runs = {str(n): bench_report(measurement("g", rounds=rounds)) for n in range(count)}
         (chart,) = fleet_charts(fleet(runs, rows(runs)))
         return len(re.findall("M ", chart.svg)) / count
 

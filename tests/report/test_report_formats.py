@@ -44,8 +44,8 @@ def test_a_table_for_a_readme_has_what_it_takes_to_read_it() -> None:
     text = to_markdown(content())
     ((heading, rule, first, second),) = tables(text)
     assert heading == [
-        "artifact", "load", "median, ms", "99% interval", "p99, ms", "images/s", "mJ/image", "measured/floor",
-        "worst PSNR", "parity", "verdict",
+        "artifact", "workload", "median, ms", "99% interval", "p99, ms", "images/s", "mJ/image",
+        "measured/roofline bound", "worst PSNR", "parity", "verdict",
     ]  # fmt: skip
     assert rule[:3] == ["---", "---", "---:"]
     assert first[:4] == ["g.onnx", "batch 1", "1.005", "1.000\N{EN DASH}1.010"]
@@ -63,7 +63,7 @@ def test_a_table_for_a_readme_has_what_it_takes_to_read_it() -> None:
 
 def test_columns_without_a_figure_are_left_out() -> None:
     ((heading, *_),) = tables(to_markdown(ReportContent("x", runs={"r": bench_report(steady())})))
-    assert heading == ["artifact", "load", "median, ms", "99% interval", "p99, ms", "images/s", "verdict"]
+    assert heading == ["artifact", "workload", "median, ms", "99% interval", "p99, ms", "images/s", "verdict"]
 
 
 def test_a_comparison_is_a_second_table() -> None:
@@ -140,7 +140,7 @@ def test_json_has_summaries_and_no_raw_samples() -> None:
     (run,) = document["runs"]
     assert run["name"] == "r"
     assert [taken["verdict"] for taken in run["measurements"]] == ["STABLE", "UNSTABLE"]
-    assert all(not {"turns", "encoding"} & taken.keys() for taken in run["measurements"])
+    assert all(not {"rounds", "encoding"} & taken.keys() for taken in run["measurements"])
     assert document["parity"]["g.onnx"]["verdict"] == "passed"
     assert not {"comparison", "fleet", "differences"} & document.keys()
 

@@ -105,7 +105,7 @@ def test_a_damaged_record_is_refused_by_the_page(tmp_path: Path) -> None:
 def test_a_real_benchmark_beside_a_jetson_s_readings_is_shown(tmp_path: Path) -> None:
     """The readings are those of a file tree, not of hardware; the samples are real."""
     root = plant(tmp_path / "root", ORIN_NANO)
-    plan = BenchPlan((3,), duration_s=0.1, turns=2, warm_up_s=0.0, idle_s=0.05)
+    plan = BenchPlan((3,), duration_s=0.1, rounds=2, warm_up_s=0.0, idle_s=0.05)
     measured = bench([("double", ArithmeticSession)], plan, root=root)
     assert dataclasses.asdict(measured.measurements[0].warm_up)["seconds"] > 0
     (tmp_path / "grid.png").write_bytes(png())

@@ -15,9 +15,10 @@ def test_rows_are_grouped_by_load_and_compared_with_its_first() -> None:
         measurement("out/b.onnx", 16, ms=3.0),
         measurement("out/a.onnx", 16, ms=6.0),
     )
-    loads = grouped(rows({"": report}), "load")
+    workloads = grouped(rows({"": report}), "workload")
     groups = [
-        (load, [(row.label, round(row.ratio, 6)) for row in members]) for load, members in loads.items()
+        (workload, [(row.label, round(row.ratio, 6)) for row in members])
+        for workload, members in workloads.items()
     ]
     assert groups == [
         ("batch 1", [("a.onnx", 1.0), ("b.onnx", 2.0)]),
@@ -31,7 +32,7 @@ def test_loads_that_are_not_alike_are_kept_apart() -> None:
         measurement("a", 1, scenario="server", streams=2),
         measurement("a", 8, scenario="server", streams=2),
     )
-    assert [row.load for row in rows({"": report})] == [
+    assert [row.workload for row in rows({"": report})] == [
         "server, batch 1", "server, 2 streams, batch 1", "server, 2 streams, batch 8",
     ]  # fmt: skip
     assert list(grouped(rows({"": report}), "setup")) == ["server", "server, 2 streams"]

@@ -33,11 +33,13 @@ def board(number: int) -> BenchReport:
     slow = 1.33 if number == BOARDS else 1.0
     taken = []
     for index, name in enumerate(("fp32.onnx", "fp16.onnx")):
-        turns = tuple(
-            samples((slow * generator.lognormal(0, 0.1, CALLS // 5)).tolist(), start_s=8 * (2 * turn + index))
-            for turn in range(5)
+        rounds = tuple(
+            samples(
+                (slow * generator.lognormal(0, 0.1, CALLS // 5)).tolist(), start_s=8 * (2 * round_ + index)
+            )
+            for round_ in range(5)
         )
-        taken.append(measurement(name, turns=turns, energy=ENERGY, roofline=ROOFLINE))
+        taken.append(measurement(name, rounds=rounds, energy=ENERGY, roofline=ROOFLINE))
     beside = telemetry({"power/VDD_IN": generator.normal(9, 1, 420).tolist(), "clock/gpu": [1020.0] * 420})
     model = {"jetson_model": "Orin Nano", "jetson_l4t": "R36"}
     return bench_report(*taken, telemetry=beside, machine=MACHINE | model)
@@ -76,7 +78,7 @@ def words(html: str) -> str:
 
 def test_two_runs_are_compared_with_effect_interval_and_outcome(pair_html: str) -> None:
     text = words(pair_html)
-    assert "after against before, by the figures of their turns" in text
+    assert "after against before, by the figures of their rounds" in text
     assert re.search(r"1\.022 ms 1\.226 ms \+20\.0 % \+19\.\d to \+20\.\d % ✗ slower", text)
     assert re.search(r"-10\.0 % -10\.\d to -9\.\d % ✓ faster UNSTABLE: after", text)
     assert "gate p50>+5%" in text

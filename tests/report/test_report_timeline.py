@@ -20,9 +20,9 @@ READINGS = {
 
 @pytest.fixture(scope="module")
 def drawn() -> Timeline:
-    """Two turns, of the second 10 and 10.5 of a clock that began long before, readings around them."""
-    turns = (samples([1.0, 2.0, 3.0], start_s=10), samples([1.0, 30.0], start_s=10.5))
-    measured = rows({"a run": bench_report(measurement("g.onnx", turns=turns))})
+    """Two rounds, of the second 10 and 10.5 of a clock that began long before, readings around them."""
+    rounds = (samples([1.0, 2.0, 3.0], start_s=10), samples([1.0, 30.0], start_s=10.5))
+    measured = rows({"a run": bench_report(measurement("g.onnx", rounds=rounds))})
     beside = telemetry(
         READINGS, start_s=9.9, limits={"clock/gpu": 1020.0}, not_readable=["nvml: not readable"]
     )
@@ -47,12 +47,12 @@ def test_all_of_them_have_the_same_time_axis_at_the_same_place(drawn: Timeline) 
     assert all(">time (s)<" in chart.svg for chart in drawn.charts)
 
 
-def test_turns_and_warm_up_are_shown(drawn: Timeline) -> None:
+def test_rounds_and_warm_up_are_shown(drawn: Timeline) -> None:
     svg = drawn.charts[0].svg
     assert {">1<", ">2<", ">batch 1<"} <= set(re.findall(r">[^<>]+<", svg))
     assert "<pattern" in svg  # the hatch of the warm-up
     assert [label for _, label in drawn.charts[0].legend] == [
-        "g.onnx", "every other turn", "warm-up, samples not kept",
+        "g.onnx", "every other round", "warm-up, samples not kept",
     ]  # fmt: skip
 
 
@@ -61,16 +61,16 @@ def test_what_the_charts_do_not_show_is_said(drawn: Timeline) -> None:
     assert drawn.not_readable == ("nvml: not readable",)
 
 
-def test_the_warm_up_lies_before_the_first_turn_and_is_as_long_as_recorded() -> None:
+def test_the_warm_up_lies_before_the_first_round_and_is_as_long_as_recorded() -> None:
     measured = rows({"": bench_report(*(measurement(name, calls=10) for name in "ab"))})
     (warm_up,) = [span for span in _spans(measured) if span[2] == "warm-up"]
     assert warm_up[1] - warm_up[0] == pytest.approx(0.8e9)  # 0.4 s of each session, one after the other
-    assert warm_up[1] == min(int(row.measurement.turns[0].due_ns.min()) for row in measured)
+    assert warm_up[1] == min(int(row.measurement.rounds[0].due_ns.min()) for row in measured)
 
 
 def test_queries_are_drawn_in_the_order_in_which_they_were_due() -> None:
     due, latency = np.array([3, 1, 2]) * 1_000_000_000, np.array([1, 6, 4]) * 1_000_000
-    measured = rows({"": bench_report(measurement("g", turns=(Samples(due, latency),)))})
+    measured = rows({"": bench_report(measurement("g", rounds=(Samples(due, latency),)))})
     ((seconds, milliseconds),) = _samples(measured[0], 1_000_000_000)
     assert (seconds.tolist(), milliseconds.tolist()) == ([0, 1, 2], [6, 4, 1])
 

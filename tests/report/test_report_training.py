@@ -24,7 +24,7 @@ def test_curves_are_drawn_of_finite_figures_over_what_the_lines_have() -> None:
     assert training_charts([]) == training_charts([{"step": 1, "note": "nothing to draw"}]) == []
 
 
-def test_signs_have_their_charts_and_spells_their_marks() -> None:
+def test_signs_have_their_charts_and_incidents_their_marks() -> None:
     begins = {"step": 3, "problem": "mode collapse", "state": "begins", "seen": "s", "advice": "a"}
     lines: list[dict[str, Any]] = [
         {

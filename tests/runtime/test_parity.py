@@ -35,7 +35,7 @@ def test_the_figures_are_those_of_the_worst_seed(reference: FloatArray) -> None:
     assert parity.grey_levels == 3  # 0.02 * 127.5 = 2.55, so 2 or 3 levels
     assert {message.split()[0] for message in parity.missed} == {"seed", "a"}
     with pytest.raises(VerificationError, match=r"x\.onnx does not match PyTorch: seed 11 has 40\.0 dB"):
-        parity.demand("x.onnx")
+        parity.raise_if_failed("x.onnx")
 
 
 def test_float32_is_gated_by_its_largest_difference(reference: FloatArray) -> None:

@@ -122,11 +122,11 @@ def test_pixels_become_what_the_networks_expect() -> None:
     )
 
 
-@pytest.mark.parametrize(("law", "deviation"), [("normal", 1.0), ("uniform", 3**-0.5)])
-def test_latents_follow_their_law(law: Distribution, deviation: float) -> None:
+@pytest.mark.parametrize(("distribution", "deviation"), [("normal", 1.0), ("uniform", 3**-0.5)])
+def test_latents_follow_their_distribution(distribution: Distribution, deviation: float) -> None:
     torch.manual_seed(0)
-    drawn = draw_latents(1000, dataclasses.replace(SMALL, distribution=law), CPU)
+    drawn = draw_latents(1000, dataclasses.replace(SMALL, distribution=distribution), CPU)
     assert drawn.shape == (1000, SMALL.latent_dim, 1, 1)
     assert abs(drawn.mean()) < 5 * deviation / 8000**0.5  # five standard errors
     assert abs(drawn.std() - deviation) < 5 * deviation / 8000**0.5
-    assert (drawn.abs().max() <= 1) == (law == "uniform")
+    assert (drawn.abs().max() <= 1) == (distribution == "uniform")

@@ -4,9 +4,9 @@
 sets both against a measurement.
 """
 
+from .bound import Roofline, roofline
 from .cost import GraphCost, count
 from .cpu import measure_cpu_peaks
-from .floor import Roofline, roofline
 from .peaks import Peaks, jetson_peaks, load_peaks
 
 __all__ = [

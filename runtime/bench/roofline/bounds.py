@@ -1,4 +1,4 @@
-"""The roofline floor beside each measurement of a finished benchmark.
+"""The roofline roofline bound beside each measurement of a finished benchmark.
 
 Arithmetic and traffic are counted from the ONNX file; an engine's are those of the ONNX file it was built
 from, if that lies beside it. Peaks are measured on a CPU, and looked up and scaled by the clock on a Jetson.
@@ -29,7 +29,7 @@ from . import (
 )
 
 
-def add_floors(
+def add_bounds(
     report: BenchReport, files: Mapping[str, Path], *, peaks_file: Path | None = None, root: Path = Path("/")
 ) -> BenchReport:
     """Return `report` with the roofline of each measurement whose artifact is in `files` (name -> path), or
@@ -42,13 +42,13 @@ def add_floors(
     return dataclasses.replace(
         report,
         measurements=tuple(
-            dataclasses.replace(each, roofline=_floor(each, files.get(each.name), given, device))
+            dataclasses.replace(each, roofline=_bound(each, files.get(each.name), given, device))
             for each in report.measurements
         ),
     )
 
 
-def _floor(
+def _bound(
     measurement: Measurement,
     path: Path | None,
     given: Peaks | None,
@@ -65,12 +65,12 @@ def _floor(
     found = peaks
     if not isinstance(peaks, Unreadable):
         median = measurement.statistics.median
-        floor = roofline(
+        bound = roofline(
             cost, peaks, batch=measurement.batch, precision=measurement.precision, measured_ms=median
         )
-        if not isinstance(floor, Unreadable):
-            return floor.to_dict()
-        found = floor
+        if not isinstance(bound, Unreadable):
+            return bound.to_dict()
+        found = bound
     return {"not_readable": str(found)}
 
 

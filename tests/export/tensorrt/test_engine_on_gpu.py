@@ -33,7 +33,7 @@ def test_an_engine_built_here_runs_here_and_draws_the_same(tmp_path: Path, preci
         OnnxRuntimeSession(manifest_of_reference, data, provider="cpu") as expected,
         open_session(path) as session,
     ):
-        verify(expected, session, range(20)).demand(path.name)
+        verify(expected, session, range(20)).raise_if_failed(path.name)
 
 
 def test_the_second_build_here_comes_from_the_cache(tmp_path: Path) -> None:

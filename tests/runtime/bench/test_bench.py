@@ -14,12 +14,12 @@ from dcgan_edge.runtime.bench.measure import (
     BenchPlan,
     _shuffled,
     bench,
-    take_turn,
+    run_round,
     warm_up,
 )
 from tests.doubles import ArithmeticSession
 
-QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, turns=2, warm_up_s=0.0, idle_s=0.05)
+QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, rounds=2, warm_up_s=0.0, idle_s=0.05)
 
 
 class Slowing(ArithmeticSession):
@@ -63,17 +63,17 @@ def test_bench_runs_each_session_in_its_own_process() -> None:
     said: list[str] = []
     report = bench([("a", ArithmeticSession), ("b", ArithmeticSession)], QUICK, progress=said.append)
     assert [(m.name, m.batch) for m in report.measurements] == [("a", 1), ("b", 1), ("a", 3), ("b", 3)]
-    assert said[1:4] == ["batch 1: warming up", "batch 1: turn 1 of 2", "batch 1: turn 2 of 2"]
+    assert said[1:4] == ["batch 1: warming up", "batch 1: round 1 of 2", "batch 1: round 2 of 2"]
     record = json.loads(report.to_json())
     assert record["measurements"][0]["session"]["backend"] == "arithmetic"
     for taken in report.measurements:
-        assert len(taken.turns) == 2
+        assert len(taken.rounds) == 2
         assert taken.statistics.count >= QUICK.iterations
         assert taken.timer_ns > 0
 
 
 @pytest.mark.parametrize(
-    ("plan", "loads"),
+    ("plan", "workloads"),
     [
         (BenchPlan((1, 4), streams=(1, 2)), [(1, 1), (1, 2), (4, 1), (4, 2)]),
         (BenchPlan(scenario="single-stream"), [(1, 1)]),
@@ -82,21 +82,21 @@ def test_bench_runs_each_session_in_its_own_process() -> None:
         (BenchPlan(scenario="server", rate=100.0), [(1, 1)]),
     ],
 )
-def test_scenarios_fix_the_batch(plan: BenchPlan, loads: list[tuple[int, int]]) -> None:
-    assert plan.loads() == loads
+def test_scenarios_fix_the_batch(plan: BenchPlan, workloads: list[tuple[int, int]]) -> None:
+    assert plan.workloads() == workloads
     session = ArithmeticSession()
-    batch, streams = loads[-1]
-    samples = take_turn(session, plan, batch, streams, 0)
+    batch, streams = workloads[-1]
+    samples = run_round(session, plan, batch, streams, 0)
     assert len(samples) >= 1
     assert sum(session.batches) == batch * len(samples)
 
 
 def test_the_server_scenario_is_an_open_loop() -> None:
-    plan = BenchPlan(scenario="server", rate=200.0, duration_s=0.4, turns=2, warm_up_s=0.0, idle_s=0.05)
+    plan = BenchPlan(scenario="server", rate=200.0, duration_s=0.4, rounds=2, warm_up_s=0.0, idle_s=0.05)
     (taken,) = bench([("a", ArithmeticSession)], plan).measurements
     assert taken.loop == "open"
-    # Poisson with a mean of 80 in two turns of seeds 0 and 1: a fixed number, whatever the machine does.
-    assert taken.statistics.count == sum(len(turn) for turn in taken.turns)
+    # Poisson with a mean of 80 in two rounds of seeds 0 and 1: a fixed number, whatever the machine does.
+    assert taken.statistics.count == sum(len(round_) for round_ in taken.rounds)
     assert 40 < taken.statistics.count < 120
 
 
@@ -121,7 +121,7 @@ def test_a_process_that_dies_is_named() -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        {"batches": ()}, {"batches": (0,)}, {"duration_s": 0.0}, {"turns": 1}, {"streams": (0,)},
+        {"batches": ()}, {"batches": (0,)}, {"duration_s": 0.0}, {"rounds": 1}, {"streams": (0,)},
         {"percentiles": (100.0,)}, {"scenario": "server"}, {"rate": 5.0}, {"scenario": "server", "rate": -1},
     ],
 )  # fmt: skip
@@ -131,8 +131,8 @@ def test_a_plan_that_measures_nothing_is_refused(plan: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
-def test_over_the_turns_nobody_is_favoured_by_its_place(count: int) -> None:
-    orders = [_shuffled(list(range(count)), turn) for turn in range(2 * count)]
+def test_over_the_rounds_nobody_is_favoured_by_its_place(count: int) -> None:
+    orders = [_shuffled(list(range(count)), round_) for round_ in range(2 * count)]
     assert all(sorted(order) == list(range(count)) for order in orders)
     for place in range(count):
         assert Counter(order[place] for order in orders) == dict.fromkeys(range(count), 2)

@@ -42,7 +42,7 @@ from tests.jetson_trees import (
 
 BATCH = 2
 NAME = "generator.fp32.onnx"
-PLAN = BenchPlan((BATCH,), duration_s=0.2, turns=2, warm_up_s=0.0, idle_s=0.3)
+PLAN = BenchPlan((BATCH,), duration_s=0.2, rounds=2, warm_up_s=0.0, idle_s=0.3)
 # Power changes only between windows, and a sample lies between each change and the windows on its two sides.
 # So no trapezoid spans a change, sampling adds no error, and what is left is the rounding of float64 sums.
 ROUNDING = 1e-9
@@ -51,12 +51,12 @@ PATIENCE_S = 60.0  # for a sample that comes every 0.2 s; only a hang takes so l
 
 @dataclass(frozen=True)
 class Board:
-    """A board at rest and in the two turns of PLAN, and what by hand its whole draws then, in watts."""
+    """A board at rest and in the two rounds of PLAN, and what by hand its whole draws then, in watts."""
 
     rest: Tree
-    turns: tuple[Tree, Tree]
+    rounds: tuple[Tree, Tree]
     rest_watts: float
-    turn_watts: tuple[float, float]
+    round_watts: tuple[float, float]
     scope: str
     parts: tuple[str, ...]
     refused: tuple[str, ...] = ()
@@ -166,12 +166,12 @@ def artifact(generator: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def measured(
-    monkeypatch: pytest.MonkeyPatch, artifact: Path, root: Path, turns: tuple[Callable[[], None], ...]
+    monkeypatch: pytest.MonkeyPatch, artifact: Path, root: Path, rounds: tuple[Callable[[], None], ...]
 ) -> BenchReport:
-    """The record of a benchmark of `artifact` on the board below `root`, on which each of `turns` comes
-    before a turn; written, and read back."""
-    first, second = turns
-    stage = Stage(monkeypatch, {f"batch {BATCH}: warming up": first, f"batch {BATCH}: turn 2 of 2": second})
+    """The record of a benchmark of `artifact` on the board below `root`, on which each of `rounds` comes
+    before a round; written, and read back."""
+    first, second = rounds
+    stage = Stage(monkeypatch, {f"batch {BATCH}: warming up": first, f"batch {BATCH}: round 2 of 2": second})
     opener = functools.partial(open_session, artifact, threads=1)
     report = bench([(NAME, opener)], PLAN, root=root, progress=stage)
     assert stage.all_shown()
@@ -182,16 +182,16 @@ def measured(
     return read
 
 
-def joules_by_hand(report: BenchReport, rest_watts: float, turn_watts: tuple[float, float]) -> float:
-    """(W of the turn - W at rest) x s of the turn, of both turns."""
+def joules_by_hand(report: BenchReport, rest_watts: float, round_watts: tuple[float, float]) -> float:
+    """(W of the round - W at rest) x s of the round, of both rounds."""
     name = label(NAME, BATCH, 1)
     windows = [window for window in report.telemetry["windows"] if window["label"] == name]
     seconds = [(window["stop_ns"] - window["start_ns"]) / 1e9 for window in windows]
-    return sum(((busy - rest_watts) * each for busy, each in zip(turn_watts, seconds, strict=True)), 0.0)
+    return sum(((busy - rest_watts) * each for busy, each in zip(round_watts, seconds, strict=True)), 0.0)
 
 
 def images_of(measurement: Measurement) -> int:
-    return BATCH * sum(len(turn) for turn in measurement.turns)
+    return BATCH * sum(len(round_) for round_ in measurement.rounds)
 
 
 def page_of(root: Path) -> Page:
@@ -218,11 +218,11 @@ def test_the_energy_of_a_board_is_that_computed_by_hand(
 ) -> None:
     plant(tmp_path, board.rest)
     refuse_reading(monkeypatch, *board.refused)
-    turns = tuple(functools.partial(replant, tmp_path, tree) for tree in board.turns)
-    report = measured(monkeypatch, artifact, tmp_path, turns)
+    rounds = tuple(functools.partial(replant, tmp_path, tree) for tree in board.rounds)
+    report = measured(monkeypatch, artifact, tmp_path, rounds)
     (measurement,) = report.measurements
     energy, images = measurement.energy, images_of(measurement)
-    by_hand = joules_by_hand(report, board.rest_watts, board.turn_watts) / images
+    by_hand = joules_by_hand(report, board.rest_watts, board.round_watts) / images
     assert by_hand > 0
     assert energy["joules_per_image"] == pytest.approx(by_hand, rel=ROUNDING)
     assert energy["images_per_joule"] == pytest.approx(1 / by_hand, rel=ROUNDING)
@@ -249,10 +249,10 @@ def test_where_rails_are_refused_tegrastats_stands_in(
     refuse_reading(monkeypatch, "_input", "clk/emc/rate")
     tegrastats = TegrastatsReplay(_line(4304))
     monkeypatch.setattr(sampler, "FALLBACKS", [lambda root: tegrastats])
-    turns = tuple(
+    rounds = tuple(
         functools.partial(setattr, tegrastats, "line", _line(milliwatts)) for milliwatts in (12_304, 15_304)
     )
-    report = measured(monkeypatch, artifact, tmp_path, turns)
+    report = measured(monkeypatch, artifact, tmp_path, rounds)
     (measurement,) = report.measurements
     by_hand = joules_by_hand(report, 4.304, (12.304, 15.304)) / images_of(measurement)
     assert measurement.energy["joules_per_image"] == pytest.approx(by_hand, rel=ROUNDING)

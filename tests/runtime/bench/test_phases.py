@@ -14,11 +14,11 @@ from dcgan_edge.runtime.bench.workload import Samples
 from tests.doubles import ArithmeticSession
 from tests.fakes.lab import Lab
 
-TURNS = (
+ROUNDS = (
     Samples(np.array([5_000_000, 7_000_000]), np.array([1_000_000, 2_000_000])),
     Samples(np.array([20_000_000]), np.array([1_500_000])),
 )
-MEASURED = Measurement("x.onnx", "00", "fp32", "latency", 1, 1, {}, WarmUp(1, 0.1, True), TURNS)
+MEASURED = Measurement("x.onnx", "00", "fp32", "latency", 1, 1, {}, WarmUp(1, 0.1, True), ROUNDS)
 CALL = {"h2dMs": 1.0, "computeMs": 10.0, "d2hMs": 2.0, "latencyMs": 13.0, "enqueueMs": 0.5, "hostMs": 14.0}
 
 

@@ -21,9 +21,9 @@ def samples(*latencies_ms: float) -> Samples:
     return Samples(due.astype(np.int64), latency.astype(np.int64))
 
 
-def measurement(*turns: Samples, settled: bool = True, reasons: tuple[str, ...] = ()) -> Measurement:
+def measurement(*rounds: Samples, settled: bool = True, reasons: tuple[str, ...] = ()) -> Measurement:
     warm = WarmUp(1, 0.1, settled)
-    return Measurement("a/x.onnx", "00", "fp32", "latency", 2, 1, {}, warm, turns, reasons=reasons)
+    return Measurement("a/x.onnx", "00", "fp32", "latency", 2, 1, {}, warm, rounds, reasons=reasons)
 
 
 def test_throughput_and_verdict_come_from_the_raw_samples() -> None:
@@ -36,7 +36,7 @@ def test_throughput_and_verdict_come_from_the_raw_samples() -> None:
 
 
 def report(*measurements: Measurement) -> BenchReport:
-    return BenchReport({"turns": 2}, measurements, {"cpu": "x"}, {"numpy": "2"})
+    return BenchReport({"rounds": 2}, measurements, {"cpu": "x"}, {"numpy": "2"})
 
 
 TIMES = st.lists(st.integers(1, 2**40), min_size=1, max_size=50)
@@ -44,11 +44,11 @@ TIMES = st.lists(st.integers(1, 2**40), min_size=1, max_size=50)
 
 @given(TIMES, TIMES)
 def test_every_sample_survives_the_file(first: list[int], second: list[int]) -> None:
-    turns = [Samples(np.cumsum(times), np.array(times)) for times in (first, second)]
-    taken = measurement(*turns)
+    rounds = [Samples(np.cumsum(times), np.array(times)) for times in (first, second)]
+    taken = measurement(*rounds)
     again = Measurement.from_dict(json.loads(json.dumps(taken.to_dict(), allow_nan=False)))
     assert again.statistics == taken.statistics
-    for ours, theirs in zip(taken.turns, again.turns, strict=True):
+    for ours, theirs in zip(taken.rounds, again.rounds, strict=True):
         np.testing.assert_array_equal(ours.due_ns, theirs.due_ns)
         np.testing.assert_array_equal(ours.latency_ns, theirs.latency_ns)
 
@@ -71,13 +71,13 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
 def test_samples_that_were_cut_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     facts = report(measurement(samples(1, 2), samples(3, 4))).to_dict()
-    facts["measurements"][0]["turns"][1]["queries"] = 3
+    facts["measurements"][0]["rounds"][1]["queries"] = 3
     path.write_text(json.dumps(facts))
     with pytest.raises(ArtifactError, match="3 samples"):
         read_report(path)
 
 
-@pytest.mark.parametrize(("field", "value"), [("turns", []), ("loop", "x"), ("batch", 0), ("streams", "2")])
+@pytest.mark.parametrize(("field", "value"), [("rounds", []), ("loop", "x"), ("batch", 0), ("streams", "2")])
 def test_a_measurement_that_makes_no_sense_is_refused(tmp_path: Path, field: str, value: object) -> None:
     path = tmp_path / "bench.json"
     facts = report(measurement(samples(1, 2))).to_dict()
@@ -106,8 +106,8 @@ def test_a_query_that_took_no_time_is_refused() -> None:
         Measurement.from_dict(facts)
 
 
-def test_many_short_turns_are_judged_by_longer_stretches() -> None:
-    restless = [samples(10.0), samples(13.0)] * 15  # the same throughout, though no two turns agree
+def test_many_short_rounds_are_judged_by_longer_stretches() -> None:
+    restless = [samples(10.0), samples(13.0)] * 15  # the same throughout, though no two rounds agree
     assert measurement(*restless).verdict == "STABLE"
     slower = [samples(10.0)] * 15 + [samples(13.0)] * 15
     assert measurement(*slower).verdict == "UNSTABLE"

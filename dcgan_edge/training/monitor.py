@@ -1,8 +1,9 @@
 """Says while a run trains that it goes wrong, and when it is well again.
 
-A `Watch` reads the lines of metrics.jsonl one after the other and answers each with the events that come with
-it. It knows nothing else: the lines that a resumed run keeps, read again, bring it to where it was. It judges
-medians over the last looks, never a single line, and a problem ends at a milder threshold than it begins at.
+A `Monitor` reads the lines of metrics.jsonl one after the other and answers each with the events that come
+with it. It knows nothing else: the lines that a resumed run keeps, read again, bring it to where it was. It
+judges medians over the last looks, never a single line, and a problem ends at a milder threshold than it
+begins at.
 
 Sources of the problems: Goodfellow 2016, "NIPS 2016 Tutorial: Generative Adversarial Networks",
 arXiv:1701.00160, section 5.1; Radford et al. 2016, arXiv:1511.06434, sections 1 and 6.
@@ -41,7 +42,7 @@ class Event:
         return f"Step {self.step:,}: {head}. {self.seen} {self.advice}".rstrip()
 
 
-class Watch:
+class Monitor:
     """`events` are all so far, `active` the problems that have begun and not ended."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -53,9 +54,9 @@ class Watch:
         self._not_finite: deque[set[str]] = deque(maxlen=WINDOW)
         self._has_varied = self._has_mixed = False
         for line in lines:
-            self.look(line)
+            self.observe(line)
 
-    def look(self, line: Mapping[str, Any]) -> tuple[Event, ...]:
+    def observe(self, line: Mapping[str, Any]) -> tuple[Event, ...]:
         """What begins or ends with `line`, a record with its `step`. Figures that are missing are not judged;
         a gradient norm that is None is not finite.
         """

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.report import ReportContent, render, to_json, to_markdown
-from dcgan_edge.report.spells import JUDGED_FROM, SHORT, SOUND, all_well, read_metrics, spells
-from dcgan_edge.training.watch import SETTLING, WINDOW
+from dcgan_edge.report.incidents import JUDGED_FROM, SHORT, SOUND, all_well, incidents, read_metrics
+from dcgan_edge.training.monitor import SETTLING, WINDOW
 from tests.html_page import Page
 
 
@@ -30,7 +30,7 @@ def test_events_are_paired_by_problem_in_the_order_of_their_beginning() -> None:
     lines = told(
         event(10), event(20, problem="gradients vanish"), event(30, "ends"), event(40), event(50, "ends"),
     )  # fmt: skip
-    found = spells(lines)
+    found = incidents(lines)
     assert [(s.number, s.problem, s.begin, s.end) for s in found] == [
         (1, "mode collapse", 10, 30),
         (2, "gradients vanish", 20, None),
@@ -48,9 +48,9 @@ JSON = st.recursive(
 
 @given(st.lists(st.dictionaries(st.sampled_from(["step", "events", "diversity"]), JSON), max_size=5))
 def test_whatever_is_no_event_is_left_out(lines: list[dict[str, Any]]) -> None:
-    for spell in spells(lines):
-        assert isinstance(spell.begin, int)
-        assert isinstance(spell.problem, str)
+    for incident in incidents(lines):
+        assert isinstance(incident.begin, int)
+        assert isinstance(incident.problem, str)
 
 
 def test_the_page_says_what_was_wrong_and_escapes_it() -> None:
@@ -63,17 +63,17 @@ def test_the_page_says_what_was_wrong_and_escapes_it() -> None:
     assert len(page.ids()) == len(set(page.ids()))
 
 
-def watched(lines: int) -> list[dict[str, Any]]:
+def monitored(lines: int) -> list[dict[str, Any]]:
     return [{"step": number, "diversity": 0.9} for number in range(1, lines + 1)]
 
 
-def test_a_watched_run_without_events_says_so_once_it_could_be_judged() -> None:
+def test_a_monitored_run_without_events_says_so_once_it_could_be_judged() -> None:
     assert JUDGED_FROM == SETTLING + WINDOW
-    assert SOUND in render(ReportContent("t", metrics=watched(JUDGED_FROM)))
-    assert SHORT in render(ReportContent("t", metrics=watched(JUDGED_FROM - 1)))
-    unwatched: list[dict[str, Any]] = [{"step": n, "loss_d": 0.9} for n in range(1, 100)]
-    assert all_well(unwatched) == ""
-    html = render(ReportContent("t", metrics=unwatched))
+    assert SOUND in render(ReportContent("t", metrics=monitored(JUDGED_FROM)))
+    assert SHORT in render(ReportContent("t", metrics=monitored(JUDGED_FROM - 1)))
+    unmonitored: list[dict[str, Any]] = [{"step": n, "loss_d": 0.9} for n in range(1, 100)]
+    assert all_well(unmonitored) == ""
+    html = render(ReportContent("t", metrics=unmonitored))
     assert not any(words in html for words in (SOUND, SHORT, "What went wrong"))
 
 
@@ -82,7 +82,7 @@ def test_markdown_and_json_tell_it_too() -> None:
     assert "- Step 10: mode collapse, over at step 30. seen at 10" in to_markdown(sick)
     (first,) = json.loads(to_json(sick))["training"]["events"]
     assert (first["begin"], first["end"]) == (10, 30)
-    sound = dataclasses.replace(sick, metrics=watched(JUDGED_FROM))
+    sound = dataclasses.replace(sick, metrics=monitored(JUDGED_FROM))
     assert "Training: mode collapse, a discriminator" in to_markdown(sound)
     assert "raining" not in to_markdown(dataclasses.replace(sick, metrics=()))
 

@@ -21,12 +21,12 @@ from dcgan_edge.training import (
     TrainResult,
     ema,
     loop,
+    monitor,
     problems,
     read_header,
     run,
     steps,
     train,
-    watch,
 )
 from dcgan_edge.training.state import TrainState, new_state
 from dcgan_edge.training.steps import draw_latents
@@ -48,8 +48,8 @@ BROKEN, MENDED = 45, 55  # steps between which the generator of `Collapsing` get
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ema, "STATISTICS_BATCHES", 2)
-        patch.setattr(watch, "SETTLING", SETTLING)
-        patch.setattr(watch, "WINDOW", WINDOW)
+        patch.setattr(monitor, "SETTLING", SETTLING)
+        patch.setattr(monitor, "WINDOW", WINDOW)
         yield
 
 
@@ -194,20 +194,20 @@ def test_weights_out_of_all_proportion_make_gradients_explode(
     assert told(train(config(data), tmp_path))["gradients explode"] == ["begins"]
 
 
-def test_the_watch_does_not_change_the_training(
+def test_the_monitor_does_not_change_the_training(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def classify(images: FloatArray) -> FloatArray:
         return images[:, 0, 14, 10:20]
 
-    train(config(data, 20), tmp_path / "watched", classify=classify)
-    assert [line["step"] for line in metrics(tmp_path / "watched") if "class_entropy" in line] == [10, 20]
+    train(config(data, 20), tmp_path / "monitored", classify=classify)
+    assert [line["step"] for line in metrics(tmp_path / "monitored") if "class_entropy" in line] == [10, 20]
     monkeypatch.setattr(run, "vital_signs", lambda *_: {})
     train(config(data, 20), tmp_path / "alone")
     assert "diversity" not in (tmp_path / "alone" / "metrics.jsonl").read_text()
-    watched, alone = weights(tmp_path / "watched"), weights(tmp_path / "alone")
-    assert watched.keys() == alone.keys()
-    assert [name for name in alone if not torch.equal(watched[name], alone[name])] == []
+    monitored, alone = weights(tmp_path / "monitored"), weights(tmp_path / "alone")
+    assert monitored.keys() == alone.keys()
+    assert [name for name in alone if not torch.equal(monitored[name], alone[name])] == []
 
 
 def test_a_gradient_that_is_not_finite_is_null_in_the_metrics(

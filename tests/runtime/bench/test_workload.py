@@ -73,7 +73,7 @@ def test_streams_share_the_session_and_all_samples_count() -> None:
 
 
 def test_a_session_with_streams_of_its_own_is_fed_through_them() -> None:
-    class TwoLanes(ArithmeticSession):
+    class TwoEngineStreams(ArithmeticSession):
         """Takes two batches before it gives the first back."""
 
         def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
@@ -85,7 +85,7 @@ def test_a_session_with_streams_of_its_own_is_fed_through_them() -> None:
             yield from map(self.run, waiting)
 
     now = itertools.count()  # a reading takes 1 ns
-    session = TwoLanes()
+    session = TwoEngineStreams()
     samples = closed_loop(session, 3, 0.0, least=4, streams=2, clock=lambda: next(now))
     assert len(samples) == 8
     assert session.batches == [3] * 8

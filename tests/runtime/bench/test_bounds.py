@@ -9,8 +9,8 @@ import pytest
 from dcgan_edge.artifact import read_artifact, write_artifact
 from dcgan_edge.errors import UsageError
 from dcgan_edge.runtime.bench.roofline import Peaks
-from dcgan_edge.runtime.bench.roofline import bounds as floors
-from dcgan_edge.runtime.bench.roofline.bounds import add_floors
+from dcgan_edge.runtime.bench.roofline import bounds as bounds
+from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
 from tests.report_pieces import bench_report, measurement
 
 
@@ -21,17 +21,17 @@ def peaks_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_floor_for_each_file_and_a_reason_for_the_others(exported: Path, peaks_file: Path) -> None:
+def test_a_bound_for_each_file_and_a_reason_for_the_others(exported: Path, peaks_file: Path) -> None:
     report = bench_report(measurement("known", 4, ms=1.0), measurement("PyTorch", 4))
-    known, unknown = add_floors(
+    known, unknown = add_bounds(
         report, {"known": exported / "generator.fp16.onnx"}, peaks_file=peaks_file
     ).measurements
-    assert known.roofline["ratio"] == pytest.approx(known.statistics.median / known.roofline["floor_ms"])
+    assert known.roofline["ratio"] == pytest.approx(known.statistics.median / known.roofline["bound_ms"])
     assert known.roofline["peaks"]["name"] == "a board"
     assert "no ONNX file" in unknown.roofline["not_readable"]
 
 
-def test_an_engine_has_the_floor_of_its_parent(exported: Path, peaks_file: Path, tmp_path: Path) -> None:
+def test_an_engine_has_the_bound_of_its_parent(exported: Path, peaks_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     manifest, data = read_artifact(exported / "generator.fp16.onnx")
     write_artifact(folder / "generator.fp16.onnx", data, manifest)
@@ -39,10 +39,10 @@ def test_an_engine_has_the_floor_of_its_parent(exported: Path, peaks_file: Path,
     write_artifact(folder / "generator.fp16.sm87.engine", b"plan", engine)
     report = bench_report(measurement("engine"), measurement("onnx"))
     files = {"engine": folder / "generator.fp16.sm87.engine", "onnx": folder / "generator.fp16.onnx"}
-    first, second = add_floors(report, files, peaks_file=peaks_file).measurements
+    first, second = add_bounds(report, files, peaks_file=peaks_file).measurements
     assert first.roofline == second.roofline
     (folder / "generator.fp16.onnx").unlink()
-    (first, _) = add_floors(report, {"engine": files["engine"]}, peaks_file=peaks_file).measurements
+    (first, _) = add_bounds(report, {"engine": files["engine"]}, peaks_file=peaks_file).measurements
     assert "no ONNX file" in first.roofline["not_readable"]
 
 
@@ -55,14 +55,14 @@ def test_the_cpu_is_measured_once_for_equal_conditions(
         asked.append((threads, working_set))
         return Peaks("this CPU", {"fp32": 1e11, "fp16": 1e11}, 1e10, "measured", ())
 
-    monkeypatch.setattr(floors, "measure_cpu_peaks", measured)
+    monkeypatch.setattr(bounds, "measure_cpu_peaks", measured)
     report = bench_report(*(measurement(name, batch) for name in "ab" for batch in (1, 8)))
     path = exported / "generator.fp16.onnx"
-    add_floors(report, {"a": path, "b": path})
+    add_bounds(report, {"a": path, "b": path})
     assert len(asked) == 2
     assert {threads for threads, _ in asked} == {2}  # what the pieces' session says
 
 
 def test_a_bad_peaks_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        add_floors(bench_report(measurement("a")), {}, peaks_file=tmp_path / "none.json")
+        add_bounds(bench_report(measurement("a")), {}, peaks_file=tmp_path / "none.json")

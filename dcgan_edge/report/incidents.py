@@ -16,8 +16,8 @@ from dcgan_edge.artifact import read_file
 from dcgan_edge.errors import ArtifactError, UsageError
 
 METRICS_NAME = "metrics.jsonl"
-JUDGED_FROM = 61  # lines; a shorter run has not been judged yet (settling and a window of training.watch)
-WATCHED = ("grad_norm_d", "diversity")  # a line that has one of them was written by a run that was watched
+JUDGED_FROM = 61  # lines; a shorter run has not been judged yet (settling and a window of training.monitor)
+MONITORED = ("grad_norm_d", "diversity")  # a line that has one of them was written by a run that was watched
 
 SOUND = (
     "Mode collapse, a discriminator that wins or is lost, exploding and vanishing gradients were watched "
@@ -27,7 +27,7 @@ SHORT = f"The run is too short to say whether anything went wrong: that takes {J
 
 
 @dataclass(frozen=True)
-class Spell:
+class Incident:
     """A problem from step `begin` to step `end`, None while it lasts. `number`, from 1, is its label in the
     charts. `seen` and `advice` are of its beginning, `over` of its end.
     """
@@ -59,8 +59,8 @@ def read_metrics(path: Path) -> list[Mapping[str, Any]]:
     return lines
 
 
-def spells(metrics: Sequence[Mapping[str, Any]]) -> list[Spell]:
-    """All spells in the order of their beginning."""
+def incidents(metrics: Sequence[Mapping[str, Any]]) -> list[Incident]:
+    """All incidents in the order of their beginning."""
     begun: list[dict[str, Any]] = []
     ends: dict[int, dict[str, Any]] = {}
     open_now: dict[str, int] = {}  # problem -> its place in `begun`
@@ -72,7 +72,7 @@ def spells(metrics: Sequence[Mapping[str, Any]]) -> list[Spell]:
         elif event["state"] == "ends" and name in open_now:
             ends[open_now.pop(name)] = event
     return [
-        Spell(
+        Incident(
             number=place + 1,
             problem=event["problem"],
             begin=event["step"],
@@ -86,11 +86,11 @@ def spells(metrics: Sequence[Mapping[str, Any]]) -> list[Spell]:
 
 
 def all_well(metrics: Sequence[Mapping[str, Any]]) -> str:
-    """What can be said of a run without spells, "" of one that was not watched."""
-    watched = sum(any(name in line for name in WATCHED) for line in metrics)
-    if not watched:
+    """What can be said of a run without incidents, "" of one that was not watched."""
+    monitored = sum(any(name in line for name in MONITORED) for line in metrics)
+    if not monitored:
         return ""
-    return SHORT if watched < JUDGED_FROM else SOUND
+    return SHORT if monitored < JUDGED_FROM else SOUND
 
 
 def is_number(value: Any) -> bool:

@@ -14,16 +14,17 @@ from ...telemetry.reader import Unreadable
 from .cost import GraphCost
 from .peaks import Peaks
 
-BELOW_FLOOR = (
-    "the measurement is below the floor, so the peaks are too low here: a higher clock than assumed, a cache "
-    "that holds what is counted as traffic, or an algorithm with fewer multiplications"
+BELOW_BOUND = (
+    "the measurement is below the roofline bound, so the peaks are too low here: a higher clock than assumed, "
+    "a cache that holds what is counted as traffic, or an algorithm with fewer multiplications"
 )
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """`floor_ms` for one call with `batch` images, and which side binds. `unfused_ms` is the floor of a
-    runtime that writes every intermediate to memory. `ratio` is measured / floor, None without measurement.
+    """`bound_ms` for one call with `batch` images, and which side binds. `unfused_ms` is the roofline bound
+    of a runtime that writes every intermediate to memory. `ratio` is measured / roofline bound, None without
+    measurement.
     """
 
     batch: int
@@ -39,7 +40,7 @@ class Roofline:
     notes: tuple[str, ...]
 
     @property
-    def floor_ms(self) -> float:
+    def bound_ms(self) -> float:
         return max(self.compute_ms, self.memory_ms)
 
     @property
@@ -48,12 +49,12 @@ class Roofline:
 
     @property
     def ratio(self) -> float | None:
-        return None if self.measured_ms is None else self.measured_ms / self.floor_ms
+        return None if self.measured_ms is None else self.measured_ms / self.bound_ms
 
     def to_dict(self) -> dict[str, Any]:
         return {
             **dataclasses.asdict(self),
-            "floor_ms": self.floor_ms,
+            "bound_ms": self.bound_ms,
             "bound": self.bound,
             "ratio": self.ratio,
         }
@@ -62,8 +63,8 @@ class Roofline:
 def roofline(
     cost: GraphCost, peaks: Peaks, *, batch: int, precision: str, measured_ms: float | None = None
 ) -> Roofline | Unreadable:
-    """The floor for `batch` images a call. `precision` is that of the arithmetic (fp32, fp16, int8; mixed
-    counts as fp16, its faster part); Unreadable when `peaks` has no figure for it.
+    """The roofline bound for `batch` images a call. `precision` is that of the arithmetic (fp32, fp16, int8;
+    mixed counts as fp16, its faster part); Unreadable when `peaks` has no figure for it.
     """
     arithmetic = "fp16" if precision == "mixed" else precision
     if arithmetic not in peaks.flops:
@@ -74,9 +75,9 @@ def roofline(
     memory = minimum / peaks.bandwidth * 1e3
     notes = [*peaks.notes]
     if cost.uncounted:
-        notes.append(f"no rule counts {', '.join(cost.uncounted)}; the floor is too low")
+        notes.append(f"no rule counts {', '.join(cost.uncounted)}; the roofline bound is too low")
     if measured_ms is not None and measured_ms < max(compute, memory):
-        notes.append(BELOW_FLOOR)
+        notes.append(BELOW_BOUND)
     return Roofline(
         batch,
         precision,

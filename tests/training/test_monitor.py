@@ -1,4 +1,4 @@
-"""The watch on made-up lines: each problem begins and ends once, and nothing else is one."""
+"""the monitor on made-up lines: each problem begins and ends once, and nothing else is one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcgan_edge.training.monitor import CLASS_WINDOW, SETTLING, WINDOW, Event, Monitor
 from dcgan_edge.training.problems import PATIENCE, PROBLEMS
-from dcgan_edge.training.watch import CLASS_WINDOW, SETTLING, WINDOW, Event, Watch
 
 SETTLED = SETTLING + WINDOW  # healthy lines until a run has settled and is known to be well
 HEALTHY: dict[str, Any] = {
@@ -46,7 +46,7 @@ def lines(*parts: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def events(told: Iterable[dict[str, Any]]) -> list[Event]:
-    return Watch(told).events
+    return Monitor(told).events
 
 
 def test_nothing_is_wrong_with_a_healthy_run() -> None:
@@ -135,23 +135,23 @@ LINES = st.lists(
 
 
 @given(LINES, st.integers(0, 10_000))
-def test_begin_and_end_alternate_and_a_resumed_watch_goes_on(
+def test_begin_and_end_alternate_and_a_resumed_monitor_goes_on(
     parts: list[tuple[int, dict[str, Any]]], cut: int
 ) -> None:
     told = lines(*parts)
-    whole = Watch(told)
+    whole = Monitor(told)
     for problem in PROBLEMS:
         states = [event.state for event in whole.events if event.problem == problem.name]
         assert states == ["begins", "ends"] * (len(states) // 2) + ["begins"] * (len(states) % 2)
         assert (problem.name in whole.active) == (len(states) % 2 == 1)
-    resumed = Watch(told[: cut % (len(told) + 1)])
-    late = [event for line in told[cut % (len(told) + 1) :] for event in resumed.look(line)]
+    resumed = Monitor(told[: cut % (len(told) + 1)])
+    late = [event for line in told[cut % (len(told) + 1) :] for event in resumed.observe(line)]
     assert resumed.events == whole.events
     assert whole.events[len(whole.events) - len(late) :] == late
     json.dumps([dataclasses.asdict(event) for event in whole.events], allow_nan=False)
 
 
-def test_lines_of_a_run_that_was_not_watched_say_nothing() -> None:
+def test_lines_of_a_run_that_was_not_monitored_say_nothing() -> None:
     assert events({"step": n, "loss_d": 0.5, "loss_g": 30.0} for n in range(1, 500)) == []
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcgan_edge.errors import BenchmarkError, UsageError
-from dcgan_edge.runtime.bench.comparison import Gate, compare, compare_turns, parse_gate, t_quantile
+from dcgan_edge.runtime.bench.comparison import Gate, compare, compare_rounds, parse_gate, t_quantile
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp
 from dcgan_edge.runtime.bench.workload import Samples
 
@@ -14,12 +14,12 @@ GATE = Gate("p50", 0.05)
 
 
 def run(
-    seed: int, *, factor: float = 1.0, noise: float = 0.02, machine: str = "x", turns: int = 10
+    seed: int, *, factor: float = 1.0, noise: float = 0.02, machine: str = "x", rounds: int = 10
 ) -> BenchReport:
-    """A run of `turns` turns around 1 ms * factor, each turn with luck of its own of `noise` (a share)."""
+    """A run of `rounds` rounds around 1 ms * factor, each round with luck of its own of `noise` (a share)."""
     generator = np.random.default_rng(seed)
     made = []
-    for _ in range(turns):
+    for _ in range(rounds):
         luck = 1 + noise * generator.standard_normal()
         latency = (1e6 * factor * luck * generator.lognormal(0, 0.1, 300)).astype(np.int64)
         made.append(Samples(np.cumsum(latency) - latency, latency))
@@ -30,7 +30,7 @@ def run(
 
 
 def test_the_same_thing_twice_is_no_regression() -> None:
-    # 200 pairs at 2 % luck of the turns: the interval may miss in 1 % of them, and then 5 % is far away.
+    # 200 pairs at 2 % luck of the rounds: the interval may miss in 1 % of them, and then 5 % is far away.
     outcomes = [compare(run(2 * k), run(2 * k + 1), [GATE])[0].outcome for k in range(200)]
     assert outcomes.count("regression") == 0
     assert outcomes.count("noise") >= 190
@@ -52,19 +52,19 @@ def test_better_is_an_improvement_and_little_is_within_the_gate() -> None:
     assert slower.outcome == "regression"
 
 
-def test_a_single_turn_proves_nothing() -> None:
-    (found,) = compare(run(1, turns=1), run(2, factor=2, turns=1), [GATE])
+def test_a_single_round_proves_nothing() -> None:
+    (found,) = compare(run(1, rounds=1), run(2, factor=2, rounds=1), [GATE])
     assert found.outcome == "noise"
 
 
-def side_by_side(seed: int, factor: float, turns: int = 60) -> BenchReport:
+def side_by_side(seed: int, factor: float, rounds: int = 60) -> BenchReport:
     """A baseline and one `factor` times as slow take turns on a machine that changes its speed by a third now
     and then, from one turn to the next.
     """
     generator = np.random.default_rng(seed)
     made: dict[str, list[Samples]] = {"x.onnx (baseline)": [], "x.onnx": []}
     speed = 1.0
-    for _ in range(turns):
+    for _ in range(rounds):
         for name, slower in zip(made, (1.0, factor), strict=True):
             speed = generator.choice([1.0, 1.35]) if generator.random() < 0.2 else speed
             latency = (1e6 * speed * slower * generator.lognormal(0, 0.1, 100)).astype(np.int64)
@@ -76,24 +76,24 @@ def side_by_side(seed: int, factor: float, turns: int = 60) -> BenchReport:
     return BenchReport({}, tuple(taken), {"cpu": "x"}, {})
 
 
-def test_turn_by_turn_a_restless_machine_is_seen_through() -> None:
+def test_round_by_round_a_restless_machine_is_seen_through() -> None:
     names = {"x.onnx": "x.onnx (baseline)"}
-    same = [compare_turns(side_by_side(k, 1.0), names, [GATE])[0] for k in range(100)]
+    same = [compare_rounds(side_by_side(k, 1.0), names, [GATE])[0] for k in range(100)]
     assert sum(each.outcome == "regression" for each in same) == 0
-    slower = [compare_turns(side_by_side(100 + k, 1.1), names, [GATE])[0] for k in range(100)]
+    slower = [compare_rounds(side_by_side(100 + k, 1.1), names, [GATE])[0] for k in range(100)]
     assert {each.outcome for each in slower} == {"regression"}
     # A 99 % interval on fixed seeds: 99 of 100 expected, 95 is far below chance.
     assert sum(each.low <= 0.1 <= each.high for each in slower) >= 95
 
 
-def test_few_turns_have_no_interval_and_are_noise() -> None:
-    (found,) = compare_turns(side_by_side(0, 2.0, turns=7), {"x.onnx": "x.onnx (baseline)"}, [GATE])
+def test_few_rounds_have_no_interval_and_are_noise() -> None:
+    (found,) = compare_rounds(side_by_side(0, 2.0, rounds=7), {"x.onnx": "x.onnx (baseline)"}, [GATE])
     assert found.outcome == "noise"
     assert found.to_dict()["high"] is None
 
 
-def test_where_runs_were_unstable_turns_that_overlap_prove_nothing() -> None:
-    restless = functools.partial(run, noise=0.2, turns=40)
+def test_where_runs_were_unstable_rounds_that_overlap_prove_nothing() -> None:
+    restless = functools.partial(run, noise=0.2, rounds=40)
     found = [compare(restless(2 * k), restless(2 * k + 1, factor=1.3), [GATE])[0] for k in range(5)]
     assert {each.outcome for each in found} == {"noise"}
     assert all(each.low > 0 for each in found)  # Welch's interval alone would have called it

@@ -13,9 +13,9 @@ import pytest
 
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.runtime.bench.roofline import cpu_probe
+from dcgan_edge.runtime.bench.roofline.bound import BELOW_BOUND, Roofline, roofline
 from dcgan_edge.runtime.bench.roofline.cost import GraphCost
 from dcgan_edge.runtime.bench.roofline.cpu import measure_cpu_peaks
-from dcgan_edge.runtime.bench.roofline.floor import BELOW_FLOOR, Roofline, roofline
 from dcgan_edge.runtime.bench.roofline.peaks import MODULES, Peaks, find_module, jetson_peaks, load_peaks
 from dcgan_edge.runtime.telemetry.reader import Unreadable
 from tests.jetson_trees import AGX_ORIN, ORIN_NANO, ORIN_NX, THOR, Tree, board, gpu, plant
@@ -28,7 +28,7 @@ NO_DEVFREQ = board("nvidia,p3768-0000+p3767-0005", "nvidia,tegra234")
 PEAKS = Peaks("a device", {"fp32": 1e12, "fp16": 4e12}, 1e10, "spec")
 
 
-def floor(
+def bound(
     batch: int, precision: str = "fp16", measured_ms: float | None = None, cost: GraphCost = COST
 ) -> Roofline:
     result = roofline(cost, PEAKS, batch=batch, precision=precision, measured_ms=measured_ms)
@@ -38,30 +38,30 @@ def floor(
 
 def test_one_image_is_bound_by_the_weights() -> None:
     """2e8 FLOP / 4e12 = 0.05 ms; 7.05e6 bytes / 1e10 = 0.705 ms; with activations 8e6 / 1e10 = 0.8 ms."""
-    result = floor(1, measured_ms=1.41)
+    result = bound(1, measured_ms=1.41)
     assert (result.compute_ms, result.memory_ms, result.unfused_ms) == pytest.approx((0.05, 0.705, 0.8))
-    assert (result.floor_ms, result.ratio) == pytest.approx((0.705, 2.0))
+    assert (result.bound_ms, result.ratio) == pytest.approx((0.705, 2.0))
     assert result.bound == "memory"
     assert result.notes == ()
 
 
 def test_many_images_are_bound_by_the_arithmetic() -> None:
     """At 100 images in float32: 2e10 / 1e12 = 20 ms; 12e6 / 1e10 = 1.2 ms; unfused 107e6 / 1e10 = 10.7 ms."""
-    result = floor(100, "fp32")
+    result = bound(100, "fp32")
     assert (result.compute_ms, result.memory_ms, result.unfused_ms) == pytest.approx((20.0, 1.2, 20.0))
-    assert result.floor_ms == pytest.approx(20.0)
+    assert result.bound_ms == pytest.approx(20.0)
     assert (result.bound, result.ratio) == ("compute", None)
     record = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert (record["bound"], record["ratio"], record["peaks"]["source"]) == ("compute", None, "spec")
 
 
 def test_what_cannot_be_true_is_noted() -> None:
-    assert BELOW_FLOOR in floor(1, measured_ms=0.1).notes
-    assert "no rule counts Loop" in floor(1, cost=GraphCost(1, 1, 1, 1, (), ("Loop",))).notes[0]
+    assert BELOW_BOUND in bound(1, measured_ms=0.1).notes
+    assert "no rule counts Loop" in bound(1, cost=GraphCost(1, 1, 1, 1, (), ("Loop",))).notes[0]
 
 
 def test_mixed_precision_is_held_against_its_faster_part() -> None:
-    assert floor(1, "mixed").compute_ms == floor(1, "fp16").compute_ms
+    assert bound(1, "mixed").compute_ms == bound(1, "fp16").compute_ms
 
 
 def test_a_precision_without_peak_is_a_sentence() -> None:
