@@ -4,10 +4,10 @@ check that those hands make the same images.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from dcgan_edge.errors import VerificationError
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models import build_generator
 from dcgan_edge.runtime.bench.workload import batch_latents
-from dcgan_edge.runtime.session import Session
+from dcgan_edge.runtime.device import cpu_name
+from dcgan_edge.runtime.session import Session, SessionFacts
 
 ARCHITECTURE = Architecture("dcgan", size=64, channels=3, width=64)
 LARGEST_DIFFERENCE = 1e-3  # float32 summed in another order differs by 1e-6 here, bfloat16 by 1e-2
@@ -46,7 +47,11 @@ class Peer(Session):
         source, result = generator_tensors(ARCHITECTURE)
         batch = BatchProfile(1, 1, 4096)
         self.manifest = Manifest("checkpoint", ARCHITECTURE, "fp32", (source,), (result,), batch, "", backend)
-        self.facts: dict[str, Any] = {"backend": backend, "version": version}
+        self._facts = SessionFacts(backend, version, "cpu", cpu_name())
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self._facts
 
     def close(self) -> None:
         """A peer holds nothing that outlives its process."""
@@ -92,7 +97,8 @@ class OpenVino(Peer):
         # Left to itself it takes bfloat16 on processors that have it, which is another race.
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         self._compiled = openvino.Core().compile_model(str(path), "CPU", hints)
-        self.facts["threads"] = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        self._facts = dataclasses.replace(self._facts, threads=threads)
 
     def run(self, latents: FloatArray) -> FloatArray:
         images: FloatArray = self._compiled(latents)[0]

@@ -66,7 +66,7 @@ def main(folder: Path, seed: int, target: str, duration: float) -> None:
             say(f"exporting {preset}")
             exported[preset] = _export(checkpoint, folder / "artifacts" / preset, target)
         openers = [
-            (preset, functools.partial(open_session, each.fp16, provider="cpu"))
+            (preset, functools.partial(open_session, each.fp16, device="cpu"))
             for preset, each in exported.items()
         ]
         report = bench(openers, BenchPlan(BATCHES, duration_s=duration), progress=say)
@@ -82,7 +82,7 @@ def _export(checkpoint: Path, folder: Path, target: str) -> Exported:
     (fp16, proof) = next((path, m) for path, m in written if m.kind == "onnx" and m.precision == "fp16")
     engine = next(manifest for _, manifest in written if manifest.kind != "onnx")
     start = time.perf_counter()
-    with open_session(fp16, provider="cpu") as session:
+    with open_session(fp16, device="cpu") as session:
         sample_to_folder(session, range(64), folder / "samples", layout=(8, 8), scale=2)
     return Exported(fp16, proof, engine, time.perf_counter() - start)
 

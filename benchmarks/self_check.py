@@ -35,7 +35,7 @@ from dcgan_edge.runtime.bench.record import BenchReport, Measurement
 from dcgan_edge.runtime.bench.statistics import percentile
 from dcgan_edge.runtime.bench.worker import Opener, Worker
 from dcgan_edge.runtime.bench.workload import closed_loop
-from dcgan_edge.runtime.session import Session, open_session
+from dcgan_edge.runtime.session import Session, SessionFacts, open_session
 
 PLAIN, LOADGEN = 0.03, 0.05  # how far apart figures of the same session may lie
 OVERHEAD = 0.03  # of a call of our runtime over a bare one
@@ -66,7 +66,7 @@ class Check:
 @errors_said()
 def main(artifact: Path, rounds: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
     """Check the benchmark with ARTIFACT, an ONNX file that runs on this CPU."""
-    opener = functools.partial(open_session, artifact, provider="cpu", threads=threads)
+    opener = functools.partial(open_session, artifact, device="cpu", threads=threads)
     with steps() as say:
         found = [
             *agreement(opener, rounds, seconds, say),
@@ -208,7 +208,11 @@ class Slowed(Session):
         self, session: Session, share: float, *, clock: Callable[[], int] = time.perf_counter_ns
     ) -> None:
         self._session, self._share, self._clock = session, share, clock
-        self.manifest, self.facts = session.manifest, session.facts
+        self.manifest = session.manifest
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self._session.facts
 
     def run(self, latents: FloatArray) -> FloatArray:
         start = self._clock()
@@ -228,7 +232,11 @@ class Waiting(Session):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.manifest, self.facts = session.manifest, session.facts
+        self.manifest = session.manifest
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self._session.facts
 
     def run(self, latents: FloatArray) -> FloatArray:
         time.sleep(WAIT_S)

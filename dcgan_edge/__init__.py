@@ -1,3 +1,63 @@
-"""DCGAN generators from checkpoint to edge device: train, export, verify, sample, benchmark."""
+"""Train DCGAN generators, export them with proof, and run them on edge devices.
+
+    import dcgan_edge as de
+
+    de.train(data="digits", out="runs/digits", minutes=3)
+    de.export("runs/digits/checkpoint.safetensors", "out")
+    with de.open_session("out/generator.fp16.onnx") as generator:
+        images = generator.generate(seeds=[7, 3])  # uint8 (2, 28, 28, 1)
+
+Every command of the command line is a thin caller of one function here. The names are loaded when they are
+first used, so that this package costs nothing to import and a device needs only what it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from dcgan_edge.artifact import Artifact, Manifest
+    from dcgan_edge.errors import (
+        ArtifactError,
+        BenchmarkError,
+        EdgeError,
+        UnavailableError,
+        UsageError,
+        VerificationError,
+    )
+    from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
+
+_HOMES = {  # public name -> the module that it lives in
+    "Artifact": "artifact",
+    "ArtifactError": "errors",
+    "BenchmarkError": "errors",
+    "EdgeError": "errors",
+    "EngineOptions": "runtime.session",
+    "Manifest": "artifact",
+    "Session": "runtime.session",
+    "SessionFacts": "runtime.session",
+    "UnavailableError": "errors",
+    "UsageError": "errors",
+    "VerificationError": "errors",
+    "open_session": "runtime.session",
+}
+
+__all__ = [
+    "Artifact", "ArtifactError", "BenchmarkError", "EdgeError", "EngineOptions", "Manifest", "Session",
+    "SessionFacts", "UnavailableError", "UsageError", "VerificationError", "open_session",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -122,6 +122,18 @@ class Manifest:
             raise ArtifactError(f"{origin} is not a dcgan-edge manifest ({error}).") from error
 
 
+@dataclass(frozen=True)
+class Artifact:
+    """A file that was written or read, and what is known of it."""
+
+    path: Path
+    manifest: Manifest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest's facts with the file's `path`."""
+        return {"path": str(self.path), **self.manifest.to_dict()}
+
+
 def _tensor_spec(facts: dict[str, Any]) -> TensorSpec:
     facts["shape"] = tuple(facts["shape"])
     if facts["range"] is not None:

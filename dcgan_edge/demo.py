@@ -112,7 +112,7 @@ def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str,
     """Parity of each file on all seeds, and the images of its worst. Raises VerificationError on a miss."""
     verdicts, worst = {}, []
     for path in paths:
-        with open_session(path, provider="cpu") as candidate:
+        with open_session(path, device="cpu") as candidate:
             parity = verify(reference, candidate, PARITY_SEEDS)
             parity.raise_if_failed(path.name)
             verdicts[path.name] = parity

@@ -10,6 +10,7 @@ from pathlib import Path
 from dcgan_edge.errors import EdgeError
 
 CHUNK = 1 << 20  # bytes read at a time
+StrPath = str | os.PathLike[str]  # what every public function takes as a path
 
 
 def write_atomic(path: Path, data: bytes | memoryview) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -111,3 +111,17 @@ def _series(x: npt.NDArray[np.float64], coefficients: list[float]) -> npt.NDArra
     for coefficient in reversed(coefficients[:-1]):
         total = total * x + coefficient
     return total
+
+
+def as_latents(values: npt.NDArray[np.floating[Any]], latent_dim: int) -> FloatArray:
+    """Return `values` as contiguous float32 of shape (batch, latent_dim, 1, 1); other float types are cast.
+
+    Raises UsageError for another shape or a type that is not floating point.
+    """
+    given = np.asarray(values)
+    if given.shape[1:] != (latent_dim, 1, 1) or given.dtype.kind != "f":
+        raise UsageError(
+            f"Latents are floats of shape (batch, {latent_dim}, 1, 1), "
+            f"not {given.dtype} of shape {given.shape}."
+        )
+    return np.ascontiguousarray(given, np.float32)

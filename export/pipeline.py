@@ -103,9 +103,9 @@ def _verified(
         notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
     )
     data = model.SerializeToString(deterministic=True)
-    with OnnxRuntimeSession(manifest, data, provider="cpu") as candidate:
+    with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:
         parity = verify(reference, candidate, PARITY_SEEDS)
         parity.raise_if_failed(name)
-        verdict = {**parity.to_dict(), "measured_on": candidate.facts}
+        verdict = {**parity.to_dict(), "measured_on": candidate.facts.to_dict()}
     proven = dataclasses.replace(manifest, parity=verdict)
     return proven, embed_manifest(data, proven)

@@ -49,12 +49,14 @@ class Device:
 
 
 class Cuda:
-    """The calls of `rt` (`cuda.bindings.runtime`) on the current device of this process."""
+    """The calls of `rt` (`cuda.bindings.runtime`) on device `index` of those that this process sees."""
 
-    def __init__(self, rt: ModuleType) -> None:
-        """Raises UnavailableError when there is no driver or no device."""
+    def __init__(self, rt: ModuleType, index: int = 0) -> None:
+        """Raises UnavailableError when there is no driver or no such device."""
         self.rt = rt
+        self.index = index
         self._find_device()
+        self.make_current()
         self.device = self._describe()
 
     def check(self, result: tuple[Any, ...], what: str) -> Any:
@@ -83,6 +85,10 @@ class Cuda:
         free, _ = self.check(self.rt.cudaMemGetInfo(), "ask for free memory")
         return int(free)
 
+    def make_current(self) -> None:
+        """Let this thread's calls reach this device: CUDA keeps a current device for each thread."""
+        self.check(self.rt.cudaSetDevice(self.index), "choose the device")
+
     def _names(self, error: Any) -> tuple[str, str]:
         texts = (self.rt.cudaGetErrorName(error), self.rt.cudaGetErrorString(error))
         name, reason = ((text or b"unknown").decode() for _, text in texts)
@@ -95,6 +101,8 @@ class Cuda:
             raise self._unavailable(str(error)) from error
         if count == 0:
             raise self._unavailable("cudaErrorNoDevice")
+        if self.index >= count:
+            raise UnavailableError(f"There is no GPU cuda:{self.index}; this process sees {count}.")
 
     def _unavailable(self, name: str) -> UnavailableError:
         driver, bindings = self._versions()
@@ -123,7 +131,7 @@ class Cuda:
 
     def _describe(self) -> Device:
         rt = self.rt
-        index = self.check(rt.cudaGetDevice(), "find the current device")
+        index = self.index
         properties = self.check(rt.cudaGetDeviceProperties(index), "read the device's properties")
         _, memory = self.check(rt.cudaMemGetInfo(), "ask for its memory")
         driver, bindings = self._versions()
@@ -143,8 +151,8 @@ class Cuda:
         )
 
 
-def open_cuda() -> Cuda:
-    """The CUDA of this process's current device (CUDA_VISIBLE_DEVICES chooses it).
+def open_cuda(index: int = 0) -> Cuda:
+    """Open CUDA on device `index` (CUDA_VISIBLE_DEVICES numbers them) and make it this thread's current one.
 
     Raises UnavailableError when the bindings, the driver or a GPU is missing, or the bindings are too new.
     """
@@ -155,4 +163,4 @@ def open_cuda() -> Cuda:
             "Engines need NVIDIA's CUDA bindings, which are not installed or do not load: pip install "
             "'cuda-bindings==12.*' for CUDA 12 (JetPack 6), 'cuda-bindings==13.*' for CUDA 13 (JetPack 7)."
         ) from error
-    return Cuda(rt)
+    return Cuda(rt, index)

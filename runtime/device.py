@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal, cast
+
+from dcgan_edge.errors import UsageError
 
 ROOT = Path("/")
 GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
@@ -13,6 +18,26 @@ LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
     "tensorrt", "tensorrt-rtx", "cuda-bindings",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ComputeDevice:
+    """What computes: `kind` "auto", "cpu" or "cuda"; `index` chooses among several GPUs (CUDA's numbering).
+    """
+
+    kind: Literal["auto", "cpu", "cuda"] = "auto"
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
+
+
+def parse_device(text: str) -> ComputeDevice:
+    """Read "auto", "cpu", "cuda" or "cuda:1". Raises UsageError for anything else."""
+    match = re.fullmatch(r"(auto|cpu|cuda)(?::([0-9]{1,4}))?", text.strip())
+    if match is None or (match[2] and match[1] != "cuda"):
+        raise UsageError(f"{text!r} is not a device; write auto, cpu, cuda or cuda:1.")
+    return ComputeDevice(cast(Literal["auto", "cpu", "cuda"], match[1]), int(match[2] or 0))
 
 
 def has_nvidia_gpu() -> bool:
@@ -42,6 +67,16 @@ def cpu_name(root: Path = ROOT) -> str:
 def cpu_count() -> int:
     """Processors that this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_name(index: int = 0, root: Path = ROOT) -> str:
+    """Return the name of GPU `index` as the driver's own files have it, "NVIDIA GPU" where they do not say.
+    """
+    entries = sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
+    for line in _read(entries[index]).splitlines() if index < len(entries) else ():
+        if line.startswith("Model:"):
+            return line.partition(":")[2].strip()
+    return jetson(root).get("model", "NVIDIA GPU")
 
 
 def jetson(root: Path = ROOT) -> dict[str, str]:

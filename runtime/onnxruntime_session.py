@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcgan_edge.artifact import Manifest
-from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
+from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
+from dcgan_edge.files import cache_folder
 from dcgan_edge.latents import FloatArray
 
-from .device import has_nvidia_gpu
-from .onnxruntime_options import EXECUTION_PROVIDERS, provider_options
-from .session import Provider, Session, in_chunks
+from .device import ComputeDevice, cpu_name, gpu_name, has_nvidia_gpu, parse_device
+from .session import Backend, Session, SessionFacts, in_chunks
 
 if TYPE_CHECKING:
     import onnxruntime
 
+EXECUTION_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+TENSORRT_WORKSPACE = 256 * 2**20  # bytes
 SILENT = 4  # log severity "fatal": what goes wrong is raised, not printed beside our own output
 
 
@@ -24,30 +30,43 @@ class OnnxRuntimeSession(Session):
     """ONNX Runtime on the CPU or on an NVIDIA GPU, behind the `Session` contract."""
 
     def __init__(
-        self, manifest: Manifest, data: bytes, *, provider: Provider = "auto", threads: int | None = None
+        self,
+        manifest: Manifest,
+        data: bytes,
+        *,
+        device: str = "auto",
+        backend: Backend = "auto",
+        threads: int | None = None,
     ) -> None:
         """Load the ONNX file `data`; errors as for `open_session`."""
         ort = _import_onnxruntime()
-        chosen = _choose(provider, ort.get_available_providers())
+        chosen = parse_device(device)
+        provider = _choose(chosen, backend, ort.get_available_providers())
         options = ort.SessionOptions()
         options.log_severity_level = SILENT
         if threads is not None:
             options.intra_op_num_threads = threads
-        if chosen != "cpu":
+        if provider != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        settings = provider_options(provider, manifest, chosen.index)
         self.manifest = manifest
-        self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, chosen, manifest)
-        self._bound = chosen != "cpu"
+        self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, provider, settings)
+        self._bound = provider != "cpu"
         self._input = manifest.inputs[0].name
         self._outputs = [manifest.outputs[0].name]
-        self.facts: dict[str, Any] = {
-            "backend": "onnxruntime",
-            "version": ort.__version__,
-            "provider": EXECUTION_PROVIDERS[chosen],
-            "provider_options": provider_options(chosen, manifest),
-            "device": "cpu" if chosen == "cpu" else "gpu",
-            "threads": threads or "one per physical core",
-        }
+        self._facts = SessionFacts(
+            backend="onnxruntime",
+            version=ort.__version__,
+            device="cpu" if provider == "cpu" else f"cuda:{chosen.index}",
+            device_name=cpu_name() if provider == "cpu" else gpu_name(chosen.index),
+            provider=EXECUTION_PROVIDERS[provider],
+            threads=threads,
+            details={"provider_options": settings},
+        )
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self._facts
 
     def run(self, latents: FloatArray) -> FloatArray:
         return in_chunks(self._run, latents, self.manifest)
@@ -88,16 +107,22 @@ def _import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _choose(provider: Provider, available: list[str]) -> str:
-    """The provider to load. Raises UnavailableError when this build of ONNX Runtime does not have it."""
-    if provider == "auto":
+def _choose(device: ComputeDevice, backend: Backend, available: list[str]) -> str:
+    """Return the execution provider to load. Raises UnavailableError when it cannot be had here."""
+    tensorrt = backend == "onnxruntime-tensorrt"
+    if tensorrt and device.kind == "cpu":
+        raise UsageError("The backend onnxruntime-tensorrt runs on a GPU, not on --device cpu.")
+    if device.kind == "cpu":
+        return "cpu"
+    provider = "tensorrt" if tensorrt else "cuda"
+    if device.kind == "auto" and not tensorrt:
         return "cuda" if has_nvidia_gpu() and EXECUTION_PROVIDERS["cuda"] in available else "cpu"
     if EXECUTION_PROVIDERS[provider] not in available:
         raise UnavailableError(
             f"This ONNX Runtime has no {EXECUTION_PROVIDERS[provider]}; pip install 'dcgan-edge[gpu]' brings "
             "a build that has. Nothing was run on the CPU instead."
         )
-    if provider != "cpu" and not has_nvidia_gpu():
+    if not has_nvidia_gpu():
         raise UnavailableError(
             f"{EXECUTION_PROVIDERS[provider]} needs an NVIDIA GPU with its driver; this machine has none. "
             "Nothing was run on the CPU instead."
@@ -105,8 +130,8 @@ def _choose(provider: Provider, available: list[str]) -> str:
     return provider
 
 
-def _load(ort: Any, data: bytes, options: Any, provider: str, manifest: Manifest) -> Any:
-    wanted, settings = EXECUTION_PROVIDERS[provider], provider_options(provider, manifest)
+def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str, Any]) -> Any:
+    wanted = EXECUTION_PROVIDERS[provider]
     for key in ("trt_engine_cache_path", "trt_timing_cache_path"):
         if key in settings:
             Path(settings[key]).mkdir(parents=True, exist_ok=True)
@@ -126,3 +151,34 @@ def _load(ort: Any, data: bytes, options: Any, provider: str, manifest: Manifest
             f"{wanted} could not be started; ONNX Runtime offered {session.get_providers()}."
         )
     return session
+
+
+def provider_options(provider: str, manifest: Manifest, index: int = 0) -> dict[str, Any]:
+    """Return the options of `provider` for the generator of `manifest` on GPU `index`, each set by name, so
+    that no default of ONNX Runtime decides unseen.
+
+    CUDA searches its convolutions exhaustively, once for each batch. TensorRT keeps engines and timings in
+    the user's cache folder, and has one profile for the whole batch range: without it, it would build an
+    engine for each new batch size, in the middle of a run.
+    """
+    if provider == "cuda":
+        return {
+            "device_id": str(index),
+            "cudnn_conv_algo_search": "EXHAUSTIVE",
+            "do_copy_in_default_stream": "1",
+        }
+    if provider == "tensorrt":
+        folder = cache_folder() / "onnxruntime-tensorrt" / manifest.sha256[:16]
+        batch, name, dim = manifest.batch, manifest.inputs[0].name, manifest.architecture.latent_dim
+        return {
+            "device_id": str(index),
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(folder),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(folder),
+            "trt_max_workspace_size": str(TENSORRT_WORKSPACE),
+            "trt_profile_min_shapes": f"{name}:{batch.min}x{dim}x1x1",
+            "trt_profile_opt_shapes": f"{name}:{batch.opt}x{dim}x1x1",
+            "trt_profile_max_shapes": f"{name}:{batch.max}x{dim}x1x1",
+        }
+    return {}

@@ -38,6 +38,18 @@ def sample(session: Session, seeds: Sequence[int]) -> Iterator[tuple[int, FloatA
             yield seed, images[seed - first]
 
 
+def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
+    """Return uint8 images (n, size, size, channels), one for each of `seeds` in the order asked."""
+    architecture = session.manifest.architecture
+    images = np.empty((len(seeds), architecture.size, architecture.size, architecture.channels), np.uint8)
+    places: dict[int, list[int]] = {}
+    for place, seed in enumerate(seeds):
+        places.setdefault(seed, []).append(place)
+    for seed, image in sample(session, seeds):
+        images[places[seed]] = to_uint8(image).transpose(1, 2, 0)
+    return images
+
+
 def block_size(batch: BatchProfile) -> int:
     """Images per call for an artifact of this profile."""
     return max(batch.min, min(BLOCK, batch.max))

@@ -5,40 +5,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from dcgan_edge.artifact import Manifest, read_artifact
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import FloatArray
+from dcgan_edge.files import StrPath
+from dcgan_edge.images import PixelArray
+from dcgan_edge.latents import FloatArray, as_latents
 
-Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
-PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+from .device import parse_device
+
+if TYPE_CHECKING:
+    if sys.version_info >= (3, 11):
+        from typing import Self
+    else:
+        from typing_extensions import Self
+
+Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "tensorrt"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """How a session computes: the same record from every backend, written into every benchmark.
+
+    `device` is "cpu" or "cuda:0", `device_name` the processor's or the GPU's own name, `provider` ONNX
+    Runtime's execution provider ("" elsewhere). `threads` None is the backend's default, one for each
+    physical core; `streams` is the number of batches in flight. `details` is what only this backend has.
+    """
+
+    backend: str
+    version: str
+    device: str
+    device_name: str
+    provider: str = ""
+    threads: int | None = None
+    streams: int = 1
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 class Session(Protocol):
     """A loaded generator: latents in, images out. Open means usable; after close, nothing is."""
 
     manifest: Manifest
-    facts: dict[str, Any]  # backend, versions, provider, threads: what a record needs to be repeated
+
+    @property
+    def facts(self) -> SessionFacts:
+        """How this session computes; an engine learns some of it at the first run of a batch size."""
+        ...
 
     def run(self, latents: FloatArray) -> FloatArray:
         """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1].
 
         Any batch is accepted and split to what the artifact takes. The images are complete on return.
+        Raises UsageError for latents of another shape; other float types than float32 are cast.
         """
         ...
+
+    def generate(self, seeds: Sequence[int]) -> PixelArray:
+        """Return uint8 images (n, size, size, channels), one for each of `seeds` in the order asked.
+
+        A seed may occur several times. Its image does not depend on the other seeds (see `sampling`).
+        Raises UsageError for a seed that is negative or too large.
+        """
+        from .sampling import generate
+
+        return generate(self, seeds)
 
     def close(self) -> None:
         """Give back everything the session holds. Closing twice is harmless."""
         ...
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -61,20 +110,24 @@ class EngineOptions:
 
 
 def open_session(
-    path: Path,
+    path: StrPath,
     *,
-    provider: Provider = "auto",
+    device: str = "auto",
+    backend: Backend = "auto",
     threads: int | None = None,
     engine: EngineOptions | None = None,
 ) -> Session:
     """Open the artifact at `path`: an ONNX file with ONNX Runtime, an engine with TensorRT.
 
-    `provider` is where an ONNX file runs; "auto" is the best that is here, anything else is had or refused.
-    `threads` is for the CPU (None: one per physical core).
+    `device` is "auto" (the GPU if this backend can use one here), "cpu", "cuda" or "cuda:1"; `backend` is
+    "auto", or one that is used or refused. `threads` is for the CPU (None: one for each physical core),
+    `engine` for engines.
 
-    Raises UsageError (no such file, an option that does not apply), ArtifactError (file refused) and
-    UnavailableError (a library, provider or device that is not here).
+    Raises UsageError (no such file, an option that does not apply to it), ArtifactError (file refused) and
+    UnavailableError (a library, backend or device that is not here).
     """
+    path = Path(path)
+    chosen = parse_device(device)
     if path.suffix == ".safetensors":
         raise UsageError(
             f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "
@@ -82,14 +135,29 @@ def open_session(
         )
     manifest, data = read_artifact(path)
     if manifest.kind == "onnx":
+        if engine is not None:
+            raise UsageError(
+                f"{path.name} is an ONNX file; zero-copy, CUDA graphs and streams are for engines."
+            )
+        if backend == "tensorrt":
+            raise UsageError(f"{path.name} is an ONNX file; for TensorRT, build an engine: dcgan-edge build.")
         from .onnxruntime_session import OnnxRuntimeSession
 
-        return OnnxRuntimeSession(manifest, data, provider=provider, threads=threads)
+        return OnnxRuntimeSession(manifest, data, device=device, backend=backend, threads=threads)
+    if backend not in ("auto", "tensorrt"):
+        raise UsageError(f"{path.name} is an engine, and runs on TensorRT alone, not on {backend}.")
+    if chosen.kind == "cpu" or threads is not None:
+        raise UsageError(f"{path.name} is an engine, and runs on a GPU: no --device cpu, no CPU threads.")
     from .tensorrt.session import open_engine
 
-    chosen = engine or EngineOptions()
+    options = engine or EngineOptions()
     return open_engine(
-        manifest, data, zero_copy=chosen.zero_copy, cuda_graph=chosen.cuda_graph, streams=chosen.streams
+        manifest,
+        data,
+        zero_copy=options.zero_copy,
+        cuda_graph=options.cuda_graph,
+        streams=options.streams,
+        device_index=chosen.index,
     )
 
 
@@ -97,14 +165,10 @@ def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, mani
     """Run `latents` in pieces that the batch profile of `manifest` allows and join the images.
 
     The last piece is padded with zeros up to the profile's minimum, and the padding's images are dropped.
-    Raises UsageError when the latents are not float32 of the manifest's shape.
+    Raises what `as_latents` raises.
     """
     architecture, batch = manifest.architecture, manifest.batch
-    if latents.shape[1:] != (architecture.latent_dim, 1, 1) or latents.dtype != np.float32:
-        raise UsageError(
-            f"Latents are float32 of shape (batch, {architecture.latent_dim}, 1, 1), "
-            f"not {latents.dtype} of shape {latents.shape}."
-        )
+    latents = as_latents(latents, architecture.latent_dim)
     if batch.min <= len(latents) <= batch.max:
         return run(latents)
     images = np.empty((len(latents), architecture.channels, architecture.size, architecture.size), np.float32)

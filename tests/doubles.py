@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.session import Session, in_chunks
+from dcgan_edge.runtime.session import Session, SessionFacts, in_chunks
 
 ARCHITECTURE = Architecture("dcgan", 4, 1, 1, latent_dim=3)
 
@@ -23,9 +21,12 @@ class ArithmeticSession(Session):
 
     def __init__(self, batch: BatchProfile | None = None) -> None:
         self.manifest = double_manifest(batch or BatchProfile())
-        self.facts: dict[str, Any] = {"backend": "arithmetic", "version": "1"}
         self.batches: list[int] = []
         self.closed = False
+
+    @property
+    def facts(self) -> SessionFacts:
+        return SessionFacts("arithmetic", "1", "cpu", "a processor")
 
     def run(self, latents: FloatArray) -> FloatArray:
         return in_chunks(self._run, latents, self.manifest)

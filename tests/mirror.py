@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -11,7 +9,7 @@ from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_
 from dcgan_edge.latent.inversion import Networks
 from dcgan_edge.latents import Distribution, FloatArray
 from dcgan_edge.models import build_discriminator
-from dcgan_edge.runtime.session import Session
+from dcgan_edge.runtime.session import Session, SessionFacts
 from tests.conftest import TINY, lively_generator
 
 SIDE = 4
@@ -26,7 +24,10 @@ class MirrorSession(Session):
         self.manifest = Manifest(
             "onnx", architecture, "fp32", (source,), (result,), BatchProfile(), "", "test", sha256="0" * 64
         )
-        self.facts: dict[str, Any] = {"backend": "mirror", "version": "1"}
+
+    @property
+    def facts(self) -> SessionFacts:
+        return SessionFacts("mirror", "1", "cpu", "a processor")
 
     def run(self, latents: FloatArray) -> FloatArray:
         images: FloatArray = np.clip(latents / np.float32(4), -1.0, 1.0).reshape(-1, 1, SIDE, SIDE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import PERCENTILES, FiniteRange, provider_option
+from dcgan_edge.cli.options import PERCENTILES, FiniteRange, backend_option, device_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import BenchmarkError, UsageError
 
@@ -125,7 +125,8 @@ SECONDS = FiniteRange(0.1, 86_400)
     metavar="JSON",
     help="Write the times of each call as trtexec's --exportTimes does, of one artifact and batch.",
 )
-@provider_option
+@device_option
+@backend_option
 @json_option
 def command(
     artifacts: tuple[Path, ...],
@@ -220,20 +221,23 @@ def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
 
 def _openers(files: Mapping[str, tuple[Path, int | None]], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
     """What opens each artifact with its number of threads, by its name in the record."""
-    from dcgan_edge.runtime.session import EngineOptions, open_session
+    from dcgan_edge.opening import open_generator
+    from dcgan_edge.runtime.session import EngineOptions
 
     openers: list[tuple[str, Opener]] = []
     for name, (path, threads) in files.items():
-        if path.suffix == ".safetensors":
-            from dcgan_edge.export.onnx.reference import TorchSession
-
-            openers.append((name, functools.partial(TorchSession, path, threads=threads)))
-        else:
+        engine = None
+        if path.suffix == ".engine":
             engine = EngineOptions(asked["zero_copy"], asked["cuda_graph"], max(asked["streams"]))
-            opener = functools.partial(
-                open_session, path, provider=asked["provider"], threads=threads, engine=engine
-            )
-            openers.append((name, opener))
+        opener = functools.partial(
+            open_generator,
+            path,
+            device=asked["device"],
+            backend=asked["backend"],
+            threads=threads,
+            engine=engine,
+        )
+        openers.append((name, opener))
     return openers
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from dcgan_edge.cli import Command, json_option, print_json
-from dcgan_edge.cli.options import SEEDS, provider_option, threads_option
+from dcgan_edge.cli.options import SEEDS, backend_option, device_option, threads_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
-from dcgan_edge.runtime.session import Provider
+from dcgan_edge.runtime.session import Backend
 
 if TYPE_CHECKING:
-    from dcgan_edge.evaluation.evaluate import Evaluation, Opener
+    from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.evaluation.extractor import FeatureExtractor
 
 DEFAULT_IMAGES = 1000
@@ -60,7 +60,8 @@ def load_extractor(features: str, weights: Path | None) -> FeatureExtractor:
 @click.option("--seeds", type=SEEDS, help="These seeds instead, such as 1000-1999.")
 @features_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for eval.json and pictures.")
-@provider_option
+@device_option
+@backend_option
 @threads_option
 @json_option
 def command(
@@ -71,7 +72,8 @@ def command(
     features: str,
     weights: Path | None,
     out: Path | None,
-    provider: Provider,
+    device: str,
+    backend: Backend,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -89,11 +91,15 @@ def command(
     from dcgan_edge.cli.quality_tables import differences_table, evaluation_notes, evaluation_table
     from dcgan_edge.cli.tables import show
     from dcgan_edge.evaluation.evaluate import evaluate
+    from dcgan_edge.opening import open_generator
 
     if count is not None and seeds is not None:
         raise UsageError("Give --n or --seeds, not both.")
     seeds = seeds if seeds is not None else list(range(count or DEFAULT_IMAGES))
-    openers = {str(path): _opener(path, provider, threads) for path in inputs}
+    openers = {
+        str(path): functools.partial(open_generator, path, device=device, backend=backend, threads=threads)
+        for path in inputs
+    }
     if len(openers) < len(inputs):
         raise UsageError("A file is named twice.")
     with steps() as say:
@@ -108,16 +114,6 @@ def command(
     click.echo(evaluation_notes(evaluation))
     for path in written:
         click.echo(path)
-
-
-def _opener(path: Path, provider: Provider, threads: int | None) -> Opener:
-    if path.suffix == ".safetensors":
-        from dcgan_edge.export.onnx.reference import TorchSession
-
-        return functools.partial(TorchSession, path, threads=threads)
-    from dcgan_edge.runtime.session import open_session
-
-    return functools.partial(open_session, path, provider=provider, threads=threads)
 
 
 def _write(evaluation: Evaluation, out: Path) -> list[Path]:

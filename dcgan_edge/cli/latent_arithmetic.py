@@ -14,7 +14,7 @@ from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import counter
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.session import Provider, Session, open_session
+from dcgan_edge.runtime.session import Backend, Session, open_session
 
 if TYPE_CHECKING:
     from dcgan_edge.claims.arithmetic import Measurement
@@ -66,7 +66,13 @@ POOL = 2000  # seeds that are classified to find members of each class
     "--out", type=click.Path(path_type=Path), default="arithmetic.png", show_default=True, help="The picture."
 )
 def arithmetic(
-    artifact: Path, measure: bool, as_json: bool, provider: Provider, threads: int | None, **asked: Any
+    artifact: Path,
+    measure: bool,
+    as_json: bool,
+    device: str,
+    backend: Backend,
+    threads: int | None,
+    **asked: Any,
 ) -> None:
     """Calculate with concepts, each the mean latent of a few seeds, or measure how well that works.
 
@@ -84,7 +90,7 @@ def arithmetic(
     """
     if measure == bool(asked["groups"] or asked["formula"]):
         raise UsageError("Give --group and --formula for a picture, or --measure alone.")
-    with open_session(artifact, provider=provider, threads=threads) as session:
+    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         facts = session_facts(session, artifact)
         if measure:
             _measure(session, facts, asked, as_json=as_json)

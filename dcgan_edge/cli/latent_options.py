@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dcgan_edge.cli import Command, json_option
-from dcgan_edge.cli.options import FiniteRange, provider_option, threads_option
+from dcgan_edge.cli.options import FiniteRange, backend_option, device_option, threads_option
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.session import Session
 
@@ -21,12 +21,12 @@ scale_option = click.option(
 def session_options(command: Command) -> Command:
     """The artifact, where it runs, how large pixels are drawn, and --json."""
     artifact = click.argument("artifact", type=click.Path(path_type=Path))
-    return _all([artifact, scale_option, provider_option, threads_option, json_option])(command)
+    return _all([artifact, scale_option, device_option, backend_option, threads_option, json_option])(command)
 
 
 def session_facts(session: Session, artifact: Path) -> dict[str, Any]:
     """What a document says about the artifact that made its pictures."""
-    return {"artifact": str(artifact), "sha256": session.manifest.sha256, "session": session.facts}
+    return {"artifact": str(artifact), "sha256": session.manifest.sha256, "session": session.facts.to_dict()}
 
 
 def plan_options(

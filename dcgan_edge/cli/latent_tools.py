@@ -9,7 +9,7 @@ import click
 from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import session_facts, session_options
 from dcgan_edge.cli.options import SEEDS, FiniteRange
-from dcgan_edge.runtime.session import Provider, open_session
+from dcgan_edge.runtime.session import Backend, open_session
 
 FORMATS = ("png", "gif", "apng", "mp4")
 
@@ -51,7 +51,8 @@ def interpolate(
     fps: float,
     out: Path,
     scale: int,
-    provider: Provider,
+    device: str,
+    backend: Backend,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -65,7 +66,7 @@ def interpolate(
     """
     from dcgan_edge.latent.interpolation import walk_to_folder
 
-    with open_session(artifact, provider=provider, threads=threads) as session:
+    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         paths = walk_to_folder(
             session, seeds, out, steps=steps, loop=loop, formats=formats, per_second=fps, scale=scale
         )
@@ -93,7 +94,8 @@ def grid(
     layout: str,
     out: Path,
     scale: int,
-    provider: Provider,
+    device: str,
+    backend: Backend,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -106,7 +108,7 @@ def grid(
     from dcgan_edge.latent.interpolation import plane_to_file
 
     rows, columns = parse_grid(layout)
-    with open_session(artifact, provider=provider, threads=threads) as session:
+    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         plane_to_file(session, seeds, out, rows=rows, columns=columns, scale=scale)
         facts = session_facts(session, artifact)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -12,23 +12,42 @@ import click
 from dcgan_edge.cli import Command
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import parse_seeds
-from dcgan_edge.runtime.session import PROVIDERS
+from dcgan_edge.runtime.device import parse_device
+from dcgan_edge.runtime.session import BACKENDS
 
-UNITS = {"": 2**30, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+SIZE_UNITS = {
+    "": 2**20, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9
+}  # fmt: skip
+DURATION_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_size(text: str) -> int:
-    """Read `256MiB`, `1.5GiB`, `500MB` into bytes; a bare number is in GiB.
+    """Read `256MiB`, `1.5GiB`, `500MB` into bytes; a bare number is in MiB, as trtexec has it.
 
-    Raises UsageError for anything else, and for less than one byte.
+    Raises UsageError for anything else, and for less than one byte or more than 2**63.
     """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)", text.strip())
-    if match is None or match[2].lower() not in UNITS:
-        raise UsageError(f"{text!r} is not an amount of memory; write 256MiB or 1GiB.")
-    size = int(float(match[1]) * UNITS[match[2].lower()])
-    if size < 1:
-        raise UsageError(f"{text!r} is less than one byte.")
+    size = int(_quantity(text, SIZE_UNITS, "an amount of memory; write 256MiB or 1GiB"))
+    if not 1 <= size < 2**63:
+        raise UsageError(f"{text!r} is no possible amount of memory.")
     return size
+
+
+def parse_duration(text: str) -> float:
+    """Read `2s`, `200ms`, `1.5min`, `1h` into seconds; a bare number is in seconds.
+
+    Raises UsageError for anything else, and for a negative or endless time.
+    """
+    return _quantity(text, DURATION_UNITS, "a duration; write 2s, 200ms or 1.5min")
+
+
+def _quantity(text: str, units: Mapping[str, float], what: str) -> float:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zA-Z]*)", text.strip())
+    if match is None or match[2].lower() not in units:
+        raise UsageError(f"{text!r} is not {what}.")
+    value = float(match[1]) * units[match[2].lower()]
+    if not math.isfinite(value):
+        raise UsageError(f"{text!r} is too large.")
+    return value
 
 
 class _Parsed(click.ParamType[Any]):
@@ -58,6 +77,24 @@ def parse_percentiles(text: str) -> tuple[float, ...]:
     return percents
 
 
+class Duration(click.ParamType[float]):
+    """Seconds, read by `parse_duration`; `least` and `most` are allowed."""
+
+    name = "duration"
+
+    def __init__(self, least: float = 0.0, most: float = 86_400.0) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = parse_duration(value) if isinstance(value, str) else float(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        if not self.least <= seconds <= self.most:
+            self.fail(f"{value!r} is not between {self.least:g} and {self.most:g} seconds.", param, ctx)
+        return seconds
+
+
 class FiniteRange(click.FloatRange):
     """click's FloatRange lets NaN through every bound, and infinity where there is none."""
 
@@ -70,6 +107,7 @@ class FiniteRange(click.FloatRange):
 
 PERCENTILES = _Parsed("percentiles", parse_percentiles)
 SIZE = _Parsed("size", parse_size)
+DEVICE = _Parsed("device", lambda text: str(parse_device(text)))
 SEEDS = _Parsed("seeds", parse_seeds)
 
 
@@ -79,12 +117,20 @@ def seeds_option(default: str) -> Callable[[Command], Command]:
     )
 
 
-provider_option = click.option(
-    "--provider",
-    type=click.Choice(PROVIDERS),
+device_option = click.option(
+    "--device",
+    type=DEVICE,
     default="auto",
     show_default=True,
-    help="Where ONNX files run. What is asked for and not here is an error, never a silent CPU run.",
+    metavar="auto|cpu|cuda[:N]",
+    help="What computes. Fail if it is not available; never fall back to the CPU.",
+)
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="auto",
+    show_default=True,
+    help="What runs the artifact. Fail if it is not available.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads. [default: one per physical core]"

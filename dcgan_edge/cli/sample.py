@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import provider_option, seeds_option, threads_option
+from dcgan_edge.cli.options import backend_option, device_option, seeds_option, threads_option
 from dcgan_edge.cli.progress import counter
-from dcgan_edge.runtime.session import Provider
+from dcgan_edge.runtime.session import Backend
 
 
 @click.command("sample")
@@ -20,7 +20,8 @@ from dcgan_edge.runtime.session import Provider
 @click.option(
     "--scale", type=click.IntRange(1, 64), default=1, show_default=True, help="Draw each pixel N x N."
 )
-@provider_option
+@device_option
+@backend_option
 @threads_option
 @json_option
 def command(
@@ -29,7 +30,8 @@ def command(
     layout: str | None,
     out: Path,
     scale: int,
-    provider: Provider,
+    device: str,
+    backend: Backend,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -46,10 +48,10 @@ def command(
     from dcgan_edge.runtime.session import open_session
 
     shape = parse_grid(layout) if layout else None
-    with open_session(artifact, provider=provider, threads=threads) as session:
+    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         with counter("Sampling", len(set(seeds)), "images") as progress:
             paths = sample_to_folder(session, seeds, out, layout=shape, scale=scale, progress=progress)
-        facts, sha256 = session.facts, session.manifest.sha256
+        facts, sha256 = session.facts.to_dict(), session.manifest.sha256
     if as_json:
         print_json(
             {"artifact": str(artifact), "sha256": sha256, "session": facts, "files": [str(p) for p in paths]}

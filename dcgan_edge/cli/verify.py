@@ -7,19 +7,25 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import provider_option, seeds_option
+from dcgan_edge.cli.options import backend_option, device_option, seeds_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.runtime.session import Provider
+from dcgan_edge.runtime.session import Backend
 
 
 @click.command("verify")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @seeds_option("0-63")
-@provider_option
+@device_option
+@backend_option
 @json_option
 def command(
-    checkpoint: Path, artifacts: tuple[Path, ...], seeds: list[int], provider: Provider, as_json: bool
+    checkpoint: Path,
+    artifacts: tuple[Path, ...],
+    seeds: list[int],
+    device: str,
+    backend: Backend,
+    as_json: bool,
 ) -> None:
     """Compare each of ARTIFACTS with CHECKPOINT in PyTorch, on the same seeds; exit 3 if one differs.
 
@@ -39,7 +45,7 @@ def command(
     with steps() as say:
         for artifact in artifacts:
             say(f"comparing {artifact.name} on {len(seeds)} seeds")
-            with open_session(artifact, provider=provider) as candidate:
+            with open_session(artifact, device=device, backend=backend) as candidate:
                 verdicts[str(artifact)] = verify(reference, candidate, seeds)
     failed = [name for name, parity in verdicts.items() if not parity.passed]
     if as_json:

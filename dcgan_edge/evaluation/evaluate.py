@@ -92,7 +92,7 @@ def evaluate(
         progress(f"generating {len(wanted):,} images with {name}")
         with opener() as session:
             images[name] = generate(session, wanted)
-            facts[name] = {"sha256": session.manifest.sha256, "session": session.facts}
+            facts[name] = {"sha256": session.manifest.sha256, "session": session.facts.to_dict()}
     channels, size = _shape(images)
     progress("looking at the real images")
     real = real_images(source, size, channels)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, read_file
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.session import Session, in_chunks
+from dcgan_edge.runtime.device import cpu_name
+from dcgan_edge.runtime.session import Session, SessionFacts, in_chunks
 from dcgan_edge.training.checkpoint import load_generator
 
 LARGEST_BATCH = 256  # PyTorch has no limit; more images than this are run in pieces to bound the memory
@@ -35,12 +35,16 @@ class TorchSession(Session):
             parent_sha256="",
             builder="dcgan-edge train",
         ).sealed(content)
-        self.facts: dict[str, Any] = {
-            "backend": "torch",
-            "version": torch.__version__,
-            "provider": "CPU, eager",
-            "threads": torch.get_num_threads(),
-        }
+
+    @property
+    def facts(self) -> SessionFacts:
+        return SessionFacts(
+            backend="torch",
+            version=torch.__version__,
+            device="cpu",
+            device_name=cpu_name(),
+            threads=torch.get_num_threads(),
+        )
 
     def run(self, latents: FloatArray) -> FloatArray:
         return in_chunks(self._run, latents, self.manifest)

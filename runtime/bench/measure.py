@@ -225,7 +225,7 @@ def warm_up(
 
 def _facts(session: Session) -> dict[str, Any]:
     """What the session says of itself after its runs: engines learn at the first run of a batch size."""
-    return session.facts
+    return session.facts.to_dict()
 
 
 def _timer_overhead(_: Session) -> float:

@@ -82,7 +82,7 @@ def _serve(pipe: Connection, opener: Opener) -> None:
     try:
         with opener() as session:
             manifest = session.manifest
-            pipe.send((session.facts, manifest.sha256, manifest.precision))
+            pipe.send((session.facts.to_dict(), manifest.sha256, manifest.precision))
             while (task := pipe.recv()) is not None:
                 function, arguments = task
                 pipe.send(function(session, *arguments))

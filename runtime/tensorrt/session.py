@@ -16,16 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import EdgeError, UnavailableError, UsageError
-from dcgan_edge.latents import FloatArray
+from dcgan_edge.latents import FloatArray, as_latents
 
 from ..cuda import Cuda, open_cuda
-from ..session import Session
+from ..session import Session, SessionFacts
 from .engine import Engine
 from .library import load_tensorrt
 from .match import check_match, flavour_of
@@ -43,8 +42,9 @@ def open_engine(
     zero_copy: bool | None = None,
     cuda_graph: bool = True,
     streams: int = 1,
+    device_index: int = 0,
 ) -> EngineSession:
-    """Open the engine `data`, whose hash was checked, on the current CUDA device.
+    """Open the engine `data`, whose hash was checked, on CUDA device `device_index`.
 
     `zero_copy`: let the GPU use host memory in place (None: where GPU and CPU share their memory).
     `cuda_graph`: launch each batch size as one captured graph; where that fails, `facts` says why.
@@ -57,7 +57,7 @@ def open_engine(
         raise UsageError(f"An engine runs on 1 to {MOST_STREAMS} streams, not {streams}.")
     flavour = flavour_of(manifest)
     trt = load_tensorrt(flavour)
-    cuda = open_cuda()
+    cuda = open_cuda(device_index)
     check_match(manifest, trt, cuda.device)
     if zero_copy and not cuda.device.maps_host_memory:
         raise UnavailableError(f"{cuda.device.name} cannot use host memory in place; open without zero-copy.")
@@ -68,15 +68,20 @@ def open_engine(
     if zero_copy is None:
         zero_copy = cuda.device.integrated and cuda.device.maps_host_memory
     return EngineSession(
-        trt, cuda, manifest, data, zero_copy=zero_copy, cuda_graph=cuda_graph, streams=streams, rtx=rtx
+        trt,
+        cuda,
+        manifest,
+        data,
+        zero_copy=zero_copy,
+        cuda_graph=cuda_graph,
+        streams=streams,
+        rtx=rtx,
+        device_index=device_index,
     )
 
 
 class EngineSession(Session):
-    """An engine on the GPU, for one thread at a time.
-
-    `facts` is kept up to date: a batch size is prepared, and its graph captured, when it first occurs.
-    """
+    """An engine on the GPU, for one thread at a time."""
 
     def __init__(
         self,
@@ -89,12 +94,15 @@ class EngineSession(Session):
         cuda_graph: bool,
         streams: int,
         rtx: RtxSettings | None,
+        device_index: int = 0,
     ) -> None:
         """Load the engine and allocate its memory; errors as for `open_engine`."""
         self.manifest = manifest
         self._cuda = cuda
         self._rtx = rtx
         self._lock = threading.Lock()
+        self._stream_count = streams
+        self._cuda_graph = cuda_graph
         self._free_before = cuda.free_memory()
         graphs = GraphLog(wanted=cuda_graph and rtx is None)
         with ExitStack() as stack:
@@ -110,31 +118,46 @@ class EngineSession(Session):
                 )
                 for _ in range(streams)
             ]
-            self.facts: dict[str, Any] = {
-                "backend": "tensorrt" if rtx is None else "tensorrt-rtx",
-                "version": trt.__version__,
-                "provider": cuda.device.name,
-                "device": dataclasses.asdict(cuda.device),
-                "zero_copy": zero_copy,
-                "streams": streams,
-                "batch_profiles": [dataclasses.asdict(profile) for profile in engine.profiles],
-                "cuda_graph": {
-                    "wanted": cuda_graph,
-                    "captured_by": "dcgan-edge" if rtx is None else "TensorRT-RTX, which does not say when",
-                    "captured": graphs.captured,
-                    "refused": graphs.refused,
-                },
-                "memory": self._memory(len(data), engine.scratch_bytes),
-                "warnings": list(engine.warnings),
-                **({"rtx": rtx.facts} if rtx else {}),
-            }
+            self._version = str(trt.__version__)
+            self._zero_copy = zero_copy
+            self._index = device_index
+            self._graphs = graphs
+            self._warnings = engine.warnings
+            self._memory = self._count_memory(len(data), engine.scratch_bytes)
             self._stack: ExitStack | None = stack.pop_all()
+
+    @property
+    def facts(self) -> SessionFacts:
+        """How this engine runs now: a batch size is prepared, and its graph captured, when it first occurs.
+        """
+        rtx = self._rtx
+        return SessionFacts(
+            backend="tensorrt" if rtx is None else "tensorrt-rtx",
+            version=self._version,
+            device=f"cuda:{self._index}",
+            device_name=self._cuda.device.name,
+            streams=self._stream_count,
+            details={
+                "gpu": dataclasses.asdict(self._cuda.device),
+                "zero_copy": self._zero_copy,
+                "batch_profiles": [dataclasses.asdict(profile) for profile in self._profiles],
+                "cuda_graph": {
+                    "wanted": self._cuda_graph,
+                    "captured_by": "dcgan-edge" if rtx is None else "TensorRT-RTX, which does not say when",
+                    "captured": list(self._graphs.captured),
+                    "refused": dict(self._graphs.refused),
+                },
+                "memory": dict(self._memory),
+                "warnings": list(self._warnings),
+                **({"rtx": dict(rtx.facts)} if rtx else {}),
+            },
+        )
 
     def run(self, latents: FloatArray) -> FloatArray:
         """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1]; see `Session.run`."""
+        latents = as_latents(latents, self.manifest.architecture.latent_dim)
         if len(latents) == 0:
             self._require_open()
-            self._check(latents)
             return self._images(0)
         (images,) = self.run_batches([latents])
         return images
@@ -149,7 +172,7 @@ class EngineSession(Session):
             streams = cycle(self._streams)
             flights: deque[_Flight] = deque()
             for latents in batches:
-                self._check(latents)
+                latents = as_latents(latents, self.manifest.architecture.latent_dim)
                 if len(latents) == 0:
                     raise UsageError("A batch has one or more latents.")
                 images = self._images(len(latents))
@@ -172,7 +195,7 @@ class EngineSession(Session):
 
         `clock` counts nanoseconds on the host.
         """
-        self._check(latents)
+        latents = as_latents(latents, self.manifest.architecture.latent_dim)
         images = self._images(len(latents))
         times = PhaseTimes()
         with self._in_use():
@@ -197,6 +220,7 @@ class EngineSession(Session):
         if not self._lock.acquire(blocking=False):
             raise EdgeError("This session is busy with another call; open one session for each thread.")
         try:
+            self._cuda.make_current()
             yield
         finally:
             healthy = [stream.settle() for stream in self._streams]
@@ -216,20 +240,11 @@ class EngineSession(Session):
         if flight.done is not None:
             yield flight.done
 
-    def _check(self, latents: FloatArray) -> None:
-        """Raises UsageError unless the latents are what the generator takes."""
-        dim = self.manifest.architecture.latent_dim
-        if latents.shape[1:] != (dim, 1, 1) or latents.dtype != np.float32:
-            raise UsageError(
-                f"Latents are float32 of shape (batch, {dim}, 1, 1), "
-                f"not {latents.dtype} of shape {latents.shape}."
-            )
-
     def _images(self, count: int) -> FloatArray:
         architecture = self.manifest.architecture
         return np.empty((count, architecture.channels, architecture.size, architecture.size), np.float32)
 
-    def _memory(self, engine_bytes: int, scratch_bytes: int) -> dict[str, int]:
+    def _count_memory(self, engine_bytes: int, scratch_bytes: int) -> dict[str, int]:
         """Bytes. `taken` is what the GPU lost since before the engine was loaded, by everybody on it."""
         return {
             "engine_file": engine_bytes,
@@ -241,7 +256,7 @@ class EngineSession(Session):
 
     def _note_prepared(self) -> None:
         """A batch size ran for the first time."""
-        self.facts["memory"]["taken"] = self._free_before - self._cuda.free_memory()
+        self._memory["taken"] = self._free_before - self._cuda.free_memory()
         if self._rtx is not None:
             self._rtx.save()
 

@@ -61,8 +61,8 @@ def _peer(name: str, fp32: Path) -> Callable[[], Session]:
 def test_a_peer_makes_our_images(name: str, fp32: Path, ours: tuple[FloatArray, FloatArray]) -> None:
     opener = _peer(name, fp32)
     with open_checked(name, opener, *ours, BATCHES) as peer:
-        assert peer.facts["backend"] == name
-        assert peer.facts["version"][0].isdigit()
+        assert peer.facts.backend == name
+        assert peer.facts.version[0].isdigit()
         assert peer.manifest.precision == "fp32"
         first = peer.run(ours[0])
         kept = first.copy()

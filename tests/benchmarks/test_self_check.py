@@ -16,7 +16,7 @@ from dcgan_edge.runtime.session import open_session
 
 
 def test_the_plain_loop_asks_the_bare_session_what_ours_asks_it(exported: Path) -> None:
-    session = OnnxRuntimeSession(*read_artifact(exported / "generator.fp32.onnx"), provider="cpu")
+    session = OnnxRuntimeSession(*read_artifact(exported / "generator.fp32.onnx"), device="cpu")
     with session:
         asked: list[dict[str, Any]] = []
         bare: Any = session._session
@@ -37,7 +37,7 @@ def test_the_plain_loop_asks_the_bare_session_what_ours_asks_it(exported: Path) 
 
 def test_a_slowed_session_makes_the_same_images_later(exported: Path) -> None:
     readings = iter([0, 1000, 1050, 1099, 1100, 9999])  # nanoseconds: the call takes 1000, and 100 are added
-    with open_session(exported / "generator.fp32.onnx", provider="cpu") as session:
+    with open_session(exported / "generator.fp32.onnx", device="cpu") as session:
         slow = Slowed(session, 0.1, clock=lambda: next(readings))
         z = latents(range(3), session.manifest.architecture.latent_dim)
         assert (session.run(z) == slow.run(z)).all()

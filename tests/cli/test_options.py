@@ -10,7 +10,7 @@ from dcgan_edge.errors import UsageError
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("256MiB", 256 * 2**20), ("1", 2**30), ("1.5 GiB", 3 * 2**29), ("500MB", 500_000_000), ("7b", 7)],
+    [("256MiB", 256 * 2**20), ("1", 2**20), ("1.5 GiB", 3 * 2**29), ("500MB", 500_000_000), ("7b", 7)],
 )
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors
@@ -11,7 +9,7 @@ from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.evaluation.reality import real_images
 from dcgan_edge.images import PixelArray, from_uint8
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.session import Session
+from dcgan_edge.runtime.session import Session, SessionFacts
 
 REAL = real_images("digits", 28, 1)
 EXTRACTOR = load_digit_features()
@@ -24,11 +22,14 @@ class KnownSession(Session):
     def __init__(self, pixels: PixelArray, noise: float = 0.0) -> None:
         self._images, self._noise = from_uint8(pixels), noise / 127.5
         self.is_closed = False
-        self.facts: dict[str, Any] = {"backend": "known"}
         source, result = generator_tensors(PIXELS)
         self.manifest = Manifest(
             "onnx", PIXELS, "fp32", (source,), (result,), BatchProfile(), "", "a test"
         ).sealed(pixels.tobytes())
+
+    @property
+    def facts(self) -> SessionFacts:
+        return SessionFacts("known", "1", "cpu", "a processor")
 
     def run(self, latents: FloatArray) -> FloatArray:
         chosen = (np.abs(latents[:, 0, 0, 0]) * 1e6).astype(np.int64) % len(self._images)

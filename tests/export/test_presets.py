@@ -37,7 +37,7 @@ def test_a_preset_exports_matches_and_builds(preset: str, batch: BatchProfile) -
         model = graph if precision == "fp32" else to_fp16(graph)
         data = model.SerializeToString()
         manifest = Manifest("onnx", architecture, precision, (source,), (result,), batch, "", "test")
-        with OnnxRuntimeSession(manifest, data, provider="cpu") as session:
+        with OnnxRuntimeSession(manifest, data, device="cpu") as session:
             parity = compare(expected, session.run(z), SEEDS, GATES[precision])
         assert parity.passed, (precision, parity.missed)
         targets: tuple[str, ...] = AHEAD_OF_TIME

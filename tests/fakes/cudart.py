@@ -60,9 +60,9 @@ class FakeCudart:
     def cudaGetDeviceCount(self) -> Result:
         return OK, 1
 
-    @call(1)
-    def cudaGetDevice(self) -> Result:
-        return OK, 0
+    @call(0)
+    def cudaSetDevice(self, device: int) -> Result:
+        return (OK if device == 0 else cudaError_t.cudaErrorInvalidDevice,)
 
     @call(1)
     def cudaGetDeviceProperties(self, device: int) -> Result:

@@ -82,7 +82,7 @@ def describe(hardware: Hardware, precision: str) -> None:
     board = jetson()
     system = f"{board['model']}, {board['l4t']}" if board else f"driver for CUDA {device.driver}"
     with hardware.open(precision) as session:
-        hardware.note(precision, "TensorRT", f"{session.facts['backend']} {session.facts['version']}")
+        hardware.note(precision, "TensorRT", f"{session.facts.backend} {session.facts.version}")
     hardware.note(precision, "date", datetime.date.today().isoformat())
     hardware.note(precision, "device", f"{device.name} ({device.sm})")
     hardware.note(precision, "system", system)
@@ -97,7 +97,7 @@ def reference_images(folder: Path) -> tuple[FloatArray, str]:
     manifest, data = read_artifact(folder / "generator.fp32.onnx")
     architecture = manifest.architecture
     try:
-        session = OnnxRuntimeSession(manifest, data, provider="cpu")
+        session = OnnxRuntimeSession(manifest, data, device="cpu")
     except UnavailableError as error:
         pytest.skip(f"no reference to compare with: {error}")
     with session:

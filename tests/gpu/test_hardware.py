@@ -71,10 +71,10 @@ def test_graphs_change_the_time_and_not_the_images(hardware: Hardware, precision
             label = "batch 1 ms" if cuda_graph else "batch 1 ms, no graph"
             hardware.note(precision, label, f"{median_ms(lambda: session.run(latent)):.3f}")  # noqa: B023  # used at once
             if cuda_graph:
-                graphs = session.facts["cuda_graph"]
+                graphs = session.facts.details["cuda_graph"]
                 hardware.note(precision, "graphs refused", len(graphs["refused"]))
                 print(graphs)
-                assert session.facts["backend"] == "tensorrt-rtx" or graphs["captured"] or graphs["refused"]
+                assert session.facts.backend == "tensorrt-rtx" or graphs["captured"] or graphs["refused"]
     for with_graph, without in zip(found[True], found[False], strict=True):
         np.testing.assert_allclose(with_graph, without, rtol=0, atol=OTHER_KERNELS)
 
@@ -101,7 +101,7 @@ def test_streams_make_the_same_images_in_order(hardware: Hardware, precision: st
             spent = median_ms(lambda: list(session.run_batches(batches)), calls=20)  # used at once
             column = f"images/s, {streams} stream{'s' if streams > 1 else ''}"
             hardware.note(precision, column, f"{320 / spent * 1e3:.0f}")
-            hardware.note(precision, "zero-copy", "yes" if session.facts["zero_copy"] else "no")
+            hardware.note(precision, "zero-copy", "yes" if session.facts.details["zero_copy"] else "no")
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=OTHER_KERNELS)
 
 
@@ -118,7 +118,7 @@ def test_phases_fit_into_the_whole(hardware: Hardware, precision: str) -> None:
         print(f"{precision}: {times}")
         latents = hardware.draw(16)
         hardware.note(precision, "batch 16 ms", f"{median_ms(lambda: session.run(latents)):.3f}")
-        hardware.note(precision, "GPU memory MiB", f"{session.facts['memory']['taken'] / MIB:.0f}")
+        hardware.note(precision, "GPU memory MiB", f"{session.facts.details['memory']['taken'] / MIB:.0f}")
 
 
 def test_memory_does_not_grow_in_a_long_run(hardware: Hardware) -> None:
@@ -192,7 +192,7 @@ def test_rtx_starts_warm_the_second_time(hardware: Hardware) -> None:
     for _ in range(2):
         with hardware.open("fp16") as session:
             session.run(hardware.draw(16))
-            if session.facts["backend"] != "tensorrt-rtx":
+            if session.facts.backend != "tensorrt-rtx":
                 pytest.skip("TensorRT compiles its kernels when it builds; only TensorRT-RTX keeps some")
-            states.append(session.facts["rtx"]["runtime_cache_state"])
+            states.append(session.facts.details["rtx"]["runtime_cache_state"])
     assert states == ["cold", "warm"]

@@ -16,13 +16,12 @@ from dcgan_edge.artifact import (
     read_artifact,
     write_artifact,
 )
-from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError
+from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime import onnxruntime_session
-from dcgan_edge.runtime.onnxruntime_options import provider_options
-from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession, run_bound
-from dcgan_edge.runtime.session import Provider, open_session
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession, provider_options, run_bound
+from dcgan_edge.runtime.session import EngineOptions, open_session
 from tests.conftest import TINY
 
 
@@ -37,10 +36,10 @@ def artifact(generator: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_it_runs_any_batch_and_says_where(artifact: Path) -> None:
-    with open_session(artifact, provider="cpu", threads=1) as session:
+    with open_session(artifact, device="cpu", threads=1) as session:
         assert session.run(latents(range(21), 16)).shape == (21, 1, 28, 28)
-        assert session.facts["provider"] == "CPUExecutionProvider"
-        assert session.facts["threads"] == 1
+        assert session.facts.provider == "CPUExecutionProvider"
+        assert session.facts.threads == 1
     with pytest.raises(EdgeError, match="closed"):
         session.run(latents([1], 16))
     session.close()
@@ -55,14 +54,24 @@ def test_it_runs_from_a_lone_file(artifact: Path, tmp_path: Path) -> None:
 
 
 def test_a_provider_that_is_not_in_this_build_is_an_error(artifact: Path) -> None:
-    missing: list[Provider] = [
-        name  # type: ignore[misc]  # the two names are providers
-        for name, full in (("cuda", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider"))
-        if full not in onnxruntime.get_available_providers()
-    ]
-    for provider in missing:
+    available = onnxruntime.get_available_providers()
+    if "CUDAExecutionProvider" not in available:
         with pytest.raises(UnavailableError, match="Nothing was run on the CPU"):
-            open_session(artifact, provider=provider)
+            open_session(artifact, device="cuda:1")
+    if "TensorrtExecutionProvider" not in available:
+        with pytest.raises(UnavailableError, match="Nothing was run on the CPU"):
+            open_session(artifact, backend="onnxruntime-tensorrt")
+
+
+def test_options_that_do_not_apply_are_refused(artifact: Path) -> None:
+    with pytest.raises(UsageError):
+        open_session(artifact, engine=EngineOptions())
+    with pytest.raises(UsageError):
+        open_session(artifact, backend="tensorrt")
+    with pytest.raises(UsageError):
+        open_session(artifact, device="cpu", backend="onnxruntime-tensorrt")
+    with pytest.raises(UsageError):
+        open_session(artifact, device="gpu")
 
 
 class _FallingBack:
@@ -91,10 +100,10 @@ def test_a_silent_fallback_is_an_error(artifact: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "onnxruntime", _FallingBack)
     monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: False)
     with pytest.raises(UnavailableError, match="needs an NVIDIA GPU with its driver"):
-        open_session(artifact, provider="cuda")
+        open_session(artifact, device="cuda")
     monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: True)
     with pytest.raises(UnavailableError, match="could not be started"):
-        open_session(artifact, provider="cuda")
+        open_session(artifact, device="cuda")
 
 
 def test_bound_output_is_the_same_as_plain(artifact: Path) -> None:

@@ -36,9 +36,13 @@ def test_latents_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         ArithmeticSession().run(np.zeros(shape, np.float32))
 
 
-def test_latents_of_another_type_are_refused() -> None:
-    with pytest.raises(UsageError, match="float64"):
-        ArithmeticSession().run(np.zeros((1, 3, 1, 1)))  # type: ignore[arg-type]  # the mistake under test
+def test_other_floats_are_cast_and_whatever_is_no_float_is_refused() -> None:
+    z = np.linspace(-1, 1, 6).reshape(2, 3, 1, 1)
+    for kind in (np.float64, np.float16):
+        expected = ArithmeticSession().run(z.astype(kind).astype(np.float32))
+        np.testing.assert_array_equal(ArithmeticSession().run(z.astype(kind)), expected)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="int64"):
+        ArithmeticSession().run(np.zeros((1, 3, 1, 1), np.int64))  # type: ignore[arg-type]  # the mistake
 
 
 def test_leaving_the_block_closes() -> None:

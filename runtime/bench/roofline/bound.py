@@ -15,8 +15,8 @@ from .cost import GraphCost
 from .peaks import Peaks
 
 BELOW_BOUND = (
-    "the measurement is below the roofline bound, so the peaks are too low here: a higher clock than assumed, "
-    "a cache that holds what is counted as traffic, or an algorithm with fewer multiplications"
+    "the measurement is below the roofline bound, so the peaks are too low here: a higher clock than "
+    "assumed, a cache that holds what is counted as traffic, or an algorithm with fewer multiplications"
 )
 
 

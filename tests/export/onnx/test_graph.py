@@ -25,7 +25,7 @@ def model(generator: nn.Module) -> onnx.ModelProto:
 def run(model: onnx.ModelProto, count: int, batch: BatchProfile | None = None) -> np.ndarray:
     source, result = generator_tensors(TINY)
     manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), batch or BatchProfile(), "", "test")
-    return OnnxRuntimeSession(manifest, model.SerializeToString(), provider="cpu").run(
+    return OnnxRuntimeSession(manifest, model.SerializeToString(), device="cpu").run(
         latents(range(count), 16)
     )
 

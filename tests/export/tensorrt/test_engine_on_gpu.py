@@ -30,7 +30,7 @@ def test_an_engine_built_here_runs_here_and_draws_the_same(tmp_path: Path, preci
     assert manifest.targets == (manifest.built_on["sm"],)
     manifest_of_reference, data = read_artifact(reference)
     with (
-        OnnxRuntimeSession(manifest_of_reference, data, provider="cpu") as expected,
+        OnnxRuntimeSession(manifest_of_reference, data, device="cpu") as expected,
         open_session(path) as session,
     ):
         verify(expected, session, range(20)).raise_if_failed(path.name)

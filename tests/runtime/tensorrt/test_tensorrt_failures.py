@@ -43,7 +43,7 @@ def work(lab: Lab) -> tuple[dict[str, Any], int]:
             session.run_batches(draw(8, seed) for seed in range(3)), range(3), strict=True
         ):
             expect(found, draw(8, seed))
-        return session.facts, len(lab.gpu.calls)
+        return session.facts.details, len(lab.gpu.calls)
 
 
 def calls_of(lab: Lab, integrated: bool) -> list[str]:

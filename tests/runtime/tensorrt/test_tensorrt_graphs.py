@@ -32,24 +32,24 @@ def test_each_batch_size_is_captured_once_and_then_replayed(lab: Lab) -> None:
     assert calls.count(launches) == 6
     assert set(calls) == {launches, "cudaMemcpyAsync", "cudaStreamSynchronize"}
     assert before.count("cudaStreamBeginCapture") == (0 if lab.is_rtx else 2)
-    assert session.facts["cuda_graph"]["captured"] == ([] if lab.is_rtx else [2, 4])
-    assert session.facts["cuda_graph"]["refused"] == {}
+    assert session.facts.details["cuda_graph"]["captured"] == ([] if lab.is_rtx else [2, 4])
+    assert session.facts.details["cuda_graph"]["refused"] == {}
 
 
 def test_without_graphs_nothing_is_captured(lab: Lab) -> None:
     session = lab.open(cuda_graph=False)
     session.run(draw(4))
     assert not any("Capture" in call or "Graph" in call for call in lab.gpu.calls)
-    assert session.facts["cuda_graph"]["wanted"] is False
+    assert session.facts.details["cuda_graph"]["wanted"] is False
     if lab.is_rtx:
-        assert session.facts["rtx"]["cuda_graph_strategy"] == "DISABLED"
+        assert session.facts.details["rtx"]["cuda_graph_strategy"] == "DISABLED"
 
 
 def test_an_engine_that_cannot_be_captured_runs_without_a_graph_and_says_why(lab: Lab) -> None:
     session = lab.open(lab.blob(capturable=False))
     expect(session.run(draw(4)), draw(4))
     expect(session.run(draw(3)), draw(3))
-    refused = session.facts["cuda_graph"]["refused"]
+    refused = session.facts.details["cuda_graph"]["refused"]
     if lab.is_rtx:
         assert refused == {}  # it captures by itself
     else:
@@ -62,8 +62,8 @@ def test_a_graph_that_recorded_nothing_is_found_out(lab: Lab) -> None:
     expect(session.run(draw(4)), draw(4))
     expect(session.run(draw(4, 9)), draw(4, 9))
     if not lab.is_rtx:
-        assert "does not compute" in session.facts["cuda_graph"]["refused"]["4"]
-        assert session.facts["cuda_graph"]["captured"] == []
+        assert "does not compute" in session.facts.details["cuda_graph"]["refused"]["4"]
+        assert session.facts.details["cuda_graph"]["captured"] == []
 
 
 def test_a_replay_that_fails_half_way_leaves_no_work_behind(lab: Lab) -> None:
@@ -73,7 +73,7 @@ def test_a_replay_that_fails_half_way_leaves_no_work_behind(lab: Lab) -> None:
     expect(session.run(draw(4)), draw(4))
     expect(session.run(draw(4, 2)), draw(4, 2))
     if not lab.is_rtx:
-        assert "copy from the GPU" in session.facts["cuda_graph"]["refused"]["4"]
+        assert "copy from the GPU" in session.facts.details["cuda_graph"]["refused"]["4"]
 
 
 def test_the_batch_size_unused_for_longest_makes_room(lab: Lab) -> None:
@@ -101,21 +101,21 @@ def test_few_batch_sizes_are_kept_prepared(lab: Lab) -> None:
 
 def test_rtx_keeps_its_kernels_for_the_next_process(lab: Lab) -> None:
     if not lab.is_rtx:
-        assert "rtx" not in lab.open().facts
+        assert "rtx" not in lab.open().facts.details
         return
     session = lab.open()
-    assert session.facts["rtx"]["runtime_cache_state"] == "cold"
-    assert session.facts["rtx"]["kernel_specialization"] == "EAGER"
-    assert session.facts["rtx"]["cuda_graph_strategy"] == "WHOLE_GRAPH_CAPTURE"
+    assert session.facts.details["rtx"]["runtime_cache_state"] == "cold"
+    assert session.facts.details["rtx"]["kernel_specialization"] == "EAGER"
+    assert session.facts.details["rtx"]["cuda_graph_strategy"] == "WHOLE_GRAPH_CAPTURE"
     for count in (8, 3, 8):
         session.run(draw(count))
-    file = Path(session.facts["rtx"]["runtime_cache"])
+    file = Path(session.facts.details["rtx"]["runtime_cache"])
     assert file.is_relative_to(lab.cache.name)
     assert f"{session.manifest.sha256[:16]}.orin-fake.rtx1.7.1.116.cache" == file.name
     lab.check()
     lab.reset()
     session = lab.open()
-    assert session.facts["rtx"]["runtime_cache_state"] == "warm"
+    assert session.facts.details["rtx"]["runtime_cache_state"] == "warm"
     kept = file.read_text()
     file.unlink()
     session.run(draw(3))
@@ -128,7 +128,7 @@ def test_rtx_keeps_its_kernels_for_the_next_process(lab: Lab) -> None:
     lab.check()
     file.write_text(kept.replace("Orin", "Thor"))
     session = lab.open()
-    assert session.facts["rtx"]["runtime_cache_state"] == "stale"
+    assert session.facts.details["rtx"]["runtime_cache_state"] == "stale"
     expect(session.run(draw(8)), draw(8))
 
 

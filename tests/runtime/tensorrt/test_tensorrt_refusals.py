@@ -88,7 +88,7 @@ def test_an_error_among_the_batches_leaves_nothing_in_flight(lab: Lab) -> None:
 
 
 def test_too_little_memory_is_an_error_with_advice_and_nothing_is_kept(lab: Lab) -> None:
-    needed = lab.open(streams=3).facts["memory"]["taken"]
+    needed = lab.open(streams=3).facts.details["memory"]["taken"]
     weights = len(lab.blob().onnx)
     lab.check()
     for memory in (100, weights - 1, weights + 100, *range(weights + 500, needed, 1500)):

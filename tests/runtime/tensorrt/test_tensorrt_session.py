@@ -80,10 +80,11 @@ def test_memory_is_shared_with_an_integrated_gpu_unless_told_otherwise(lab: Lab)
         lab.reset(integrated=integrated)
         session = lab.open(zero_copy=asked)
         expect(session.run(draw(5)), draw(5))
-        assert session.facts["zero_copy"] is shared
+        assert session.facts.details["zero_copy"] is shared
         assert ("cudaMemcpyAsync" in lab.gpu.calls) is not shared
-        assert session.facts["memory"]["device"] == session.facts["memory"]["scratch_per_stream"] + (
-            0 if shared else session.facts["memory"]["page_locked_host"]
+        memory = session.facts.details["memory"]
+        assert memory["device"] == memory["scratch_per_stream"] + (
+            0 if shared else memory["page_locked_host"]
         )
 
 
@@ -110,7 +111,7 @@ def test_streams_work_at_the_same_time(lab: Lab) -> None:
     lab.gpu.fail = observe
     expect(session.run(draw(32)), draw(32))
     assert at_work[:3] == [2, 2, 2]
-    assert session.facts["cuda_graph"]["captured"] == ([] if lab.is_rtx else [8])  # by both
+    assert session.facts.details["cuda_graph"]["captured"] == ([] if lab.is_rtx else [8])  # by both
 
 
 def test_phases_are_timed_on_the_gpu_and_on_the_host(lab: Lab) -> None:
@@ -149,16 +150,16 @@ def test_preparing_a_batch_size_is_not_part_of_what_is_timed(lab: Lab) -> None:
 def test_facts_repeat_the_run_and_survive_json(lab: Lab) -> None:
     session = lab.open(lab.blob(warning="built by another model of GPU"), streams=2)
     session.run(draw(8))
-    facts = json.loads(json.dumps(session.facts))
+    facts = json.loads(json.dumps(session.facts.to_dict()))
     assert facts["backend"] == ("tensorrt-rtx" if lab.is_rtx else "tensorrt")
     assert facts["version"] == lab.trt.__version__
-    assert facts["device"]["name"] == facts["provider"] == "Orin (fake)"
-    assert facts["device"]["sm"] == "sm87"
-    assert facts["device"]["driver"] == "12.6"
+    assert (facts["device"], facts["device_name"]) == ("cuda:0", "Orin (fake)")
+    assert facts["details"]["gpu"]["sm"] == "sm87"
+    assert facts["details"]["gpu"]["driver"] == "12.6"
     assert facts["streams"] == 2
-    assert facts["warnings"] == ["built by another model of GPU"]
-    assert facts["batch_profiles"] == [{"min": 1, "opt": 4, "max": 8}]
-    memory = facts["memory"]
+    assert facts["details"]["warnings"] == ["built by another model of GPU"]
+    assert facts["details"]["batch_profiles"] == [{"min": 1, "opt": 4, "max": 8}]
+    memory = facts["details"]["memory"]
     # one batch size was prepared, on one stream; its context takes something, too
     assert memory["taken"] == lab.gpu.used == memory["device"] + len(lab.blob().onnx) + CONTEXT_BYTES
     assert memory["page_locked_host"] == 2 * 4 * 8 * (ARCHITECTURE.latent_dim + 64)
