@@ -40,9 +40,9 @@ def test_other_floats_are_cast_and_whatever_is_no_float_is_refused() -> None:
     z = np.linspace(-1, 1, 6).reshape(2, 3, 1, 1)
     for kind in (np.float64, np.float16):
         expected = ArithmeticSession().run(z.astype(kind).astype(np.float32))
-        np.testing.assert_array_equal(ArithmeticSession().run(z.astype(kind)), expected)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(ArithmeticSession().run(z.astype(kind)), expected)
     with pytest.raises(UsageError, match="int64"):
-        ArithmeticSession().run(np.zeros((1, 3, 1, 1), np.int64))  # type: ignore[arg-type]  # the mistake
+        ArithmeticSession().run(np.zeros((1, 3, 1, 1), np.int64))
 
 
 def test_leaving_the_block_closes() -> None:
