@@ -74,7 +74,7 @@ def _words(seed: int, count: int) -> npt.NDArray[np.uint64]:
 def _box_muller(unit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(n, 2k) uniforms in (0, 1) -> (n, 2k) normals; columns 2j and 2j+1 come from each other."""
     radius = np.sqrt(-2.0 * _log(unit[:, 0::2]))
-    cosine, sine = _cos_sin_turns(unit[:, 1::2])
+    cosine, sine = _cos_sin(unit[:, 1::2])
     normal = np.empty_like(unit)
     normal[:, 0::2] = radius * cosine
     normal[:, 1::2] = radius * sine
@@ -91,10 +91,10 @@ def _log(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return exponent * LN2 + 2.0 * s * _series(s * s, [1.0 / (2 * k + 1) for k in range(12)])
 
 
-def _cos_sin_turns(turns: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """cos and sin of 2*pi*turns. Whole quarter turns are taken off exactly; |angle| <= pi/4 is left."""
-    quarters = np.rint(4.0 * turns)
-    angle = (2.0 * math.pi) * (turns - 0.25 * quarters)
+def _cos_sin(revolutions: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """cos and sin of 2*pi*revolutions. Whole quarter revolutions are taken off exactly; |angle| <= pi/4 is left."""
+    quarters = np.rint(4.0 * revolutions)
+    angle = (2.0 * math.pi) * (revolutions - 0.25 * quarters)
     square = angle * angle
     cosine = _series(square, [(-1.0) ** k / math.factorial(2 * k) for k in range(10)])
     sine = angle * _series(square, [(-1.0) ** k / math.factorial(2 * k + 1) for k in range(9)])
