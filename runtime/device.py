@@ -22,7 +22,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class ComputeDevice:
-    """What computes: `kind` "auto", "cpu" or "cuda"; `index` chooses among several GPUs (CUDA's numbering)."""
+    """What computes: `kind` "auto", "cpu" or "cuda"; `index` chooses among GPUs as CUDA numbers them."""
 
     kind: Literal["auto", "cpu", "cuda"] = "auto"
     index: int = 0
@@ -69,7 +69,7 @@ def cpu_count() -> int:
 
 
 def gpu_name(index: int = 0, root: Path = ROOT) -> str:
-    """Return the name of GPU `index` as the driver's own files have it, "NVIDIA GPU" where they do not say."""
+    """Return the name of GPU `index` by the driver's own files, "NVIDIA GPU" where they do not say."""
     entries = sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
     for line in _read(entries[index]).splitlines() if index < len(entries) else ():
         if line.startswith("Model:"):

@@ -26,7 +26,7 @@ INSTEAD = {
     "artefact": "artifact",
     "demand": "raise_if_failed",
 }
-OTHERS = {"floor": {"math.floor", "np.floor", "Floor"}}  # names of other libraries: functions, an ONNX operator
+OTHERS = {"floor": {"math.floor", "np.floor", "Floor"}}  # other libraries' names
 
 
 def words(name: str) -> set[str]:
