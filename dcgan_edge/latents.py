@@ -92,7 +92,7 @@ def _log(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _cos_sin(revolutions: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return cos and sin of 2*pi*revolutions; whole quarters are taken off exactly, |angle| <= pi/4 is left."""
+    """Return cos and sin of 2*pi*revolutions; whole quarters are taken off first, |angle| <= pi/4 is left."""
     quarters = np.rint(4.0 * revolutions)
     angle = (2.0 * math.pi) * (revolutions - 0.25 * quarters)
     square = angle * angle

@@ -128,7 +128,7 @@ class EngineSession(Session):
 
     @property
     def facts(self) -> SessionFacts:
-        """How this engine runs now; a batch size is prepared, and its graph captured, when it first occurs."""
+        """How this engine runs now; batch sizes are prepared, and graphs captured, at first use."""
         rtx = self._rtx
         return SessionFacts(
             backend="tensorrt" if rtx is None else "tensorrt-rtx",
