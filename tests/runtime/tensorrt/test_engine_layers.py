@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcgan_edge.errors import EdgeError
@@ -148,6 +148,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON, max_size=4))
 def test_no_object_is_too_strange_and_the_result_is_plain_json(facts: dict[str, Any]) -> None:
     found = parse_layers(json.dumps(facts))

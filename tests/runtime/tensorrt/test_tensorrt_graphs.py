@@ -30,7 +30,7 @@ def test_each_batch_size_is_captured_once_and_then_replayed(lab: Lab) -> None:
     calls = lab.gpu.calls[len(before) :]
     launches = "IExecutionContext.execute_async_v3" if lab.is_rtx else "cudaGraphLaunch"
     assert calls.count(launches) == 6
-    assert set(calls) == {launches, "cudaMemcpyAsync", "cudaStreamSynchronize"}
+    assert set(calls) == {launches, "cudaMemcpyAsync", "cudaStreamSynchronize", "cudaSetDevice"}
     assert before.count("cudaStreamBeginCapture") == (0 if lab.is_rtx else 2)
     assert session.facts.details["cuda_graph"]["captured"] == ([] if lab.is_rtx else [2, 4])
     assert session.facts.details["cuda_graph"]["refused"] == {}

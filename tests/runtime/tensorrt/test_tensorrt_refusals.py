@@ -17,14 +17,21 @@ from tests.fakes.lab import Lab, draw, expect
 pytest_plugins = ("tests.fakes.fixtures",)
 
 
-def test_latents_of_another_shape_or_type_are_refused(lab: Lab) -> None:
+def test_latents_of_another_shape_or_of_integers_are_refused(lab: Lab) -> None:
     session = lab.open()
-    for wrong in (draw(0)[:, :3], draw(2)[:, :3], draw(2).reshape(2, -1), draw(2).astype(np.float64)):
-        with pytest.raises(UsageError, match="Latents are float32 of shape"):
-            session.run(wrong)
-        with pytest.raises(UsageError, match="Latents are float32 of shape"):
-            session.run_timed(wrong)
+    for wrong in (draw(0)[:, :3], draw(2)[:, :3], draw(2).reshape(2, -1), draw(2).astype(np.int64)):
+        for use in (session.run, session.run_timed, lambda latents: list(session.run_batches([latents]))):
+            with pytest.raises(UsageError):
+                use(wrong)
     expect(session.run(draw(2)), draw(2))
+
+
+def test_latents_of_another_float_type_are_cast(lab: Lab) -> None:
+    session = lab.open()
+    wide = draw(2).astype(np.float64)
+    expect(session.run(wide), draw(2))
+    expect(session.run_timed(wide)[0], draw(2))
+    expect(next(session.run_batches([wide])), draw(2))
 
 
 def test_a_gpu_that_cannot_use_host_memory_is_not_made_to(lab: Lab) -> None:
@@ -82,7 +89,7 @@ def test_a_session_closes_itself_at_the_end_of_its_block(lab: Lab) -> None:
 def test_an_error_among_the_batches_leaves_nothing_in_flight(lab: Lab) -> None:
     session = lab.open(streams=2)
     with pytest.raises(UsageError):
-        list(session.run_batches([draw(8), draw(8).astype(np.float64)]))
+        list(session.run_batches([draw(8), draw(8).astype(np.int64)]))
     assert not any(stream.queue for stream in lab.gpu.streams.values())
     expect(session.run(draw(8, 3)), draw(8, 3))
 
@@ -109,7 +116,7 @@ def test_too_little_memory_is_an_error_with_advice_and_nothing_is_kept(lab: Lab)
 def test_work_that_fails_on_the_gpu_ends_the_session(lab: Lab) -> None:
     session = lab.open()
     session.run(draw(4))
-    lab.fail_from(len(lab.gpu.calls))
+    lab.fail_from(len(lab.gpu.calls) + 1)  # the device is chosen, and then nothing works any more
     with pytest.raises(EdgeError, match="CUDA could not"):
         session.run(draw(4))
     with pytest.raises(EdgeError, match="closed"):
@@ -133,10 +140,11 @@ def test_work_that_fails_while_a_batch_size_is_prepared_ends_the_session_too(lab
 def test_a_call_that_fails_once_does_not_end_the_session(lab: Lab) -> None:
     session = lab.open()
     session.run(draw(4))
-    lab.fail_from(len(lab.gpu.calls), len(lab.gpu.calls))
-    with pytest.raises(EdgeError, match="CUDA could not copy to the GPU: injected"):
-        session.run(draw(4))
-    expect(session.run(draw(4, 7)), draw(4, 7))
+    for later, what in enumerate(("choose the device", "copy to the GPU")):
+        lab.fail_from(len(lab.gpu.calls) + later, len(lab.gpu.calls) + later)
+        with pytest.raises(EdgeError, match=f"CUDA could not {what}: injected"):
+            session.run(draw(4))
+        expect(session.run(draw(4, 7)), draw(4, 7))
 
 
 def test_what_the_library_logged_is_in_the_error(lab: Lab) -> None:
