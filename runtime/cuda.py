@@ -34,7 +34,7 @@ class CudaError(EdgeError):
 
 
 @dataclass(frozen=True)
-class Device:
+class CudaDevice:
     """The GPU of this process. `sm` is its compute capability ("sm87"), `memory` in bytes; `integrated` GPUs
     share their memory with the CPU, as on a Jetson. `driver` is the CUDA version that the driver supports.
     """
@@ -129,7 +129,7 @@ class Cuda:
             found.append(f"{number // 1000}.{number % 1000 // 10}" if known else "unknown")
         return found[0], found[1]
 
-    def _describe(self) -> Device:
+    def _describe(self) -> CudaDevice:
         rt = self.rt
         index = self.index
         properties = self.check(rt.cudaGetDeviceProperties(index), "read the device's properties")
@@ -139,7 +139,7 @@ class Cuda:
         def attribute(number: Any) -> int:
             return int(self.check(rt.cudaDeviceGetAttribute(number, index), "read a device attribute"))
 
-        return Device(
+        return CudaDevice(
             name=bytes(properties.name).rstrip(b"\0").decode(errors="replace"),
             sm=f"sm{attribute(rt.cudaDeviceAttr.cudaDevAttrComputeCapabilityMajor)}"
             f"{attribute(rt.cudaDeviceAttr.cudaDevAttrComputeCapabilityMinor)}",

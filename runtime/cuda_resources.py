@@ -70,7 +70,7 @@ class HostArray(Owned):
         super().close()
 
 
-class Stream(Owned):
+class CudaStream(Owned):
     """A queue of GPU work that does not wait for the default stream."""
 
     def __init__(self, cuda: Cuda) -> None:
@@ -100,7 +100,7 @@ class Stream(Owned):
         """Wait as `synchronize` does before memory is freed or used again; whether all work went well."""
         return self._cuda.forgive(self._cuda.rt.cudaStreamSynchronize(self.handle))
 
-    def capture(self, enqueue: Callable[[], None]) -> Graph:
+    def capture(self, enqueue: Callable[[], None]) -> CudaGraph:
         """Record what `enqueue` queues on this stream instead of running it. Raises what `enqueue` raises."""
         cuda, rt = self._cuda, self._cuda.rt
         mode = rt.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
@@ -114,7 +114,7 @@ class Stream(Owned):
             raise
         graph = cuda.check(rt.cudaStreamEndCapture(self.handle), "end a graph capture")
         try:
-            return Graph(cuda, graph)
+            return CudaGraph(cuda, graph)
         finally:
             cuda.forgive(rt.cudaGraphDestroy(graph))
 
@@ -122,28 +122,28 @@ class Stream(Owned):
         self._cuda.check(self._cuda.rt.cudaMemcpyAsync(target, source, nbytes, kind, self.handle), what)
 
 
-class Graph(Owned):
+class CudaGraph(Owned):
     """Captured work, ready to be launched again and again."""
 
     def __init__(self, cuda: Cuda, graph: Any) -> None:
         found = cuda.check(cuda.rt.cudaGraphInstantiateWithFlags(graph, 0), "instantiate a graph")
         super().__init__(cuda, cuda.rt.cudaGraphExecDestroy, found)
 
-    def launch(self, stream: Stream) -> None:
+    def launch(self, stream: CudaStream) -> None:
         self._cuda.check(self._cuda.rt.cudaGraphLaunch(self.handle, stream.handle), "launch a graph")
 
 
-class Event(Owned):
+class CudaEvent(Owned):
     """A point in a stream, with the time at which the GPU reached it."""
 
     def __init__(self, cuda: Cuda) -> None:
         found = cuda.check(cuda.rt.cudaEventCreateWithFlags(cuda.rt.cudaEventDefault), "make an event")
         super().__init__(cuda, cuda.rt.cudaEventDestroy, found)
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: CudaStream) -> None:
         self._cuda.check(self._cuda.rt.cudaEventRecord(self.handle, stream.handle), "record an event")
 
-    def milliseconds_since(self, start: Event) -> float:
+    def milliseconds_since(self, start: CudaEvent) -> float:
         """GPU time between two recorded events that were both waited for; resolution about 0.5 us."""
         return float(
             self._cuda.check(

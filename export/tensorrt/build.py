@@ -15,14 +15,14 @@ from typing import Any
 
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, write_artifact
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
-from dcgan_edge.runtime.cuda import Device, open_cuda
+from dcgan_edge.runtime.cuda import CudaDevice, open_cuda
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions, machine_facts
 from dcgan_edge.runtime.tensorrt.library import load_tensorrt, version_tag
 
 from .cache import cache_key, load_cached, store_cached, timing_cache_path
 from .compile import Built, Job, compile_engine
 from .config import Settings
-from .process import Progress, run_in_child
+from .process import BuildProgress, run_in_child
 from .targets import choose_builder, default_workspace, targets_of
 
 MIB = 2**20
@@ -49,7 +49,7 @@ def build_engine(
     batch: BatchProfile | None = None,
     workspace: int | None = None,
     options: BuildOptions = BuildOptions(),
-    progress: Progress | None = None,
+    progress: BuildProgress | None = None,
 ) -> tuple[Path, Manifest]:
     """Build the ONNX file of this program at `onnx_path` into `folder`; return the engine and its manifest.
 
@@ -110,7 +110,7 @@ def batch_profile(
     return BatchProfile(least, min(max(graph.opt, least), most) if best is None else best, most)
 
 
-def _build(job: Job, facts: dict[str, Any], options: BuildOptions, progress: Progress | None) -> Built:
+def _build(job: Job, facts: dict[str, Any], options: BuildOptions, progress: BuildProgress | None) -> Built:
     """The engine from the cache, else from the compiler in a process of its own."""
     key = cache_key({**facts, **_influences(job)})
     cached = load_cached(key) if options.use_cache else None
@@ -164,12 +164,14 @@ def _refuse_for_rtx(settings: Settings) -> None:
         raise UnavailableError("TensorRT-RTX needs a GPU to build with --strip-plan or --refit.")
 
 
-def _describe_device(_: None, __: Progress) -> Device:
+def _describe_device(_: None, __: BuildProgress) -> CudaDevice:
     """The GPU; asked in a child, so that this process holds no GPU memory while the builder needs it."""
     return open_cuda().device
 
 
-def _manifest(source: Manifest, job: Job, built: Built, trt: ModuleType, device: Device | None) -> Manifest:
+def _manifest(
+    source: Manifest, job: Job, built: Built, trt: ModuleType, device: CudaDevice | None
+) -> Manifest:
     gpu = {"gpu": device.name, "sm": device.sm, "cuda_driver": device.driver} if device else {}
     seen = has_nvidia_gpu()
     return Manifest(

@@ -27,7 +27,7 @@ from .config import (
     use_timings,
 )
 from .network import layers_without_half, move_to_float32, read_graph
-from .process import Progress
+from .process import BuildProgress
 
 if TYPE_CHECKING:
     from tensorrt import Builder, IBuilderConfig, IHostMemory, INetworkDefinition, IProgressMonitor
@@ -60,7 +60,7 @@ class Built:
     warnings: tuple[str, ...] = ()
 
 
-def compile_engine(job: Job, progress: Progress) -> Built:
+def compile_engine(job: Job, progress: BuildProgress) -> Built:
     """Build the engine of `job`.
 
     Raises UsageError when the profiles do not fit the graph or a setting does not exist, UnavailableError
@@ -98,7 +98,7 @@ def _make_builder(trt: ModuleType, job: Job, log: Iterable[str]) -> Builder:
 
 
 def _configure(
-    trt: ModuleType, builder: Builder, network: INetworkDefinition, job: Job, progress: Progress
+    trt: ModuleType, builder: Builder, network: INetworkDefinition, job: Job, progress: BuildProgress
 ) -> IBuilderConfig:
     config: IBuilderConfig | None = builder.create_builder_config()
     if config is None:
@@ -114,7 +114,7 @@ def _configure(
     return config
 
 
-def _monitor(trt: ModuleType, progress: Progress) -> IProgressMonitor:
+def _monitor(trt: ModuleType, progress: BuildProgress) -> IProgressMonitor:
     """Passes the builder's progress on; its phases nest, so each step is told with its own phase."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]  # its base is known at run time only

@@ -42,14 +42,14 @@ RANGE = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")  # layers that were fused
 
 
 @dataclass(frozen=True)
-class Graph:
+class ParsedNetwork:
     """A network and the parser that owns its weights: the parser must live until the engine is built."""
 
     network: INetworkDefinition
     parser: OnnxParser
 
 
-def read_graph(trt: ModuleType, builder: Builder, data: bytes, name: str) -> Graph:
+def read_graph(trt: ModuleType, builder: Builder, data: bytes, name: str) -> ParsedNetwork:
     """Parse the ONNX file `data`, typed as it is. Raises EdgeError naming the nodes that do not compile."""
     with captured() as log:
         network: INetworkDefinition | None = builder.create_network(
@@ -60,7 +60,7 @@ def read_graph(trt: ModuleType, builder: Builder, data: bytes, name: str) -> Gra
         parser: OnnxParser = trt.OnnxParser(network, process_logger(trt))
         if not parser.parse(data):
             raise EdgeError(f"{name} cannot be compiled: {'; '.join(_complaints(parser)) or ' | '.join(log)}")
-    return Graph(network, parser)
+    return ParsedNetwork(network, parser)
 
 
 def layers_without_half(trt: ModuleType, network: INetworkDefinition, log: Iterable[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from dcgan_edge.errors import EdgeError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all
+BuildProgress = Callable[[str, int, int], None]  # phase, steps done, steps in all
 LOGGER = "dcgan_edge"  # everything below it is passed on to the parent
 KEPT_LINES = 8  # of the child's log, for the sentence about its end
 KILLED = 9  # signal.SIGKILL, which not every system names
@@ -32,12 +32,12 @@ GRACE = 5.0  # seconds for a process to leave after its pipe has closed
 
 
 def run_in_child(
-    work: Callable[[Job, Progress], Result],
+    work: Callable[[Job, BuildProgress], Result],
     job: Job,
     *,
     timeout: float,
     advice: str = "",
-    progress: Progress | None = None,
+    progress: BuildProgress | None = None,
 ) -> Result:
     """Return `work(job, progress)`, computed in a spawned process; `work`, `job` and the result are pickled.
 
@@ -100,7 +100,7 @@ def _obituary(process: BaseProcess, lines: deque[str], advice: str) -> str:
     return f"The build process {reason}.{said} {advice}".rstrip()
 
 
-def _child(work: Callable[[Any, Progress], Any], job: Any, sender: Connection, level: int) -> None:
+def _child(work: Callable[[Any, BuildProgress], Any], job: Any, sender: Connection, level: int) -> None:
     """The life of the process: everything it has to say goes through `sender`."""
     os.dup2(2, 1)  # native code that prints must not spoil the parent's stdout
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dcgan_edge.errors import UnavailableError, UsageError
-from dcgan_edge.runtime.cuda import Device
+from dcgan_edge.runtime.cuda import CudaDevice
 from dcgan_edge.runtime.device import has_nvidia_gpu, jetson
 from dcgan_edge.runtime.tensorrt.library import Flavour, is_installed, load_tensorrt
 
@@ -55,7 +55,7 @@ def choose_builder(names: Sequence[str]) -> tuple[Flavour, tuple[str, ...]]:
     return "rtx", targets or DEFAULT_TARGETS
 
 
-def targets_of(device: Device | None, settings: Settings) -> tuple[str, ...]:
+def targets_of(device: CudaDevice | None, settings: Settings) -> tuple[str, ...]:
     """The GPU generations that run an engine built on `device`."""
     if device is None:
         return ()

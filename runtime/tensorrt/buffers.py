@@ -16,7 +16,7 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.latents import FloatArray
 
 from ..cuda import Cuda
-from ..cuda_resources import DeviceMemory, HostArray, Stream
+from ..cuda_resources import CudaStream, DeviceMemory, HostArray
 
 
 class Buffers:
@@ -66,17 +66,17 @@ class Buffers:
     def device_bytes(self) -> int:
         return sum(twin.nbytes for twin in self._twins or ())
 
-    def upload(self, stream: Stream, batch: int) -> None:
+    def upload(self, stream: CudaStream, batch: int) -> None:
         """Queue the copy of `batch` latents to the GPU; nothing to do with zero-copy memory."""
         if self._twins:
             stream.copy_to_device(self._twins[0], self._latents, batch * self._latent_bytes)
 
-    def download(self, stream: Stream, batch: int) -> None:
+    def download(self, stream: CudaStream, batch: int) -> None:
         """Queue the copy of `batch` images to the host; nothing to do with zero-copy memory."""
         if self._twins:
             stream.copy_to_host(self._images, self._twins[1], batch * self._image_bytes)
 
-    def blank_images(self, stream: Stream, batch: int) -> None:
+    def blank_images(self, stream: CudaStream, batch: int) -> None:
         """Overwrite `batch` images, on both sides, with NaN, and wait: what is not computed then shows."""
         self.images[:batch] = np.nan
         if self._twins:

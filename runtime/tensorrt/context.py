@@ -14,7 +14,7 @@ import numpy as np
 from dcgan_edge.errors import ArtifactError, EdgeError
 from dcgan_edge.latents import FloatArray
 
-from ..cuda_resources import DeviceMemory, Graph, Stream
+from ..cuda_resources import CudaGraph, CudaStream, DeviceMemory
 from .buffers import Buffers
 from .engine import Engine, said
 from .library import captured
@@ -31,13 +31,13 @@ class BatchContext:
     """Runs batches of exactly `batch` images on `stream`, from and to `buffers`."""
 
     def __init__(
-        self, engine: Engine, batch: int, *, buffers: Buffers, scratch: DeviceMemory, stream: Stream
+        self, engine: Engine, batch: int, *, buffers: Buffers, scratch: DeviceMemory, stream: CudaStream
     ) -> None:
         """Raises EdgeError when the library refuses the batch size or is out of memory."""
         self.batch = batch
         self._buffers = buffers
         self._stream = stream
-        self._graph: Graph | None = None
+        self._graph: CudaGraph | None = None
         self._context: IExecutionContext = engine.make_context()
         try:
             self._bind(engine, scratch)

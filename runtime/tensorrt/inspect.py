@@ -18,9 +18,9 @@ from dcgan_edge.artifact import BatchProfile, Manifest
 from dcgan_edge.errors import EdgeError
 
 from ..cuda import open_cuda
-from ..cuda_resources import DeviceMemory, Stream
+from ..cuda_resources import CudaStream, DeviceMemory
 from .engine import Engine, said
-from .layers import Layer, LayerTensor, parse_layers
+from .layers import EngineLayer, LayerTensor, parse_layers
 from .library import captured, load_tensorrt
 from .match import LIBRARY_NAMES, check_match, flavour_of
 
@@ -46,7 +46,7 @@ class Inspection:
     scratch_bytes: int
     taken_bytes: int
     tensors: tuple[LayerTensor, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[EngineLayer, ...]
     details: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def inspect_engine(manifest: Manifest, data: bytes) -> Inspection:
         taken = before - cuda.free_memory()
         batch = engine.profiles[0].opt
         with (
-            closing(Stream(cuda)) as stream,
+            closing(CudaStream(cuda)) as stream,
             closing(DeviceMemory(cuda, max(1, engine.scratch_bytes))) as scratch,
         ):
             found = parse_layers(_ask(engine, batch, stream, scratch))
@@ -88,7 +88,7 @@ def inspect_engine(manifest: Manifest, data: bytes) -> Inspection:
         )
 
 
-def _ask(engine: Engine, batch: int, stream: Stream, scratch: DeviceMemory) -> str:
+def _ask(engine: Engine, batch: int, stream: CudaStream, scratch: DeviceMemory) -> str:
     """The inspector's JSON of the first profile's batch size `batch`."""
     source = engine.manifest.inputs[0]
     context: IExecutionContext = engine.make_context()

@@ -48,7 +48,7 @@ class LayerWeights:
 
 
 @dataclass(frozen=True)
-class Layer:
+class EngineLayer:
     """One layer after fusion. `tactic` is the kernel's name, or its number; `nodes` are the ONNX nodes that
     went into it. Of an engine that was built with layer names only, nothing but `name` is known.
     """
@@ -67,7 +67,7 @@ class Layer:
 class EngineLayers:
     """The whole text: layers in order of execution, and the engine's own inputs and outputs."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[EngineLayer, ...]
     tensors: tuple[LayerTensor, ...]
     details: dict[str, Any]
 
@@ -91,20 +91,20 @@ def _number(text: str) -> float | str:
     return value if math.isfinite(value) else text
 
 
-def _layers(found: Any) -> Iterator[Layer]:
+def _layers(found: Any) -> Iterator[EngineLayer]:
     for entry in found if isinstance(found, list) else ():
         if isinstance(entry, str):
-            yield Layer(entry)
+            yield EngineLayer(entry)
         elif isinstance(entry, dict):
             yield _layer(dict(entry))
 
 
-def _layer(facts: dict[str, Any]) -> Layer:
+def _layer(facts: dict[str, Any]) -> EngineLayer:
     weights = tuple(_weights(facts))
     nodes = tuple(NODE.findall(_text(facts.get("Metadata"))))
     if nodes:
         del facts["Metadata"]
-    return Layer(
+    return EngineLayer(
         name=_text(facts.pop("Name", None)),
         type=_text(facts.pop("LayerType", None)),
         tactic=_text(facts.pop("TacticName", None)) or _text(facts.pop("TacticValue", None)),

@@ -12,7 +12,7 @@ from types import ModuleType
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError
 
-from ..cuda import Device
+from ..cuda import CudaDevice
 from .library import MODULES, Flavour, version_tag
 
 LIBRARY_NAMES: dict[Flavour, str] = {"tensorrt": "TensorRT", "rtx": "TensorRT-RTX"}
@@ -28,7 +28,7 @@ def is_version_compatible(manifest: Manifest) -> bool:
     return bool(_options(manifest).get("version_compatible"))
 
 
-def check_match(manifest: Manifest, trt: ModuleType, device: Device) -> None:
+def check_match(manifest: Manifest, trt: ModuleType, device: CudaDevice) -> None:
     """Raises ArtifactError, naming both sides and the way to rebuild, unless `trt` and `device` fit."""
     flavour = flavour_of(manifest)
     source = f"generator.{'fp32' if manifest.precision == 'fp32' else 'fp16'}.onnx"

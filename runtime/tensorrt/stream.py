@@ -15,7 +15,7 @@ from dcgan_edge.errors import EdgeError
 from dcgan_edge.latents import FloatArray
 
 from ..cuda import Cuda
-from ..cuda_resources import DeviceMemory, Event, Stream
+from ..cuda_resources import CudaEvent, CudaStream, DeviceMemory
 from .buffers import Buffers
 from .context import BatchContext
 from .engine import Engine
@@ -63,12 +63,12 @@ class EngineStream:
         self._waiting = 0  # images that were submitted and not collected
         architecture = engine.manifest.architecture
         with ExitStack() as stack:
-            self._stream = stack.enter_context(closing(Stream(cuda)))
+            self._stream = stack.enter_context(closing(CudaStream(cuda)))
             self.buffers = stack.enter_context(
                 closing(Buffers(cuda, architecture, engine.max_batch, zero_copy=zero_copy))
             )
             self._scratch = stack.enter_context(closing(DeviceMemory(cuda, max(1, engine.scratch_bytes))))
-            self._events = [stack.enter_context(closing(Event(cuda))) for _ in range(4)]
+            self._events = [stack.enter_context(closing(CudaEvent(cuda))) for _ in range(4)]
             stack.callback(self._drop_contexts)
             stack.callback(self._stream.settle)
             self._stack = stack.pop_all()

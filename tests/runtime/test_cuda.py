@@ -48,12 +48,12 @@ def test_the_device_is_described(lab: Lab) -> None:
 
 def test_every_owner_frees_once_however_often_it_is_closed(lab: Lab) -> None:
     cuda, owners = open_cuda(lab), lab.modules["cuda_resources"]
-    stream = owners.Stream(cuda)
+    stream = owners.CudaStream(cuda)
     for owner in (
         owners.DeviceMemory(cuda, 100),
         owners.HostArray(cuda, (3, 2), mapped=False),
         owners.HostArray(cuda, (3, 2), mapped=True),
-        owners.Event(cuda),
+        owners.CudaEvent(cuda),
         stream.capture(lambda: None),
         stream,
     ):
@@ -81,8 +81,8 @@ def test_what_fails_has_cudas_name_and_nothing_is_left(lab: Lab) -> None:
         (lambda: owners.DeviceMemory(cuda, 8), "cudaMalloc", "cudaErrorMemoryAllocation"),
         (lambda: owners.HostArray(cuda, (1,), mapped=True), "cudaHostAlloc", "cudaErrorMemoryAllocation"),
         (lambda: owners.HostArray(cuda, (1,), mapped=True), "cudaHostGetDevicePointer", "cudaErrorUnknown"),
-        (lambda: owners.Stream(cuda), "cudaStreamCreateWithFlags", "cudaErrorUnknown"),
-        (lambda: owners.Event(cuda), "cudaEventCreateWithFlags", "cudaErrorUnknown"),
+        (lambda: owners.CudaStream(cuda), "cudaStreamCreateWithFlags", "cudaErrorUnknown"),
+        (lambda: owners.CudaEvent(cuda), "cudaEventCreateWithFlags", "cudaErrorUnknown"),
     ]
     for make, call, name in cases:
         lab.fail_on({call}.__contains__)
@@ -94,7 +94,7 @@ def test_what_fails_has_cudas_name_and_nothing_is_left(lab: Lab) -> None:
 
 def test_a_failing_capture_leaves_the_stream_usable(lab: Lab) -> None:
     cuda, owners = open_cuda(lab), lab.modules["cuda_resources"]
-    stream = owners.Stream(cuda)
+    stream = owners.CudaStream(cuda)
 
     def give_up() -> None:
         raise KeyError

@@ -10,10 +10,10 @@ import sys
 import time
 
 from dcgan_edge.errors import UnavailableError
-from dcgan_edge.export.tensorrt.process import Progress
+from dcgan_edge.export.tensorrt.process import BuildProgress
 
 
-def double(job: int, progress: Progress) -> int:
+def double(job: int, progress: BuildProgress) -> int:
     for step in range(job):
         progress("doubling", step + 1, job)
     logging.getLogger("dcgan_edge.tensorrt").info("doubled")
@@ -23,11 +23,11 @@ def double(job: int, progress: Progress) -> int:
     return 2 * job
 
 
-def refuse(job: str, progress: Progress) -> None:
+def refuse(job: str, progress: BuildProgress) -> None:
     raise UnavailableError(job)
 
 
-def die(job: str, progress: Progress) -> None:
+def die(job: str, progress: BuildProgress) -> None:
     logging.getLogger("dcgan_edge.tensorrt").info("the last thing I saw")
     if job == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -40,12 +40,12 @@ def die(job: str, progress: Progress) -> None:
     time.sleep(60)
 
 
-def first_victim(job: None, progress: Progress) -> str:
+def first_victim(job: None, progress: BuildProgress) -> str:
     with open("/proc/self/oom_score_adj") as file:
         return file.read().strip()
 
 
-def outlive(job: str, progress: Progress) -> None:
+def outlive(job: str, progress: BuildProgress) -> None:
     """Say who this is, then hang."""
     progress(str(os.getpid()), 1, 1)
     time.sleep(60)

@@ -17,11 +17,11 @@ from dcgan_edge.export.tensorrt import build as engine
 from dcgan_edge.export.tensorrt.build import CACHE_HIT, BuildOptions, batch_profile, build_engine
 from dcgan_edge.export.tensorrt.compile import Built, Job, compile_engine
 from dcgan_edge.export.tensorrt.config import Settings
-from dcgan_edge.runtime.cuda import Device
+from dcgan_edge.runtime.cuda import CudaDevice
 from tests.engine_models import BATCH, WORKSPACE, needs_rtx, onnx_bytes, write_onnx
 
 OTHER = onnx_bytes("fp32")  # another graph under the same name
-ORIN = Device("Orin (nvgpu)", "sm87", True, True, 8 * 2**30, "12.6", "12.6")
+ORIN = CudaDevice("Orin (nvgpu)", "sm87", True, True, 8 * 2**30, "12.6", "12.6")
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from dcgan_edge.export.tensorrt.targets import (
     parse_targets,
     targets_of,
 )
-from dcgan_edge.runtime.cuda import Device
+from dcgan_edge.runtime.cuda import CudaDevice
 from tests.engine_models import needs_rtx
 
 MIB = 2**20
-ORIN = Device("Orin", "sm87", True, True, 8 * 2**30, "12.6", "12.6")
+ORIN = CudaDevice("Orin", "sm87", True, True, 8 * 2**30, "12.6", "12.6")
 Machine = Callable[..., None]
 
 
