@@ -36,6 +36,12 @@ from dcgan_edge.cli.progress import steps
 @targets_option
 @batch_options
 @click.option("--workspace", type=SIZE, help="Memory the engine's layers may use, such as 256MiB.")
+@click.option(
+    "--keep-fp32",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer that stays float32 in the fp16 file, which is then called mixed; may be given several times.",
+)
 @json_option
 def command(
     checkpoint: Path,
@@ -47,6 +53,7 @@ def command(
     opt_batch: int,
     max_batch: int,
     workspace: int | None,
+    keep_fp32: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Write the EMA generator of CHECKPOINT as ONNX and as engines, each verified against PyTorch.
@@ -59,9 +66,8 @@ def command(
     from dcgan_edge.cli.tables import artifact_table, show
     from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 
-    plan = ExportPlan(
-        precisions, "engine" in formats, targets, BatchProfile(min_batch, opt_batch, max_batch), workspace
-    )
+    batch = BatchProfile(min_batch, opt_batch, max_batch)
+    plan = ExportPlan(precisions, "engine" in formats, targets, batch, workspace, keep_fp32)
     with steps() as say:
         written = export_checkpoint(checkpoint, out, plan, progress=say)
     if as_json:

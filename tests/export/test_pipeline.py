@@ -34,6 +34,16 @@ def test_each_file_is_what_its_manifest_says(checkpoint: Path, exported: Path, p
         sidecar_path(path).write_bytes(sidecar)
 
 
+def test_a_layer_kept_in_float32_makes_a_mixed_file_with_proof(checkpoint: Path, tmp_path: Path) -> None:
+    plan = ExportPlan(("fp32", "fp16"), batch=BatchProfile(1, 4, 8), keep_fp32=("ConvTranspose_2",))
+    written = dict(export_checkpoint(checkpoint, tmp_path, plan))
+    assert [path.name for path in written] == ["generator.fp32.onnx", "generator.mixed.onnx"]
+    mixed = written[tmp_path / "generator.mixed.onnx"]
+    assert (mixed.precision, mixed.parity["verdict"]) == ("mixed", "passed")
+    with pytest.raises(UsageError):
+        ExportPlan(("fp32",), keep_fp32=("ConvTranspose_2",))
+
+
 def test_parity_holds_on_other_seeds_too(checkpoint: Path, exported: Path) -> None:
     reference = TorchSession(checkpoint)
     for precision in ("fp32", "fp16"):

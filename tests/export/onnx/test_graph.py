@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors
-from dcgan_edge.errors import EdgeError
+from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.export.onnx.graph import NEWEST_IR, OPSET, build_graph, check_graph
 from dcgan_edge.export.onnx.precision import to_fp16
 from dcgan_edge.latents import latents
@@ -70,6 +70,35 @@ def test_half_precision_is_in_the_types(model: onnx.ModelProto) -> None:
     assert model.graph.initializer[0].data_type == TensorProto.FLOAT, "the original is untouched"
     # Half has 11 bits: rounding errors of a few 2**-11 through three layers and a tanh.
     np.testing.assert_allclose(run(half, 4), run(model, 4), atol=8 * 2**-11)
+
+
+@pytest.mark.parametrize(
+    "kept", [("ConvTranspose_2",), ("ConvTranspose_0",), ("ConvTranspose_4", "Tanh_5"), ("Relu_1", "Relu_3")]
+)
+def test_layers_that_are_kept_compute_in_float32(model: onnx.ModelProto, kept: tuple[str, ...]) -> None:
+    mixed = to_fp16(model, keep_fp32=kept)
+    types = {
+        **{value.name: value.type.tensor_type.elem_type for value in mixed.graph.value_info},
+        **{tensor.name: tensor.data_type for tensor in mixed.graph.initializer},
+        "latents": TensorProto.FLOAT,
+        "images": TensorProto.FLOAT,
+    }
+    for node in mixed.graph.node:
+        wanted = TensorProto.FLOAT if node.name in kept else TensorProto.FLOAT16
+        if node.op_type != "Cast":
+            assert {types[name] for name in (*node.input, *node.output)} == {wanted}, node.name
+    casts = [node for node in mixed.graph.node if node.op_type == "Cast"]
+    assert len(casts) == (2 if kept[0] in ("ConvTranspose_0", "ConvTranspose_4") else 2 + 2 * len(kept))
+    exact = run(model, 4)
+    assert np.abs(run(mixed, 4) - exact).max() <= 8 * 2**-11
+    everything = to_fp16(model, keep_fp32=[node.name for node in model.graph.node])
+    np.testing.assert_array_equal(run(everything, 4), exact)
+
+
+def test_a_layer_that_is_not_there_is_refused_with_the_names_that_are(model: onnx.ModelProto) -> None:
+    with pytest.raises(UsageError) as refused:
+        to_fp16(model, keep_fp32=["main.0", "Relu_1"])
+    assert all(node.name in str(refused.value) for node in model.graph.node)
 
 
 def test_resize_keeps_its_float32_scales() -> None:
