@@ -36,6 +36,21 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
         raise EdgeError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
+def check_writable(path: Path) -> None:
+    """Raise EdgeError unless a file can be put at `path`: what comes before long work, not after it.
+
+    Nothing is made or changed. Folders that are missing count as writable where the nearest one that is there
+    is.
+    """
+    if path.is_dir():
+        raise EdgeError(f"Cannot write {path}: it is a folder.")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise EdgeError(f"Cannot write {path}: {folder} is not a folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise EdgeError(f"Cannot write {path}: {folder} may not be written to.")
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file of any size, in hex. Raises EdgeError when it cannot be read."""
     digest = hashlib.sha256()
