@@ -20,7 +20,8 @@ from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 from dcgan_edge.models import PRESETS
-from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.measure import measure
+from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.record import Measurement
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
@@ -69,7 +70,7 @@ def main(folder: Path, seed: int, target: str, duration: float) -> None:
             (preset, functools.partial(open_session, each.fp16, device="cpu"))
             for preset, each in exported.items()
         ]
-        report = bench(openers, BenchPlan(BATCHES, duration_s=duration), progress=say)
+        report = measure(openers, BenchPlan(BATCHES, duration_s=duration), progress=say)
     click.echo(_row(*(title.format(target=target) for title in HEAD)))
     click.echo(_row("---", *["---:"] * (len(HEAD) - 1)))
     for preset, each in exported.items():

@@ -26,12 +26,13 @@ import click
 import numpy as np
 
 from benchmarks.command import errors_said
+from benchmarks.loadgen import run_single_stream
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Comparison, compare, compare_rounds, parse_gate
-from dcgan_edge.runtime.bench.loadgen import run_loadgen
-from dcgan_edge.runtime.bench.measure import BenchPlan, Say, bench, paired_rounds, warm_up
-from dcgan_edge.runtime.bench.record import BenchReport, Measurement
+from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, compare, compare_rounds, parse_gate
+from dcgan_edge.runtime.bench.measure import Say, measure, warm_up
+from dcgan_edge.runtime.bench.plan import BenchPlan
+from dcgan_edge.runtime.bench.record import BenchReport, Comparison, Measurement
 from dcgan_edge.runtime.bench.statistics import percentile
 from dcgan_edge.runtime.bench.worker import Opener, Worker
 from dcgan_edge.runtime.bench.workload import closed_loop
@@ -85,13 +86,13 @@ def agreement(opener: Opener, rounds: int, seconds: float, say: Say) -> Iterator
         "plain": lambda worker: _figures(worker.call(plain_loop, seconds)),
     }
     if importlib.util.find_spec("mlperf_loadgen"):
-        loops["LoadGen"] = lambda worker: worker.call(run_loadgen, "single-stream", seconds)
+        loops["LoadGen"] = lambda worker: worker.call(run_single_stream, seconds)
     with Worker("ours", opener) as worker:
         worker.call(warm_up, 1)
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in loops}
-        for round_ in range(rounds):
-            say(f"agreement: round {round_ + 1} of {rounds}")
-            for name in _rotated(list(loops), round_):
+        for number in range(rounds):
+            say(f"agreement: round {number + 1} of {rounds}")
+            for name in _rotated(list(loops), number):
                 taken[name].append(loops[name](worker))
     median, ratio = _paired(taken["ours"], taken["plain"], "p50_ms")
     words = f"{median[0]:.4f} ms against {median[1]:.4f} ms, {ratio - 1:+.2%}"
@@ -123,7 +124,7 @@ def plain_loop(session: Any, seconds: float) -> list[float]:
 
 def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterator[Check]:
     """The same artifact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
-    plan = BenchPlan((1,), duration_s=duration, rounds=paired_rounds("latency", duration))
+    plan = BenchPlan((1,), duration_s=duration).in_pairs()
     openers: list[tuple[str, Opener]] = [
         (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
     ]  # fmt: skip
@@ -131,7 +132,7 @@ def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterat
     reports: list[BenchReport] = []
     for pair in range(pairs):
         say(f"regressions: run {pair + 1} of {pairs}")
-        reports.append(bench(openers, plan))
+        reports.append(measure(openers, plan))
     beside = [
         each
         for report in reports
@@ -164,7 +165,7 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
         ("ours", opener),
     ]
     for name, each in openers:
-        (quiet,) = bench([(name, each)], plan, progress=lambda step: say(f"alone: {step}")).measurements
+        (quiet,) = measure([(name, each)], plan, progress=lambda step: say(f"alone: {step}")).measurements
         promise = f"STABLE when nothing else runs, {name}"
         yield Check(promise, f"{quiet.verdict} {_reasons(quiet)}", quiet.verdict == "STABLE")
     for name, each in openers:
@@ -175,7 +176,7 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
                 if step.endswith(f"round {plan.rounds // 2 + 1} of {plan.rounds}"):
                     stack.enter_context(_hog())
 
-            (busy,) = bench([(name, each)], plan, progress=join).measurements
+            (busy,) = measure([(name, each)], plan, progress=join).measurements
         named = busy.verdict == "UNSTABLE" and "other load" in _reasons(busy)
         promise = f"UNSTABLE, by other load, when a busy program joins, {name}"
         yield Check(promise, f"{busy.verdict} {_reasons(busy)}", named)
@@ -268,8 +269,8 @@ def _paired(
     return (medians[0], medians[1]), ratio
 
 
-def _rotated(names: list[str], round_: int) -> list[str]:
-    first = round_ % len(names)
+def _rotated(names: list[str], number: int) -> list[str]:
+    first = number % len(names)
     return names[first:] + names[:first]
 
 

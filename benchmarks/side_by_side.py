@@ -32,9 +32,11 @@ from benchmarks.peers import (
     reference,
 )
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
-from dcgan_edge.cli.tables import bench_notes, bench_table, show
+from dcgan_edge.cli.bench_tables import bench_notes, bench_table
+from dcgan_edge.cli.tables import show
 from dcgan_edge.files import write_atomic
-from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.measure import measure
+from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.device import cpu_name
@@ -55,7 +57,7 @@ def main(duration: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
         plan = BenchPlan(BATCHES, duration_s=duration, rounds=ROUNDS)
-        report = bench(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
+        report = measure(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
     name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
     found = overheads(report)
     write_atomic(RESULTS / f"{name}.json", report.to_json().encode())

@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest
+    from dcgan_edge.benchmarking import bench
     from dcgan_edge.errors import (
         ArtifactError,
         BenchmarkError,
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
 
 _HOMES = {  # public name -> the module that it lives in
     "Artifact": "artifact",
     "ArtifactError": "errors",
+    "BenchReport": "runtime.bench.record",
     "BenchmarkError": "errors",
     "EdgeError": "errors",
     "EngineOptions": "runtime.session",
@@ -42,12 +45,14 @@ _HOMES = {  # public name -> the module that it lives in
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
+    "bench": "benchmarking",
     "open_session": "runtime.session",
 }
 
 __all__ = [
-    "Artifact", "ArtifactError", "BenchmarkError", "EdgeError", "EngineOptions", "Manifest", "Session",
-    "SessionFacts", "UnavailableError", "UsageError", "VerificationError", "open_session",
+    "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "EdgeError", "EngineOptions",
+    "Manifest", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
+    "bench", "open_session",
 ]  # fmt: skip
 
 

@@ -5,7 +5,6 @@ What a user would do with one command after the other, in one folder, and again 
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_edge.artifact import Architecture, Manifest, read_file
+from dcgan_edge.benchmarking import bench
 from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
 from dcgan_edge.files import write_atomic
 from dcgan_edge.latents import latents
 from dcgan_edge.report import ReportContent, WorstSeed, worst_seed, write_report
-from dcgan_edge.runtime.bench.measure import BenchPlan, bench
 from dcgan_edge.runtime.bench.record import BenchReport
-from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
-from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.parity import Parity, verify
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
@@ -86,7 +83,7 @@ def run_demo(
     on_step("sampling")
     with open_session(onnx_files[-1]) as session:
         *_, grid = sample_to_folder(session, SEEDS, out / "samples", layout=LAYOUT, scale=2)
-    measured = _benchmarked(checkpoint, onnx_files, bench_seconds, on_step)
+    measured = bench([checkpoint, *onnx_files], duration_s=bench_seconds, progress=on_step)
     write_atomic(out / "bench.json", measured.to_json().encode())
 
     on_step("writing the report")
@@ -121,17 +118,6 @@ def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str,
     return verdicts, worst
 
 
-def _benchmarked(
-    checkpoint: Path, onnx_files: Sequence[Path], seconds: float, on_step: Callable[[str], None]
-) -> BenchReport:
-    openers: list[tuple[str, Opener]] = [("PyTorch", functools.partial(TorchSession, checkpoint))]
-    for path in onnx_files:
-        openers.append((path.name, functools.partial(open_session, path)))
-    report = bench(openers, BenchPlan(duration_s=seconds), progress=on_step)
-    on_step("measuring the roofline bound")
-    return add_bounds(report, {path.name: path for path in onnx_files})
-
-
 def _metrics(folder: Path) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
@@ -159,7 +145,7 @@ def _commands(
         f"dcgan-edge verify {checkpoint} {names} --seeds 0-{PARITY_SEEDS[-1]}",
         f"dcgan-edge sample {onnx_files[-1]} --seeds 0-{SEEDS[-1]} --grid 8x8 --scale 2 "
         f"--out {out / 'samples'}",
-        f"dcgan-edge bench {checkpoint} {names} --out {out / 'bench.json'}",
+        f"dcgan-edge bench {checkpoint} {names} --output {out / 'bench.json'}",
     ]
 
 

@@ -2,273 +2,165 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import PERCENTILES, FiniteRange, backend_option, device_option
+from dcgan_edge.cli import Command, json_option, print_json
+from dcgan_edge.cli.options import PERCENTILES, Duration, FiniteRange, backend_option, device_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.errors import BenchmarkError, UsageError
+from dcgan_edge.errors import BenchmarkError
+from dcgan_edge.runtime.bench.plan import MOST_IMAGES, MOST_ITERATIONS, MOST_STREAMS, SCENARIOS, Scenario
+from dcgan_edge.runtime.session import Backend
 
 if TYPE_CHECKING:
-    from dcgan_edge.runtime.bench.comparison import Comparison
-    from dcgan_edge.runtime.bench.measure import BenchPlan
     from dcgan_edge.runtime.bench.record import BenchReport
-    from dcgan_edge.runtime.bench.worker import Opener
 
-NUMBERS = click.IntRange(min=1)
-SECONDS = FiniteRange(0.1, 86_400)
+FILE = click.Path(path_type=Path)
+MOST_THREADS = 4096
+
+
+def workload_options(command: Command) -> Command:
+    """Add the options that say what is measured, and for how long."""
+    for option in (
+        click.option(
+            "--batch", "batches", type=click.IntRange(1, MOST_IMAGES), multiple=True,
+            help="Images per query; may be given several times. [default: 1 and 16, or the scenario's own]",
+        ),
+        click.option(
+            "--streams", type=click.IntRange(1, MOST_STREAMS), multiple=True, default=(1,), show_default=True,
+            help="Queries in flight at the same time; may be given several times.",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(1, MOST_THREADS), multiple=True,
+            help="CPU threads; may be given several times. [default: one per physical core]",
+        ),
+        click.option(
+            "--scenario", type=click.Choice(SCENARIOS), default="latency", show_default=True,
+            help="How queries arrive. All but latency are MLPerf-style, and never an official result.",
+        ),
+        click.option(
+            "--rate", type=FiniteRange(min=0, min_open=True), metavar="QPS",
+            help="Queries per second that arrive at random, for the scenario server.",
+        ),
+        click.option(
+            "--duration", type=Duration(0.1), default="3s", show_default=True,
+            help="Time to measure each artifact under each workload, warm-up excluded. "
+            "With --baseline, more time narrows the interval.",
+        ),
+        click.option(
+            "--iterations", type=click.IntRange(1, MOST_ITERATIONS), default=10, show_default=True,
+            help="Least number of queries, even if they take longer than the duration.",
+        ),
+        click.option(
+            "--warmup", type=Duration(0, 600), default="400ms", show_default=True,
+            help="Least time of warm-up; it goes on until two windows agree.",
+        ),
+        click.option("--percentiles", type=PERCENTILES, default="50,90,95,99,99.9", show_default=True),
+        click.option(
+            "--zero-copy/--no-zero-copy", default=None,
+            help="Let the GPU use host memory in place (engines only). [default: if both share their memory]",
+        ),
+        click.option(
+            "--cuda-graph/--no-cuda-graph", default=None,
+            help="Launch each batch size as one CUDA graph (engines only). [default: yes]",
+        ),
+    )[::-1]:  # fmt: skip
+        command = option(command)
+    return command
+
+
+def judgement_options(command: Command) -> Command:
+    """Add the options that say what the figures are compared with, and what fails the run."""
+    for option in (
+        click.option(
+            "--baseline", type=FILE, metavar="ARTIFACT",
+            help="Measure this artifact in the same run, in many short rounds, and compare with it.",
+        ),
+        click.option(
+            "--compare", type=FILE, metavar="RUN.json", help="Compare with the record of an earlier run.",
+        ),
+        click.option(
+            "--fail-if", multiple=True, metavar="GATE",
+            help="What is a regression (exit 4), such as p99>+5% or throughput<-5%. [default: p50>+5%]",
+        ),
+        click.option("--force", is_flag=True, help="Compare although machine or settings differ."),
+        click.option(
+            "--latency-bound", type=Duration(1e-9),
+            help="Fail (exit 4) when the 99th percentile is above this, such as 20ms.",
+        ),
+        click.option("--require-stable", is_flag=True, help="Fail (exit 4) when a figure is unstable."),
+        click.option(
+            "--peaks", type=FILE, metavar="JSON",
+            help="Read peak speeds of the device for the roofline bound, instead of those known or measured.",
+        ),
+        click.option("--output", type=FILE, metavar="JSON", help="Write the record, with every sample."),
+        click.option(
+            "--export-times", type=FILE, metavar="JSON",
+            help="Write the times of each query as trtexec's --exportTimes does; for one measurement.",
+        ),
+    )[::-1]:  # fmt: skip
+        command = option(command)
+    return command
 
 
 @click.command("bench")
-@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--batch",
-    "batches",
-    type=NUMBERS,
-    multiple=True,
-    default=(1, 16),
-    show_default=True,
-    help="Images per query; may be given several times.",
-)
-@click.option(
-    "--streams",
-    type=NUMBERS,
-    multiple=True,
-    default=(1,),
-    show_default=True,
-    help="Queries under way at once; may be given several times.",
-)
-@click.option("--threads", type=NUMBERS, multiple=True, help="CPU threads; may be given several times.")
-@click.option(
-    "--scenario",
-    type=click.Choice(["latency", "single-stream", "multi-stream", "offline", "server"]),
-    default="latency",
-    show_default=True,
-    help="The others are MLPerf-style, and never an official result.",
-)
-@click.option(
-    "--rate",
-    type=FiniteRange(min=0, min_open=True),
-    help="Queries a second for the scenario server, arriving at random.",
-)
-@click.option(
-    "--latency-bound",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="MS",
-    help="Fail (exit 4) when the 99th percentile is above this.",
-)
-@click.option(
-    "--duration",
-    type=SECONDS,
-    default=3.0,
-    show_default=True,
-    help="Seconds measured for each artifact and workload, warm-up not counted; some more are better with "
-    "--baseline.",
-)
-@click.option("--iterations", type=NUMBERS, default=10, show_default=True, help="Queries at least.")
-@click.option(
-    "--warmup",
-    type=FiniteRange(0, 600),
-    default=0.4,
-    show_default=True,
-    help="Seconds of warm-up at least; it goes on until two windows agree.",
-)
-@click.option("--percentiles", type=PERCENTILES, default="50,90,95,99,99.9", show_default=True)
-@click.option(
-    "--zero-copy/--no-zero-copy", default=None, help="Engines: let the GPU use host memory in place."
-)
-@click.option(
-    "--cuda-graph/--no-cuda-graph", default=True, show_default=True, help="Engines: launch batches as graphs."
-)
-@click.option("--loadgen", is_flag=True, help="Also run MLPerf's own LoadGen on the same session.")
-@click.option("--require-stable", is_flag=True, help="Exit 4 when a figure should not be quoted.")
-@click.option(
-    "--compare",
-    "base",
-    type=click.Path(path_type=Path),
-    metavar="BASE.json",
-    help="Compare with the record of an earlier run.",
-)
-@click.option(
-    "--baseline",
-    type=click.Path(path_type=Path),
-    metavar="ARTIFACT",
-    help="Measure this one too, taking many short rounds with the others, and compare them with it.",
-)
-@click.option(
-    "--fail-if",
-    "gates",
-    multiple=True,
-    default=("p50>+5%",),
-    show_default=True,
-    help="What is a regression (exit 4), such as p99>+5% or throughput<-5%.",
-)
-@click.option("--force", is_flag=True, help="Compare although machine or settings differ.")
-@click.option(
-    "--peaks",
-    type=click.Path(path_type=Path),
-    metavar="JSON",
-    help="Peak speeds of the device for the roofline, instead of those known or measured.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the record, with every sample, to this file."
-)
-@click.option(
-    "--export-times",
-    "times",
-    type=click.Path(path_type=Path),
-    metavar="JSON",
-    help="Write the times of each call as trtexec's --exportTimes does, of one artifact and batch.",
-)
+@click.argument("artifacts", nargs=-1, required=True, type=FILE)
+@workload_options
+@judgement_options
 @device_option
 @backend_option
 @json_option
 def command(
-    artifacts: tuple[Path, ...],
-    base: Path | None,
-    baseline: Path | None,
-    out: Path | None,
-    times: Path | None,
-    as_json: bool,
-    **asked: Any,
-) -> None:
-    """Measure each of ARTIFACTS on this machine: each in its own process, taking turns.
+    artifacts: tuple[Path, ...], batches: tuple[int, ...], streams: tuple[int, ...], threads: tuple[int, ...],
+    scenario: Scenario, rate: float | None, duration: float, iterations: int, warmup: float,
+    percentiles: tuple[float, ...], zero_copy: bool | None, cuda_graph: bool | None,
+    baseline: Path | None, compare: Path | None, fail_if: tuple[str, ...], force: bool,
+    latency_bound: float | None, require_stable: bool, peaks: Path | None,
+    output: Path | None, export_times: Path | None, device: str, backend: Backend, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure each of ARTIFACTS on this machine, each in a process of its own, in alternating rounds.
 
-    A checkpoint (.safetensors) is run by PyTorch, if that is installed.
+    A checkpoint (.safetensors) runs in PyTorch, if that is installed.
 
     \b
-    dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx --batch 1 --batch 16 --out base.json
+    dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx --batch 1 --batch 16 --output base.json
     dcgan-edge bench out/generator.fp16.onnx --compare base.json --fail-if "p99>+5%" --require-stable
-    dcgan-edge bench new/generator.fp16.onnx --baseline old/generator.fp16.onnx --duration 10
-    dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20
+    dcgan-edge bench new/generator.fp16.onnx --baseline old/generator.fp16.onnx --duration 10s
+    dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20ms
     """  # fmt: skip
-    import json
+    from dcgan_edge.benchmarking import bench, write_times
+    from dcgan_edge.files import check_writable, write_atomic
 
-    from dcgan_edge.files import write_atomic
-    from dcgan_edge.runtime.bench.comparison import compare, compare_rounds, parse_gate
-    from dcgan_edge.runtime.bench.measure import bench
-    from dcgan_edge.runtime.bench.phases import trtexec_times
-    from dcgan_edge.runtime.bench.record import read_report
-    from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
-
-    gates = [parse_gate(text) for text in asked["gates"]]
-    earlier = read_report(base) if base else None
-    files = _names(artifacts, asked["threads"])
-    alone = _names((baseline,) if baseline else (), asked["threads"])
-    bases = {f"{name} (baseline)": chosen for name, chosen in alone.items()}
-    plan = _plan(asked, paired=bool(bases))
-    if times and len(bases | files) * len(plan.workloads()) > 1:
-        raise UsageError(
-            "Times are exported of one artifact under one workload: name one file and one --batch."
-        )
+    for path in filter(None, (output, export_times)):
+        check_writable(path)
     with steps() as say:
-        report = bench(_openers(bases | files, asked), plan, progress=say)
-    with steps() as say:
-        say("measuring the roofline bound")
-        paths = {name: path for name, (path, _) in (bases | files).items()}
-        report = add_bounds(report, paths, peaks_file=asked["peaks"])
-    if out:
-        write_atomic(out, report.to_json().encode())
-    if times:
-        write_atomic(times, json.dumps(trtexec_times(report.measurements[0])).encode())
-    beside = {
-        name: base for name, (_, count) in files.items() for base, (_, same) in bases.items() if count == same
-    }
-    comparisons = compare_rounds(report, beside, gates)
-    try:
-        comparisons += compare(earlier, report, gates, force=asked["force"]) if earlier else []
-    except BenchmarkError:
-        _print(report, comparisons, as_json)
-        raise
-    _print(report, comparisons, as_json)
-    _judge(report, comparisons, asked)
+        report = bench(
+            artifacts, batches=batches, streams=streams, threads=threads, scenario=scenario, rate=rate,
+            duration_s=duration, iterations=iterations, warmup_s=warmup, percentiles=percentiles,
+            device=device, backend=backend, zero_copy=zero_copy, cuda_graph=cuda_graph, baseline=baseline,
+            compare=compare, fail_if=fail_if, force=force, latency_bound_s=latency_bound,
+            require_stable=require_stable, single=export_times is not None, peaks=peaks, progress=say,
+        )  # fmt: skip
+    _print(report, as_json)
+    if output:
+        write_atomic(output, report.to_json().encode())
+    if export_times:
+        write_times(report, export_times)
+    if report.failures:
+        click.echo(f"Error: {' '.join(report.failures)}", err=True)
+        click.get_current_context().exit(BenchmarkError.exit_code)
 
 
-def _names(artifacts: Sequence[Path], threads: Sequence[int]) -> dict[str, tuple[Path, int | None]]:
-    """Artifact and threads by the name in the record. Raises UsageError for one that is named twice."""
-    several = len(threads) > 1
-    found = [
-        (f"{path} ({count} threads)" if several else str(path), (path, count))
-        for path in artifacts
-        for count in threads or (None,)
-    ]
-    if len(dict(found)) < len(found):
-        raise UsageError("An artifact is named twice; to compare one with itself: --baseline.")
-    return dict(found)
-
-
-def _plan(asked: dict[str, Any], *, paired: bool) -> BenchPlan:
-    from dcgan_edge.runtime.bench.measure import BenchPlan, paired_rounds
-
-    return BenchPlan(
-        batches=tuple(dict.fromkeys(asked["batches"])),
-        streams=tuple(dict.fromkeys(asked["streams"])),
-        duration_s=asked["duration"],
-        iterations=asked["iterations"],
-        warm_up_s=asked["warmup"],
-        rounds=paired_rounds(asked["scenario"], asked["duration"]) if paired else BenchPlan.rounds,
-        scenario=asked["scenario"],
-        rate=asked["rate"],
-        loadgen=asked["loadgen"],
-        percentiles=asked["percentiles"],
-    )
-
-
-def _openers(files: Mapping[str, tuple[Path, int | None]], asked: dict[str, Any]) -> list[tuple[str, Opener]]:
-    """What opens each artifact with its number of threads, by its name in the record."""
-    from dcgan_edge.opening import open_generator
-    from dcgan_edge.runtime.session import EngineOptions
-
-    openers: list[tuple[str, Opener]] = []
-    for name, (path, threads) in files.items():
-        engine = None
-        if path.suffix == ".engine":
-            engine = EngineOptions(asked["zero_copy"], asked["cuda_graph"], max(asked["streams"]))
-        opener = functools.partial(
-            open_generator,
-            path,
-            device=asked["device"],
-            backend=asked["backend"],
-            threads=threads,
-            engine=engine,
-        )
-        openers.append((name, opener))
-    return openers
-
-
-def _print(report: BenchReport, comparisons: list[Comparison], as_json: bool) -> None:
-    from dcgan_edge.cli.tables import bench_notes, bench_table, comparison_table, show
+def _print(report: BenchReport, as_json: bool) -> None:
+    from dcgan_edge.cli.bench_tables import bench_notes, bench_table, comparison_table
+    from dcgan_edge.cli.tables import show
 
     if as_json:
-        print_json({**report.to_dict(), "comparisons": [each.to_dict() for each in comparisons]})
+        print_json(report.to_dict())
         return
     show(bench_table(report))
     click.echo(bench_notes(report))
-    if comparisons:
-        show(comparison_table(comparisons))
-
-
-def _judge(report: BenchReport, comparisons: list[Comparison], asked: dict[str, Any]) -> None:
-    """Exit 4 with the reason when a gate was missed. The figures are printed by then."""
-    faults = [
-        f"{each.name} is slower: {each.metric} changed by {each.change:+.1%}"
-        for each in comparisons
-        if each.outcome == "regression"
-    ]
-    bound = asked["latency_bound"]
-    for measurement in report.measurements:
-        p99 = measurement.statistics.p99
-        if bound is not None and p99 > bound:
-            faults.append(
-                f"{measurement.name} took {p99:.3f} ms at the 99th percentile, {bound:g} are allowed"
-            )
-        if asked["require_stable"] and measurement.unstable_because:
-            faults.append(f"{measurement.name} is unstable: {'; '.join(measurement.unstable_because)}")
-    if faults:
-        click.echo(f"Error: {'. '.join(faults)}.", err=True)
-        click.get_current_context().exit(BenchmarkError.exit_code)
+    if report.comparisons:
+        show(comparison_table(report.comparisons))

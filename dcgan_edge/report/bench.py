@@ -1,11 +1,8 @@
-"""What the report shows of benchmarks: charts, what ran each artifact, and LoadGen's figures beside ours."""
+"""What the report shows of benchmarks: charts and what ran each artifact."""
 
 from __future__ import annotations
 
-import re
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dcgan_edge.report import charts
@@ -13,7 +10,6 @@ from dcgan_edge.report.charts import Chart, Points
 from dcgan_edge.report.keys import key
 from dcgan_edge.report.rows import Row, grouped
 from dcgan_edge.runtime.bench.record import Measurement
-from dcgan_edge.runtime.bench.statistics import percentile
 
 
 def percents(rows: Sequence[Row]) -> list[float]:
@@ -63,41 +59,6 @@ def _throughput(rows: Sequence[Row]) -> Points:
         tuple(row.images_per_second for row in ordered),
         tuple(bool(row.unstable) for row in ordered),
     )
-
-
-@dataclass(frozen=True)
-class Figures:
-    """One figure of LoadGen on a session, over the rounds, and ours on the same session."""
-
-    row: Row
-    name: str
-    ours: float | None
-    low: float
-    median: float
-    high: float
-    valid: bool
-
-
-def loadgen_figures(rows: Sequence[Row]) -> list[Figures]:
-    """A line for each figure that LoadGen reported, where it was run."""
-    found = []
-    for row in rows:
-        rounds = row.measurement.loadgen
-        for name in rounds[0] if rounds else ():
-            values = [round_[name] for round_ in rounds if type(round_.get(name)) in (int, float)]
-            if values:
-                valid = all(round_.get("valid") is True for round_ in rounds)
-                middle = statistics.median(values)
-                found.append(Figures(row, name, _ours(row, name), min(values), middle, max(values), valid))
-    return found
-
-
-def _ours(row: Row, name: str) -> float | None:
-    """Our figure for LoadGen's `p99_ms` or `samples_per_second`."""
-    if name == "samples_per_second":
-        return row.images_per_second
-    match = re.fullmatch(r"p(\d+(?:\.\d+)?)_ms", name)
-    return percentile(sorted(row.latency_ms.tolist()), float(match[1])) if match else None
 
 
 def sessions(rows: Sequence[Row]) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ from dcgan_edge.report.keys import key
 from dcgan_edge.report.rows import Row
 from dcgan_edge.runtime.bench import comparison as compare
 from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, SAME_MACHINE, SAME_SESSION, parse_gate
-from dcgan_edge.runtime.bench.record import BenchReport, matching
+from dcgan_edge.runtime.bench.record import BenchReport, Comparison, matching
+from dcgan_edge.runtime.bench.statistics import CONFIDENCE
 
 MOST_CHARTS = 12
 WORDS = {"regression": "slower", "improvement": "faster", "noise": "no difference seen"}
@@ -26,7 +27,7 @@ class Change:
 
     then: Row
     now: Row
-    figures: compare.Comparison
+    figures: Comparison
     word: str
     good: bool | None
 
@@ -64,7 +65,7 @@ def compared(runs: Mapping[str, BenchReport], rows: Sequence[Row]) -> Compared:
         then,
         now,
         DEFAULT_GATE,
-        compare.CONFIDENCE,
+        CONFIDENCE,
         changes,
         _differences(base, new, changes),
         tuple(f"{row.label}, {row.workload} ({row.run})" for row in alone),
@@ -87,7 +88,7 @@ def _match(earlier: Sequence[Row], row: Row) -> Row | None:
     return next((each for each in earlier if each.measurement is found), None) if found else None
 
 
-def _change(then: Row, now: Row, figures: compare.Comparison) -> Change:
+def _change(then: Row, now: Row, figures: Comparison) -> Change:
     good = {"regression": False, "improvement": True}.get(figures.outcome)
     return Change(then, now, figures, WORDS.get(figures.outcome, figures.outcome), good)
 

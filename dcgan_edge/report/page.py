@@ -112,7 +112,6 @@ def _bench(measured: Sequence[Row], runs: int) -> dict[str, Any]:
         "mlperf_style": MLPERF_STYLE if is_mlperf_style(measured) else "",
         "sessions": bench.sessions(measured) if runs == 1 else [],
         "bench_charts": charts,
-        "loadgen": bench.loadgen_figures(measured),
         "energy": cost.energy_rows(measured),
         "no_energy": cost.not_measured(measured, "energy"),
         "bounds": bounds,

@@ -107,7 +107,7 @@ def intervals(all_rows: Iterable[Row]) -> list[str]:
 
 def is_mlperf_style(all_rows: Iterable[Row]) -> bool:
     """Whether one of MLPerf's scenarios is among them."""
-    return any(row.measurement.scenario != "latency" or row.measurement.loadgen for row in all_rows)
+    return any(row.measurement.scenario != "latency" for row in all_rows)
 
 
 def labels(paths: Iterable[str]) -> dict[str, str]:

@@ -1,64 +1,41 @@
-"""Is this slower than that? Effect, interval and verdict: against an earlier run, or a baseline in the same.
+"""Is this slower than that? Effect, interval and verdict, against an earlier run or a baseline in the same.
 
 The unit of comparison is the round, not the query: queries of one round share its luck, so thousands of them
 are no evidence against ten rounds. Two runs are compared by Welch's interval on the logarithms of the rounds'
 figures. It knows only how rounds of one run differ, so where a run was unstable no round may overlap either.
 
-Two artifacts that took turns in one run are compared round by round, by the median of the ratios and its
+Two artifacts that were measured in one run are compared round by round, by the median of the ratios and its
 interval, which holds whatever their distribution: a machine that changes its speed changes both of a pair.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal
 
 from dcgan_edge.errors import BenchmarkError, UsageError
 
-from .record import BenchReport, Measurement, matching
-from .statistics import interval_ranks, percentile
+from .record import BenchReport, Comparison, Measurement, Outcome, matching
+from .statistics import CONFIDENCE, interval_ranks, percentile
 from .workload import Samples
 
-CONFIDENCE = 0.99
 DEFAULT_GATE = "p50>+5%"
 SAME_MACHINE = ("cpu", "cpus", "architecture", "jetson_model")
 SAME_SESSION = ("backend", "provider", "threads")
-Outcome = Literal["regression", "improvement", "noise", "within the gate"]
+LEAST_ROUNDS = 5  # of a run, for an interval; `t_quantile` is good from 4 degrees of freedom
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What counts as a regression: `metric` ("p50", "p99.9", "throughput") that moves beyond `change`, as a
-    share, in the direction of its sign."""
+    """What counts as a regression: `metric` ("p50", "p99.9", "throughput") that moves beyond `change`, which
+    is a share, in the direction of its sign."""
 
     metric: str
     change: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One metric of one artifact, now against then. `change` and its interval are shares: 0.1 is 10 %."""
-
-    name: str
-    batch: int
-    streams: int
-    metric: str
-    then: float
-    now: float
-    change: float
-    low: float
-    high: float
-    outcome: Outcome
-
-    def to_dict(self) -> dict[str, Any]:
-        high = self.high if math.isfinite(self.high) else None  # too few rounds to bound it
-        return {**dataclasses.asdict(self), "high": high, "confidence": CONFIDENCE}
 
 
 def parse_gate(text: str) -> Gate:
@@ -96,8 +73,8 @@ def compare(
 def compare_rounds(
     report: BenchReport, baselines: Mapping[str, str], gates: Sequence[Gate]
 ) -> list[Comparison]:
-    """Compare measurements of `report` with others that took turns with them: `baselines` has the name of the
-    baseline by that of each measurement to be compared, under every workload.
+    """Compare measurements of `report` with others of the same run, under each workload. `baselines` has the
+    name of the baseline by the name of what is compared with it.
     """
     workloads = {(m.name, m.batch, m.streams): m for m in report.measurements}
     pairs = [
@@ -109,8 +86,8 @@ def compare_rounds(
 
 
 def _compare_rounds(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [_figure(round_, gate.metric, base.batch) for round_ in base.rounds]
-    after = [_figure(round_, gate.metric, now.batch) for round_ in now.rounds]
+    before = [_figure(samples, gate.metric, base.batch) for samples in base.rounds]
+    after = [_figure(samples, gate.metric, now.batch) for samples in now.rounds]
     changes = sorted(new / old - 1 for old, new in zip(before, after, strict=True))
     low, high = interval_ranks(len(changes), 50, CONFIDENCE)
     change = statistics.median(changes)
@@ -150,10 +127,10 @@ def _differences(
 
 
 def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [math.log(_figure(round_, gate.metric, then.batch)) for round_ in then.rounds]
-    after = [math.log(_figure(round_, gate.metric, now.batch)) for round_ in now.rounds]
+    before = [math.log(_figure(samples, gate.metric, then.batch)) for samples in then.rounds]
+    after = [math.log(_figure(samples, gate.metric, now.batch)) for samples in now.rounds]
     effect = statistics.fmean(after) - statistics.fmean(before)
-    half = _welch_half_width(before, after)
+    half = welch_half_width(before, after)
     change, low, high = (math.expm1(value) for value in (effect, effect - half, effect + half))
     return Comparison(
         name=now.name,
@@ -170,7 +147,7 @@ def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
 
 
 def _overlap(then: Measurement, before: Sequence[float], now: Measurement, after: Sequence[float]) -> bool:
-    """Whether a run was unstable and some rounds of the two are alike."""
+    """Return whether a run was unstable and some rounds of the two are alike."""
     unstable = then.unstable_because or now.unstable_because
     return bool(unstable) and min(after) <= max(before) and min(before) <= max(after)
 
@@ -183,16 +160,16 @@ def _outcome(change: float, low: float, high: float, gate: Gate) -> Outcome:
     return "regression" if abs(change) > abs(gate.change) else "within the gate"
 
 
-def _figure(round_: Samples, metric: str, batch: int) -> float:
-    """The metric of one round: milliseconds, or images per second."""
+def _figure(samples: Samples, metric: str, batch: int) -> float:
+    """Return the metric of one round: milliseconds, or images per second."""
     if metric == "throughput":
-        return batch * len(round_) / round_.span_s
-    return percentile(sorted(round_.latency_ms.tolist()), float(metric[1:]))
+        return batch * len(samples) / samples.span_s
+    return percentile(sorted(samples.latency_ms.tolist()), float(metric[1:]))
 
 
-def _welch_half_width(first: Sequence[float], second: Sequence[float]) -> float:
-    """Half of Welch's interval for the difference of two means; infinite for a single round."""
-    if min(len(first), len(second)) < 2:
+def welch_half_width(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return half of Welch's interval for the difference of two means; infinite below LEAST_ROUNDS."""
+    if min(len(first), len(second)) < LEAST_ROUNDS:
         return math.inf
     parts = [statistics.variance(each) / len(each) for each in (first, second)]
     error = sum(parts)
@@ -205,7 +182,7 @@ def _welch_half_width(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def t_quantile(probability: float, freedom: float) -> float:
-    """Quantile of Student's t by its expansion around the normal, good to 2 % from 4 degrees of freedom.
+    """Return a quantile of Student's t, by an expansion that is good to 2 % from 4 degrees of freedom.
 
     Source: Abramowitz and Stegun, 26.7.5.
     """

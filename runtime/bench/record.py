@@ -9,25 +9,28 @@ import base64
 import dataclasses
 import itertools
 import json
+import math
 import statistics
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from dcgan_edge.artifact import read_file
-from dcgan_edge.errors import ArtifactError
+from dcgan_edge.errors import ArtifactError, BenchmarkError
+from dcgan_edge.files import StrPath
 
 from .statistics import CONFIDENCE, DEFAULT_PERCENTILES, LatencyStatistics, summarise
 from .workload import Samples, TimeArray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KIND = "dcgan-edge bench"
 ENCODING = "base64 of zlib of little-endian int64 differences, in nanoseconds"
 DRIFT = 0.10  # medians of stretches that differ by more than this share make the figure unstable
+Outcome = Literal["regression", "improvement", "noise", "within the gate"]
 STRETCHES = 5  # of successive rounds: many short rounds would differ by chance alone
 INTERVALS = {
     "closed": "wall clock around Session.run: latents in host memory to images in host memory",
@@ -37,7 +40,7 @@ INTERVALS = {
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How the session was warmed up before the samples: `settled` if two windows agreed in the end."""
+    """How the session was warmed up before the samples; `settled` if two windows agreed in the end."""
 
     calls: int
     seconds: float
@@ -46,10 +49,11 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One artifact under one workload. `rounds` are the raw samples; `reasons` speak against the figure from
-    outside the samples: other load, clocks, throttling. `energy` and `roofline` are as their modules write
-    them, `loadgen` are the figures of MLPerf's generator on the same session, one for each round, `phases`
-    are those of some more calls, where the session can time them.
+    """One artifact under one workload: `streams` queries of `batch` images in flight.
+
+    `rounds` are the raw samples. `reasons` speak against the figure from outside the samples, such as other
+    programs, clocks and throttling. `energy` and `roofline` are as their modules write them; `phases` are
+    those of some more calls, in milliseconds, where the session can time them.
     """
 
     name: str
@@ -65,7 +69,6 @@ class Measurement:
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
     timer_ns: float = 0.0
     reasons: tuple[str, ...] = ()
-    loadgen: tuple[dict[str, Any], ...] = ()
     phases: tuple[dict[str, float], ...] = ()
     energy: dict[str, Any] = field(default_factory=dict)
     roofline: dict[str, Any] = field(default_factory=dict)
@@ -73,17 +76,18 @@ class Measurement:
     @property
     def latency_ms(self) -> tuple[tuple[float, ...], ...]:
         """Milliseconds of each query, one tuple for each round."""
-        return tuple(tuple(round_.latency_ms.tolist()) for round_ in self.rounds)
+        return tuple(tuple(samples.latency_ms.tolist()) for samples in self.rounds)
 
     @property
     def statistics(self) -> LatencyStatistics:
-        return summarise([sample for round_ in self.latency_ms for sample in round_], self.percentiles)
+        """Statistics of the queries of all rounds, in milliseconds."""
+        return summarise([latency for taken in self.latency_ms for latency in taken], self.percentiles)
 
     @property
     def images_per_second(self) -> float:
         """Images made over the time from the first query's due time to the last completion of each round."""
-        queries = sum(len(round_) for round_ in self.rounds)
-        return self.batch * queries / sum(round_.span_s for round_ in self.rounds)
+        queries = sum(len(samples) for samples in self.rounds)
+        return self.batch * queries / sum(samples.span_s for samples in self.rounds)
 
     @property
     def unstable_because(self) -> tuple[str, ...]:
@@ -98,20 +102,19 @@ class Measurement:
         return tuple(reasons)
 
     def _stretches(self) -> list[list[float]]:
-        """The samples of successive rounds, thrown together into STRETCHES or fewer."""
+        """Return the latencies of successive rounds, joined into STRETCHES or fewer."""
         rounds = self.latency_ms
         count = min(STRETCHES, len(rounds))
         edges = [len(rounds) * index // count for index in range(count + 1)]
-        return [
-            [sample for round_ in rounds[low:high] for sample in round_]
-            for low, high in itertools.pairwise(edges)
-        ]
+        return [list(itertools.chain(*rounds[low:high])) for low, high in itertools.pairwise(edges)]
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Literal["STABLE", "UNSTABLE"]:
+        """STABLE when nothing speaks against quoting the figure."""
         return "UNSTABLE" if self.unstable_because else "STABLE"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return everything for JSON, the derived figures and the packed samples included."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "rounds"}
         return {
             **facts,
@@ -124,46 +127,82 @@ class Measurement:
             "encoding": ENCODING,
             "rounds": [
                 {
-                    "queries": len(round_),
-                    "due_ns": _pack(round_.due_ns),
-                    "latency_ns": _pack(round_.latency_ns),
+                    "queries": len(samples),
+                    "due_ns": _pack(samples.due_ns),
+                    "latency_ns": _pack(samples.latency_ns),
                 }
-                for round_ in self.rounds
+                for samples in self.rounds
             ],
         }
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Measurement:
-        """The inverse of `to_dict`; derived values are dropped and computed again."""
+        """Return the inverse of `to_dict`; derived values are dropped and computed again.
+
+        Raises KeyError, TypeError or ValueError for facts that are not whole or make no sense.
+        """
         known = {f.name for f in dataclasses.fields(cls)}
         kept = {name: value for name, value in facts.items() if name in known}
         kept["warm_up"] = WarmUp(**facts["warm_up"])
-        for name in ("percentiles", "reasons", "loadgen", "phases"):
+        for name in ("percentiles", "reasons", "phases"):
             kept[name] = tuple(facts.get(name, ()))
-        kept["rounds"] = tuple(
-            Samples(
-                _unpack(round_["due_ns"], round_["queries"]), _unpack(round_["latency_ns"], round_["queries"])
-            )
-            for round_ in facts["rounds"]
-        )
+        kept["rounds"] = tuple(_read_round(each) for each in facts["rounds"])
         if not kept["rounds"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
             raise ValueError("a measurement without rounds, or under no known workload")
-        if min(int(round_.latency_ns.min()) for round_ in kept["rounds"]) < 1:
+        if min(int(samples.latency_ns.min()) for samples in kept["rounds"]) < 1:
             raise ValueError("a query that took no time")
         return cls(**kept)
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """One metric of one measurement, `now` against `then`: milliseconds, or images per second.
+
+    `change` and its interval `low` to `high` are shares: 0.1 is 10 %. `high` is infinite where there were too
+    few rounds to bound it.
+    """
+
+    name: str
+    batch: int
+    streams: int
+    metric: str
+    then: float
+    now: float
+    change: float
+    low: float
+    high: float
+    outcome: Outcome
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields with the confidence of the interval, for JSON: `high` None is no bound."""
+        high = self.high if math.isfinite(self.high) else None
+        return {**dataclasses.asdict(self), "high": high, "confidence": CONFIDENCE}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Comparison:
+        """Return the inverse of `to_dict`. Raises KeyError or TypeError for other facts."""
+        kept = {f.name: facts[f.name] for f in dataclasses.fields(cls)}
+        return cls(**{**kept, "high": math.inf if facts["high"] is None else facts["high"]})
+
+
+@dataclass(frozen=True)
 class BenchReport:
-    """All measurements of one run, and where and how they were made."""
+    """All measurements of one run, where and how they were made, and what was asked of them.
+
+    `comparisons` are with a baseline that was measured in the same run, or with an earlier run; `failures`
+    are the gates that were missed, a sentence each.
+    """
 
     plan: dict[str, Any]
     measurements: tuple[Measurement, ...]
     machine: dict[str, str]
     versions: dict[str, str]
     telemetry: dict[str, Any] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    failures: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the record for JSON."""
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": KIND,
@@ -172,10 +211,24 @@ class BenchReport:
             "versions": self.versions,
             "telemetry": self.telemetry,
             "measurements": [measurement.to_dict() for measurement in self.measurements],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "failures": list(self.failures),
         }
 
     def to_json(self) -> str:
+        """Return the record as one line of JSON; `read_report` reads it back."""
         return json.dumps(self.to_dict(), allow_nan=False)
+
+    def to_html(self, *, title: str | None = None) -> str:
+        """Return the report as one HTML page without scripts; it needs the extra `report`."""
+        from dcgan_edge.report import ReportContent, render
+
+        return render(ReportContent(title or "Benchmark", runs={"benchmark": self}))
+
+    def raise_if_failed(self) -> None:
+        """Raise BenchmarkError with every gate that was missed."""
+        if self.failures:
+            raise BenchmarkError(" ".join(self.failures))
 
     @property
     def unstable(self) -> tuple[str, ...]:
@@ -183,32 +236,54 @@ class BenchReport:
         return tuple(m.name for m in self.measurements if m.unstable_because)
 
 
-def read_report(path: Path) -> BenchReport:
+def read_report(path: StrPath) -> BenchReport:
     """Read a benchmark record. Raises UsageError when there is none, ArtifactError when it is not one."""
+    path = Path(path)
     try:
         facts = json.loads(read_file(path))
-        if facts["kind"] != KIND or facts["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"kind {facts['kind']!r}, schema {facts['schema_version']!r}")
+        kind, version = facts["kind"], facts["schema_version"]
+        if kind == KIND and version != SCHEMA_VERSION:
+            raise ArtifactError(
+                f"{path.name} is a benchmark record of schema {version!r}, and this program reads schema "
+                f"{SCHEMA_VERSION}. Measure again: dcgan-edge bench ARTIFACT --output {path.name}"
+            )
+        if kind != KIND:
+            raise ValueError(f"kind {kind!r}")
         return BenchReport(
             facts["plan"],
             tuple(Measurement.from_dict(each) for each in facts["measurements"]),
             facts["machine"],
             facts["versions"],
             facts["telemetry"],
+            tuple(Comparison.from_dict(each) for each in facts["comparisons"]),
+            tuple(map(str, facts["failures"])),
         )
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
         raise ArtifactError(f"{path.name} is not a benchmark record of this program ({error}).") from error
 
 
 def matching(measured: Sequence[Measurement], like: Measurement) -> Measurement | None:
-    """The one of `measured` under the same workload as `like` and of the same artifact name; if there is
-    none, the only one of the same file name, in whatever folder.
+    """Return the one of `measured` under the same workload as `like` and of the same artifact name; if there
+    is none, the only one of the same file name, in whatever folder; else None.
     """
     workload = (like.scenario, like.batch, like.streams)
     alike = [each for each in measured if (each.scenario, each.batch, each.streams) == workload]
     same = [each for each in alike if each.name == like.name]
     found = same or [each for each in alike if Path(each.name).name == Path(like.name).name]
     return found[0] if len(found) == 1 else None
+
+
+def _read_round(facts: dict[str, Any]) -> Samples:
+    count = facts["queries"]
+    return Samples(_unpack(facts["due_ns"], count), _unpack(facts["latency_ns"], count))
 
 
 def _pack(times: TimeArray) -> str:

@@ -22,7 +22,7 @@ def document(*arguments: object, code: int = 0) -> dict[str, Any]:
     result = run(*arguments, "--json")
     assert result.exit_code == code, result.stderr
     facts: dict[str, Any] = json.loads(result.stdout)
-    assert facts["schema_version"] == 1
+    assert facts["schema_version"] == (2 if arguments[0] == "bench" else 1)
     return facts
 
 
@@ -70,8 +70,8 @@ def test_a_seed_has_one_picture(exported: Path, tmp_path: Path) -> None:
 def test_bench_writes_what_it_prints(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
     record = tmp_path / "bench.json"
     artifact = exported / "generator.fp32.onnx"
-    facts = document("bench", checkpoint, artifact, "--batch", 2, "--duration", 0.2, "--out", record)
-    assert facts.pop("comparisons") == []
+    facts = document("bench", checkpoint, artifact, "--batch", 2, "--duration", 0.2, "--output", record)
+    assert facts["comparisons"] == facts["failures"] == []
     assert json.loads(record.read_text()) == facts
     assert [taken["session"]["backend"] for taken in facts["measurements"]] == ["torch", "onnxruntime"]
 
@@ -121,7 +121,7 @@ def test_a_checkpoint_is_a_baseline_of_what_was_exported_from_it(checkpoint: Pat
 def test_a_refused_comparison_does_not_lose_what_was_measured(exported: Path, tmp_path: Path) -> None:
     record, artifact = tmp_path / "base.json", exported / "generator.fp32.onnx"
     measure = ("bench", artifact, "--batch", 1, "--duration", 0.1)
-    document(*measure, "--out", record)
+    document(*measure, "--output", record)
     changed = json.loads(record.read_text())
     changed["machine"]["cpu"] = "another"
     record.write_text(json.dumps(changed))

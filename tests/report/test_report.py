@@ -108,7 +108,6 @@ def test_every_string_is_text_and_never_markup_or_a_template() -> None:
         scenario=NASTY,
         energy=ENERGY | {"scope": NASTY, "notes": [NASTY]},
         roofline=ROOFLINE | {"bound": NASTY, "notes": [NASTY], "peaks": ROOFLINE["peaks"] | {"name": NASTY}},
-        loadgen=({"source": NASTY, "valid": True, NASTY: 1.0},),
     )
     beside = telemetry({"power/x": [1.0, 2.0]}, not_readable=[NASTY], facts={NASTY: {NASTY: NASTY}})
     beside["series"][0]["name"] = f"power/{NASTY}"

@@ -5,7 +5,6 @@ import pytest
 from dcgan_edge.report.bench import (
     distributions,
     fact,
-    loadgen_figures,
     percents,
     sessions,
     throughputs,
@@ -78,18 +77,3 @@ def test_what_ran_an_artifact_is_said_once_and_in_words() -> None:
 @pytest.mark.parametrize(("value", "said"), [({}, "none"), ((), "none"), (False, "no"), (2.5, "2.5")])
 def test_facts(value: object, said: str) -> None:
     assert fact(value) == said
-
-
-def test_loadgen_stands_beside_our_own_figure() -> None:
-    rounds = ({"source": "x", "valid": True, "p99_ms": 3.0}, {"source": "x", "valid": False, "p99_ms": 5.0})
-    taken = measurement("a", latency_ms=[1.0] * 99 + [7.0], loadgen=rounds)
-    (figures,) = loadgen_figures(rows({"": bench_report(taken, measurement("b"))}))
-    assert (figures.name, figures.ours) == ("p99_ms", 1.0)  # index 100 - 1 - 1 of the rising samples
-    assert (figures.low, figures.median, figures.high) == (3.0, 4.0, 5.0)
-    assert not figures.valid
-
-
-def test_loadgen_s_throughput_is_set_against_ours() -> None:
-    taken = measurement("a", 4, latency_ms=[2.0, 2.0], loadgen=({"valid": True, "samples_per_second": 1.0},))
-    (figures,) = loadgen_figures(rows({"": bench_report(taken)}))
-    assert figures.ours == pytest.approx(2000)

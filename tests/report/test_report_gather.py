@@ -10,7 +10,8 @@ import pytest
 from dcgan_edge.artifact import Manifest, write_artifact
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.report import gather, render
-from dcgan_edge.runtime.bench.measure import BenchPlan, bench
+from dcgan_edge.runtime.bench.measure import measure
+from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.record import BenchReport
 from tests.doubles import ArithmeticSession
 from tests.jetson_trees import ORIN_NANO, plant
@@ -106,7 +107,7 @@ def test_a_real_benchmark_beside_a_jetson_s_readings_is_shown(tmp_path: Path) ->
     """The readings are those of a file tree, not of hardware; the samples are real."""
     root = plant(tmp_path / "root", ORIN_NANO)
     plan = BenchPlan((3,), duration_s=0.1, rounds=2, warm_up_s=0.0, idle_s=0.05)
-    measured = bench([("double", ArithmeticSession)], plan, root=root)
+    measured = measure([("double", ArithmeticSession)], plan, root=root)
     assert dataclasses.asdict(measured.measurements[0].warm_up)["seconds"] > 0
     (tmp_path / "grid.png").write_bytes(png())
     path = write(tmp_path / "run.json", measured)

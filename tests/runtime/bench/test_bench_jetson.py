@@ -19,7 +19,8 @@ from torch import nn
 from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, write_artifact
 from dcgan_edge.cli import main
 from dcgan_edge.export.onnx.graph import build_graph
-from dcgan_edge.runtime.bench.measure import BenchPlan, bench, label
+from dcgan_edge.runtime.bench.measure import label, measure
+from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, read_report
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.runtime.telemetry import sampler
@@ -173,7 +174,7 @@ def measured(
     first, second = rounds
     stage = Stage(monkeypatch, {f"batch {BATCH}: warming up": first, f"batch {BATCH}: round 2 of 2": second})
     opener = functools.partial(open_session, artifact, threads=1)
-    report = bench([(NAME, opener)], PLAN, root=root, progress=stage)
+    report = measure([(NAME, opener)], PLAN, root=root, progress=stage)
     assert stage.all_shown()
     path = root / "record.json"
     path.write_text(report.to_json())
@@ -191,7 +192,7 @@ def joules_by_hand(report: BenchReport, rest_watts: float, round_watts: tuple[fl
 
 
 def images_of(measurement: Measurement) -> int:
-    return BATCH * sum(len(round_) for round_ in measurement.rounds)
+    return BATCH * sum(len(samples) for samples in measurement.rounds)
 
 
 def page_of(root: Path) -> Page:

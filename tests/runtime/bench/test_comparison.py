@@ -4,10 +4,19 @@ import functools
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from dcgan_edge.errors import BenchmarkError, UsageError
-from dcgan_edge.runtime.bench.comparison import Gate, compare, compare_rounds, parse_gate, t_quantile
+from dcgan_edge.runtime.bench.comparison import (
+    Gate,
+    compare,
+    compare_rounds,
+    parse_gate,
+    t_quantile,
+    welch_half_width,
+)
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp
+from dcgan_edge.runtime.bench.statistics import CONFIDENCE
 from dcgan_edge.runtime.bench.workload import Samples
 
 GATE = Gate("p50", 0.05)
@@ -58,8 +67,8 @@ def test_a_single_round_proves_nothing() -> None:
 
 
 def side_by_side(seed: int, factor: float, rounds: int = 60) -> BenchReport:
-    """A baseline and one `factor` times as slow take turns on a machine that changes its speed by a third now
-    and then, from one turn to the next.
+    """A baseline and one `factor` times as slow, on a machine that changes its speed by a third now and then,
+    from one round to the next.
     """
     generator = np.random.default_rng(seed)
     made: dict[str, list[Samples]] = {"x.onnx (baseline)": [], "x.onnx": []}
@@ -132,9 +141,23 @@ def test_other_text_is_no_gate(text: str) -> None:
         parse_gate(text)
 
 
-@pytest.mark.parametrize(
-    ("freedom", "quantile"),  # Student's t at 0.995, from its tables
-    [(4, 4.604), (8, 3.355), (18, 2.878), (1e9, 2.576)],
-)
-def test_t_quantile_agrees_with_the_tables(freedom: float, quantile: float) -> None:
-    assert t_quantile(0.995, freedom) == pytest.approx(quantile, rel=0.02)
+@pytest.mark.parametrize("probability", [0.95, 0.995])
+@pytest.mark.parametrize("freedom", [4.0, 5.7, 8.0, 18.0, 200.0, 1e9])
+def test_t_quantile_agrees_with_scipy(probability: float, freedom: float) -> None:
+    assert t_quantile(probability, freedom) == pytest.approx(
+        scipy.stats.t.ppf(probability, freedom), rel=0.02
+    )
+
+
+@pytest.mark.parametrize(("few", "many"), [(5, 5), (5, 40), (30, 30)])
+def test_the_interval_of_welch_agrees_with_scipy(few: int, many: int) -> None:
+    generator = np.random.default_rng(few)
+    first, second = generator.normal(0, 1, few), generator.normal(0, 3, many)
+    interval = scipy.stats.ttest_ind(second, first, equal_var=False).confidence_interval(CONFIDENCE)
+    half = (interval.high - interval.low) / 2
+    assert welch_half_width(first.tolist(), second.tolist()) == pytest.approx(half, rel=0.02)  # as t_quantile
+
+
+def test_fewer_than_five_rounds_bound_nothing() -> None:
+    assert welch_half_width([1.0, 1.1, 1.2, 1.3], [1.0] * 9) == np.inf
+    assert welch_half_width([1.0] * 5, [2.0] * 5) == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcgan_edge.errors import ArtifactError
-from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp, matching, read_report
+from dcgan_edge.errors import ArtifactError, BenchmarkError
+from dcgan_edge.runtime.bench.record import (
+    BenchReport,
+    Comparison,
+    Measurement,
+    WarmUp,
+    matching,
+    read_report,
+)
 from dcgan_edge.runtime.bench.workload import Samples
 
 
@@ -55,17 +63,35 @@ def test_every_sample_survives_the_file(first: list[int], second: list[int]) -> 
 
 def test_a_report_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
+    change = Comparison("a/x.onnx", 2, 1, "p50", 1.0, 2.0, 1.0, 0.5, math.inf, "regression")
     ours = report(measurement(samples(1, 2), samples(3, 4)))
+    ours = dataclasses.replace(ours, comparisons=(change,), failures=("It is slower.",))
     path.write_text(ours.to_json())
     assert read_report(path).to_json() == ours.to_json()
+    assert read_report(str(path)).comparisons == (change,)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "other", "schema_version": 1}', '{"kind": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"kind": "other", "schema_version": 2}', '{"kind": 1}', "[" * 10**5]
+)
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bench.json"
     path.write_text(text)
     with pytest.raises(ArtifactError, match=r"bench\.json is not a benchmark record"):
         read_report(path)
+
+
+def test_a_record_of_another_schema_is_refused_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(report(measurement(samples(1, 2))).to_dict() | {"schema_version": 1}))
+    with pytest.raises(ArtifactError, match=r"schema 1\b.*schema 2\b"):
+        read_report(path)
+
+
+def test_failures_are_raised_together() -> None:
+    report(measurement(samples(1))).raise_if_failed()
+    with pytest.raises(BenchmarkError, match=r"^One\. Two\.$"):
+        dataclasses.replace(report(measurement(samples(1))), failures=("One.", "Two.")).raise_if_failed()
 
 
 def test_samples_that_were_cut_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Benchmarks as tables and notes on stdout, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from dcgan_edge.cli.tables import new_table
+from dcgan_edge.runtime.bench.phases import phase_words
+from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Comparison
+from dcgan_edge.runtime.bench.statistics import CONFIDENCE
+
+
+def bench_table(report: BenchReport) -> Table:
+    """Return a table with a row for each measurement, in milliseconds and images per second."""
+    table = new_table(
+        "artifact", "precision", "runs on", ">batch", ">median ms", ">p90", ">p99", ">images/s", ">x bound",
+        "verdict",
+    )  # fmt: skip
+    for measurement in report.measurements:
+        stats = measurement.statistics
+        table.add_row(
+            Path(measurement.name).name,
+            measurement.precision,
+            f"{measurement.session['backend']} {measurement.session['version']}",
+            str(measurement.batch),
+            f"{stats.median:.3f}",
+            f"{stats.p90:.3f}",
+            f"{stats.p99:.3f}{'' if stats.p99_trusted else ' (few)'}",
+            f"{measurement.images_per_second:,.0f}",
+            f"{measurement.roofline['ratio']:.1f}" if measurement.roofline.get("ratio") else "",
+            measurement.verdict,
+        )
+    return table
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """Return a table with a row for each metric that was compared."""
+    table = new_table(
+        "artifact", ">batch", "metric", ">then", ">now", ">change", f"{CONFIDENCE:.0%} interval", "outcome"
+    )
+    for each in comparisons:
+        table.add_row(
+            Path(each.name).name,
+            str(each.batch),
+            each.metric,
+            f"{each.then:.4g}",
+            f"{each.now:.4g}",
+            f"{each.change:+.1%}",
+            f"{each.low:+.1%} to {each.high:+.1%}",
+            each.outcome.upper() if each.outcome == "regression" else each.outcome,
+        )
+    return table
+
+
+def bench_notes(report: BenchReport) -> str:
+    """Return what is inside the interval and why figures are unstable, a line each."""
+    loops = dict.fromkeys(measurement.loop for measurement in report.measurements)
+    lines = [f"Interval: {INTERVALS[loop]}." for loop in loops]
+    for measurement in report.measurements:
+        name = f"{Path(measurement.name).name} at batch {measurement.batch}"
+        if measurement.phases:
+            lines.append(f"{name}: {phase_words(measurement.phases)}.")
+        if measurement.unstable_because:
+            lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
+    return "\n".join(lines)
