@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from dcgan_edge.runtime.bench.record import BenchReport
+    from dcgan_edge.export.pipeline import export
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
 
 _HOMES = {  # public name -> the module that it lives in
@@ -46,20 +47,22 @@ _HOMES = {  # public name -> the module that it lives in
     "UsageError": "errors",
     "VerificationError": "errors",
     "bench": "benchmarking",
+    "export": "export",  # a package that can be called
     "open_session": "runtime.session",
 }
 
 __all__ = [
     "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "EdgeError", "EngineOptions",
     "Manifest", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
-    "bench", "open_session",
+    "bench", "export", "open_session",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    value = home if name == _HOMES[name] else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -50,6 +50,10 @@ def check_writable(path: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise EdgeError(f"Cannot write {path}: {folder} may not be written to.")
 
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data`, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file of any size, in hex. Raises EdgeError when it cannot be read."""

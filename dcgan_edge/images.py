@@ -16,6 +16,7 @@ from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
 
 PixelArray = npt.NDArray[np.uint8]
+PEAK = 2.0  # what values in [-1, 1] span
 
 
 def to_uint8(images: FloatArray) -> PixelArray:
@@ -32,6 +33,16 @@ def to_uint8(images: FloatArray) -> PixelArray:
 def from_uint8(pixels: PixelArray) -> FloatArray:
     """Map 0..255 to [-1, 1], float32. The inverse of `to_uint8` on its range."""
     return (pixels.astype(np.float32) - 127.5) / np.float32(127.5)
+
+
+def psnr(images: FloatArray, truth: FloatArray) -> npt.NDArray[np.float64]:
+    """Return the peak signal-to-noise ratio in dB of each of `images` (n, c, h, w) to `truth`, (n,).
+
+    Both lie in [-1, 1]. Equal images have infinitely many dB: callers cap it where they show it.
+    """
+    errors = np.mean((images.astype(np.float64) - truth) ** 2, axis=(1, 2, 3))
+    with np.errstate(divide="ignore"):
+        return np.asarray(10.0 * np.log10(PEAK**2 / errors))
 
 
 def parse_grid(text: str) -> tuple[int, int]:

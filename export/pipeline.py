@@ -6,13 +6,13 @@ Nothing is written before its parity was measured and found within the gate.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import onnx
 
 from dcgan_edge.artifact import (
+    Artifact,
     BatchProfile,
     Manifest,
     Precision,
@@ -21,10 +21,12 @@ from dcgan_edge.artifact import (
     write_artifact,
 )
 from dcgan_edge.errors import UsageError
+from dcgan_edge.files import StrPath
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import verify
 
+from .onnx.cost import count
 from .onnx.graph import build_graph
 from .onnx.precision import to_fp16
 from .onnx.reference import TorchSession
@@ -34,65 +36,61 @@ PARITY_SEEDS = range(64)
 BUILDER_LIBRARIES = ("dcgan-edge", "torch", "onnx", "onnxscript")
 
 
-@dataclass(frozen=True)
-class ExportPlan:
-    """What to export. `targets` are for engines built ahead of time, such as "sm86"; `workspace` is in bytes,
-    None for the builder's choice. With `keep_fp32`, the names of layers that stay float32, "mixed" files take
-    the place of "fp16" ones.
+def export(
+    checkpoint: StrPath,
+    out: StrPath = "out",
+    *,
+    precisions: Sequence[Precision] = ("fp32", "fp16"),
+    engine: bool = False,
+    targets: Sequence[str] = (),
+    keep_fp32: Sequence[str] = (),
+    batch: BatchProfile | None = None,
+    workspace: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[Artifact]:
+    """Write the generator of `checkpoint` into the folder `out`, verified, and return what was written.
+
+    `precisions` are "fp32" and "fp16"; with layers in `keep_fp32` (names as in the graph, "ConvTranspose_2")
+    the fp16 file is mixed. `engine` adds an engine, built from the fp16 or mixed file, which is then written
+    too: for this GPU, or for `targets` such as "sm86" ahead of time. `batch` is what the files accept and are
+    tuned for, `workspace` the bytes the engine's layers may use. `progress` is told each step.
+
+    Raises UsageError and ArtifactError for the checkpoint, VerificationError when an ONNX file does not make
+    PyTorch's images (nothing of that precision is written), UnavailableError without an engine builder.
     """
-
-    precisions: tuple[Precision, ...] = ("fp32", "fp16")
-    engine: bool = False
-    targets: tuple[str, ...] = ()
-    batch: BatchProfile = field(default_factory=BatchProfile)
-    workspace: int | None = None
-    keep_fp32: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.targets and not self.engine:
-            raise UsageError("A target is for engines; add --format engine.")
-        if self.keep_fp32 and not self.engine and "fp16" not in self.precisions:
-            raise UsageError("Layers are kept in float32 in a half-precision file; add --precision fp16.")
-
-    @property
-    def half(self) -> Precision:
-        """The precision of the file that an engine is built from."""
-        return "mixed" if self.keep_fp32 else "fp16"
-
-
-def export_checkpoint(
-    checkpoint: Path, folder: Path, plan: ExportPlan, *, progress: Callable[[str], None] | None = None
-) -> list[tuple[Path, Manifest]]:
-    """Write `generator.<precision>.onnx`, and engines if planned, into `folder`; return what was written.
-
-    An engine is built from the fp16 file, or the mixed one that takes its place, which is then written too.
-    `progress` is told each step.
-
-    Raises UsageError and ArtifactError for the checkpoint, UsageError for a layer that it does not have,
-    VerificationError when an ONNX file does not make PyTorch's images (nothing of that precision is written),
-    UnavailableError without an engine builder.
-    """
+    chosen = dict.fromkeys([*precisions, *(["fp16"] if engine else [])])
+    _refuse_idle_options(chosen, engine=engine, targets=targets, keep_fp32=keep_fp32)
     say = progress or (lambda step: None)
-    reference = TorchSession(checkpoint)
-    architecture = reference.manifest.architecture
+    reference = TorchSession(Path(checkpoint))
+    profile = batch or BatchProfile()
     say("tracing the generator")
-    graph = build_graph(reference.generator, architecture, plan.batch)
-    wanted: tuple[Precision, ...] = (*plan.precisions, *(("fp16",) if plan.engine else ()))
-    precisions = dict.fromkeys(plan.half if name == "fp16" else name for name in wanted)
-    written = []
-    for precision in precisions:
-        say(f"writing and verifying {precision} ONNX")
-        model = graph if precision == "fp32" else to_fp16(graph, keep_fp32=plan.keep_fp32)
-        path = folder / f"generator.{precision}.onnx"
-        manifest, data = _verified(model, precision, plan.batch, reference, path.name)
-        written.append((path, write_artifact(path, data, manifest)))
-    if plan.engine:
+    graph = build_graph(reference.generator, reference.manifest.architecture, profile)
+    written: list[Artifact] = []
+    for precision in chosen:
+        model = graph if precision == "fp32" else to_fp16(graph, keep_fp32=keep_fp32)
+        kept: Precision = "mixed" if keep_fp32 and precision == "fp16" else precision
+        say(f"writing and verifying {kept} ONNX")
+        path = Path(out) / f"generator.{kept}.onnx"
+        manifest, data = _verified(model, kept, profile, reference, path.name)
+        written.append(Artifact(path, write_artifact(path, data, manifest)))
+    if engine:
         say("building the engine")
-        source = folder / f"generator.{plan.half}.onnx"
-        written.append(
-            build_engine(source, folder, targets=plan.targets, batch=plan.batch, workspace=plan.workspace)
-        )
+        source = next(each.path for each in written if each.manifest.precision != "fp32")
+        built = build_engine(source, Path(out), targets=targets, batch=profile, workspace=workspace)
+        written.append(Artifact(*built))
     return written
+
+
+def _refuse_idle_options(
+    precisions: Container[str], *, engine: bool, targets: Sequence[str], keep_fp32: Sequence[str]
+) -> None:
+    """Raise UsageError for what would be ignored."""
+    if targets and not engine:
+        raise UsageError("A target is for engines; add --format engine.")
+    if keep_fp32 and "fp16" not in precisions:
+        raise UsageError("Layers are kept in float32 of an fp16 file; add --precision fp16.")
+    if "mixed" in precisions:
+        raise UsageError("A mixed file is an fp16 one with layers that --keep-fp32 names.")
 
 
 def _verified(
@@ -112,6 +110,7 @@ def _verified(
         builder="torch.onnx",
         versions=installed_versions(BUILDER_LIBRARIES),
         notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
+        cost=count(model),
     )
     data = model.SerializeToString(deterministic=True)
     with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:

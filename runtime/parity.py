@@ -6,21 +6,19 @@ Reference and candidate are the images of the same seeds. A gate that cannot be 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dcgan_edge.artifact import Precision
+from dcgan_edge.artifact import Precision, Verification
 from dcgan_edge.errors import VerificationError
-from dcgan_edge.images import to_uint8
+from dcgan_edge.images import psnr, to_uint8
 from dcgan_edge.latents import FloatArray, latents
 
 from .session import Session
 
-PEAK = 2.0  # images span [-1, 1]
 PSNR_CEILING = 200.0  # dB; reported for images that agree to the last bit, whose PSNR is infinite
 
 
@@ -48,6 +46,12 @@ FP16_GATE = Gate(
     "half rounds to 5e-4 near 1; 70 dB and 1 level measured, 10 dB and 1 level for other kernels",
 )
 GATES: dict[Precision, Gate] = {"fp32": FP32_GATE, "fp16": FP16_GATE, "mixed": FP16_GATE}
+GOLDEN_GATES: dict[Precision, Gate] = {
+    **GATES,
+    "fp32": Gate(
+        4e-4, 80.0, 1, "golden images are rounded to half: 2.5e-4 at most, and 83 dB, beside float32's own"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -95,19 +99,37 @@ def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Pari
     return compare(reference.run(z), candidate.run(z), seeds, GATES[candidate.manifest.precision])
 
 
+def verification_here(session: Session) -> Verification | None:
+    """Return the latest proof of the session's artifact on this device with this backend and version."""
+    facts = session.facts
+    here = (facts.device_name, facts.backend, facts.version)
+    return next((each for each in session.manifest.verified if each.conditions == here), None)
+
+
+def verification_words(session: Session) -> str:
+    """Return "verified on this device, DATE", that it failed to be, or "not verified here"."""
+    if session.manifest.kind == "checkpoint":
+        return "the reference"
+    proof = verification_here(session)
+    if proof is None:
+        return "not verified here"
+    outcome = "verified" if proof.verdict == "passed" else "FAILED verification"
+    return f"{outcome} on this device, {proof.date[:10]}"
+
+
 def compare(reference: FloatArray, candidate: FloatArray, seeds: Sequence[int], gate: Gate) -> Parity:
     """Compare images (n, c, h, w) of the same `seeds`, n >= 1. Values that are not finite always fail."""
     not_finite = int(np.count_nonzero(~np.isfinite(candidate)) + np.count_nonzero(~np.isfinite(reference)))
     shown = np.nan_to_num(candidate, nan=0.0, posinf=1.0, neginf=-1.0)
     difference = np.abs(shown.astype(np.float64) - np.nan_to_num(reference))
-    psnr = [_psnr(image) for image in difference]
-    worst = int(np.argmin(psnr))
+    decibels = np.minimum(psnr(shown, np.nan_to_num(reference)), PSNR_CEILING)
+    worst = int(np.argmin(decibels))
     levels = np.abs(to_uint8(shown).astype(np.int16) - to_uint8(np.nan_to_num(reference)))
     measured = Parity(
         seeds=len(seeds),
         max_abs=float(difference.max()),
         mean_abs=float(difference.mean()),
-        worst_psnr_db=psnr[worst],
+        worst_psnr_db=float(decibels[worst]),
         worst_seed=seeds[worst],
         grey_levels=int(levels.max()),
         pixels_differ=float((levels > 0).mean()),
@@ -116,12 +138,6 @@ def compare(reference: FloatArray, candidate: FloatArray, seeds: Sequence[int], 
         missed=(),
     )
     return dataclasses.replace(measured, missed=_missed(measured, gate))
-
-
-def _psnr(difference: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """Peak signal-to-noise ratio in dB of one image's absolute differences, PSNR_CEILING at the most."""
-    error = float(np.mean(np.square(difference)))
-    return PSNR_CEILING if error == 0 else min(PSNR_CEILING, 10 * math.log10(PEAK**2 / error))
 
 
 def _missed(measured: Parity, gate: Gate) -> tuple[str, ...]:

@@ -38,9 +38,10 @@ from dcgan_edge.cli.progress import steps
 @click.option("--workspace", type=SIZE, help="Memory the engine's layers may use, such as 256MiB.")
 @click.option(
     "--keep-fp32",
+    "keep_fp32",
     multiple=True,
     metavar="LAYER",
-    help="Layer that stays float32 in the fp16 file, which is then called mixed; may be given several times.",
+    help="Layer of the fp16 file to compute in float32, such as ConvTranspose_2; may be given several times.",
 )
 @json_option
 def command(
@@ -56,7 +57,9 @@ def command(
     keep_fp32: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write the EMA generator of CHECKPOINT as ONNX and as engines, each verified against PyTorch.
+    """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch, and as an engine.
+
+    An engine is built from a verified file, and is itself verified where it runs: dcgan-edge verify.
 
     \b
     dcgan-edge export runs/digits/checkpoint.safetensors --out out
@@ -64,13 +67,21 @@ def command(
     """
     from dcgan_edge.artifact import BatchProfile
     from dcgan_edge.cli.tables import artifact_table, show
-    from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+    from dcgan_edge.export.pipeline import export
 
-    batch = BatchProfile(min_batch, opt_batch, max_batch)
-    plan = ExportPlan(precisions, "engine" in formats, targets, batch, workspace, keep_fp32)
     with steps() as say:
-        written = export_checkpoint(checkpoint, out, plan, progress=say)
+        written = export(
+            checkpoint,
+            out,
+            precisions=precisions,
+            engine="engine" in formats,
+            targets=targets,
+            keep_fp32=keep_fp32,
+            batch=BatchProfile(min_batch, opt_batch, max_batch),
+            workspace=workspace,
+            progress=say,
+        )
     if as_json:
-        print_json({"files": [{"path": str(path), **manifest.to_dict()} for path, manifest in written]})
+        print_json({"files": [artifact.to_dict() for artifact in written]})
     else:
-        show(artifact_table(written))
+        show(artifact_table([(artifact.path, artifact.manifest) for artifact in written]))

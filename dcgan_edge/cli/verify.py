@@ -1,4 +1,4 @@
-"""`dcgan-edge verify`: artifacts against the PyTorch generator of their checkpoint."""
+"""`dcgan-edge verify`: artifacts against PyTorch, or against their golden images."""
 
 from __future__ import annotations
 
@@ -7,54 +7,55 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import backend_option, device_option, seeds_option
+from dcgan_edge.cli.options import SEEDS, backend_option, device_option, threads_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.runtime.session import Backend
 
 
 @click.command("verify")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@seeds_option("0-63")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[CHECKPOINT] ARTIFACT...")
+@click.option("--seeds", type=SEEDS, help="Seeds to compare against a CHECKPOINT, such as 0-255. [default: 0-63]")
 @device_option
 @backend_option
+@threads_option
 @json_option
 def command(
-    checkpoint: Path,
-    artifacts: tuple[Path, ...],
-    seeds: list[int],
+    paths: tuple[Path, ...],
+    seeds: list[int] | None,
     device: str,
     backend: Backend,
+    threads: int | None,
     as_json: bool,
 ) -> None:
-    """Compare each of ARTIFACTS with CHECKPOINT in PyTorch, on the same seeds; exit 3 if one differs.
+    """Prove that each ARTIFACT makes PyTorch's images on this device; exit 3 if one does not.
+
+    With a CHECKPOINT, PyTorch makes them here. Without, they are compared with the golden images that came
+    with the artifact, and torch is not needed. The verdict is written into the artifact's manifest.
 
     \b
+    dcgan-edge verify out/generator.fp16.onnx
     dcgan-edge verify runs/digits/checkpoint.safetensors out/generator.fp16.onnx --seeds 0-255
     """
     from dcgan_edge.cli.tables import parity_table, show
-    from dcgan_edge.errors import UsageError, VerificationError
-    from dcgan_edge.export.onnx.reference import TorchSession
-    from dcgan_edge.runtime.parity import verify
-    from dcgan_edge.runtime.session import open_session
+    from dcgan_edge.errors import VerificationError
+    from dcgan_edge.verification import verify
 
-    if not seeds:
-        raise UsageError("There is nothing to compare without a seed.")
-    verdicts = {}
-    reference = TorchSession(checkpoint)
+    given = paths[0].suffix == ".safetensors"
+    checkpoint, artifacts = (paths[0], paths[1:]) if given else (None, paths)
     with steps() as say:
-        for artifact in artifacts:
-            say(f"comparing {artifact.name} on {len(seeds)} seeds")
-            with open_session(artifact, device=device, backend=backend) as candidate:
-                verdicts[str(artifact)] = verify(reference, candidate, seeds)
-    failed = [name for name, parity in verdicts.items() if not parity.passed]
-    if as_json:
-        print_json(
-            {"checkpoint": str(checkpoint), "artifacts": {name: p.to_dict() for name, p in verdicts.items()}}
+        proofs = verify(
+            artifacts, checkpoint, seeds=seeds, device=device, backend=backend, threads=threads, progress=say
         )
+    failed = [proof for proof in proofs if not proof.parity.passed]
+    if as_json:
+        found = {str(proof.artifact.path): proof.to_dict() for proof in proofs}
+        print_json({"checkpoint": str(checkpoint) if checkpoint else None, "artifacts": found})
         if failed:
             click.get_current_context().exit(VerificationError.exit_code)
         return
-    show(parity_table({Path(name).name: parity for name, parity in verdicts.items()}))
-    for name in failed:
-        verdicts[name].raise_if_failed(name)
+    show(parity_table({proof.artifact.path.name: proof.parity for proof in proofs}))
+    for proof in proofs:
+        if proof.not_recorded:
+            click.echo(f"The verdict is not in the manifest: {proof.not_recorded}", err=True)
+    for proof in failed:
+        proof.raise_if_failed()

@@ -190,6 +190,7 @@ def _manifest(
         versions={**installed_versions(("dcgan-edge",)), str(trt.__name__): str(trt.__version__)},
         targets=job.targets or targets_of(device, job.settings),
         built_on={**machine_facts(), **gpu},
+        cost=source.cost,
         notes={
             "workspace": job.workspace,
             "profiles": [dataclasses.asdict(profile) for profile in job.profiles],

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dcgan_edge.artifact import Cost
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.report.cost import (
     bound_of,
@@ -16,7 +17,6 @@ from dcgan_edge.report.cost import (
 )
 from dcgan_edge.report.rows import Row, rows
 from dcgan_edge.runtime.bench.roofline.bound import Roofline, roofline
-from dcgan_edge.runtime.bench.roofline.cost import GraphCost
 from dcgan_edge.runtime.bench.roofline.peaks import Peaks
 from tests.report_pieces import ENERGY, ROOFLINE, bench_report, measurement
 
@@ -52,7 +52,7 @@ def test_a_run_that_took_no_more_than_rest_has_no_images_per_joule() -> None:
 
 
 def test_the_bound_is_read_as_the_roofline_wrote_it() -> None:
-    cost = GraphCost(2e6, 1_000_000, 4000.0, 3e6, (), ())
+    cost = Cost(2e6, 1_000_000, 4000.0, 3e6, 1e6)
     made = roofline(cost, PEAKS, batch=1, precision="fp32", measured_ms=1.0)
     assert isinstance(made, Roofline)
     bound = bound_of(row(roofline=made.to_dict()))

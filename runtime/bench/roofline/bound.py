@@ -1,19 +1,29 @@
-"""The least time that a batch can take on a device, and how far a measurement is from it.
+"""The roofline bound: the least time that a batch can take on a device, and how far a measurement is from it.
 
-Roofline model: the larger of arithmetic / peak and traffic / bandwidth. Source: Williams, Waterman and
+Arithmetic and traffic stand in an artifact's manifest. Peaks are measured on a CPU, and looked up and scaled
+by the clock on a Jetson. Roofline model: the larger of arithmetic / peak and traffic / bandwidth. Source: Williams, Waterman and
 Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from ...telemetry.reader import Unreadable
-from .cost import GraphCost
-from .peaks import Peaks
+from dcgan_edge.artifact import Cost, read_artifact
+from dcgan_edge.errors import EdgeError
 
+from ...device import cpu_count
+from ...telemetry.reader import Unreadable
+from ..record import BenchReport, Measurement
+from .cpu import measure_cpu_peaks
+from .peaks import Peaks, jetson_peaks, load_peaks
+
+NO_COST = "it was exported before costs were recorded; export it again: dcgan-edge export"
 BELOW_BOUND = (
     "the measurement is below the roofline bound, so the peaks are too low here: a higher clock than "
     "assumed, a cache that holds what is counted as traffic, or an algorithm with fewer multiplications"
@@ -61,7 +71,7 @@ class Roofline:
 
 
 def roofline(
-    cost: GraphCost, peaks: Peaks, *, batch: int, precision: str, measured_ms: float | None = None
+    cost: Cost, peaks: Peaks, *, batch: int, precision: str, measured_ms: float | None = None
 ) -> Roofline | Unreadable:
     """The roofline bound for `batch` images a call. `precision` is that of the arithmetic (fp32, fp16, int8;
     mixed counts as fp16, its faster part); Unreadable when `peaks` has no figure for it.
@@ -91,3 +101,76 @@ def roofline(
         measured_ms,
         tuple(notes),
     )
+
+
+def add_bounds(
+    report: BenchReport, files: Mapping[str, Path], *, peaks_file: Path | None = None, root: Path = Path("/")
+) -> BenchReport:
+    """Return `report` with the roofline of each measurement whose artifact is in `files` (name -> path), or
+    the reason that there is none. `peaks_file` replaces what is known or measured of the device.
+
+    Call it when nothing else runs: it measures the CPU. Raises UsageError and ArtifactError for `peaks_file`.
+    """
+    given = load_peaks(peaks_file) if peaks_file else None
+    device = _Device(root, _clock(report, "clock/gpu"), _clock(report, "clock/memory"))
+    return dataclasses.replace(
+        report,
+        measurements=tuple(
+            dataclasses.replace(each, roofline=_bound(each, files.get(each.name), given, device))
+            for each in report.measurements
+        ),
+    )
+
+
+def _bound(
+    measurement: Measurement, path: Path | None, given: Peaks | None, device: _Device
+) -> dict[str, Any]:
+    try:
+        cost = _cost_of(path)
+        if isinstance(cost, Unreadable):
+            return {"not_readable": cost.reason}
+        peaks = given or device.peaks(measurement, cost)
+    except EdgeError as error:
+        return {"not_readable": str(error)}
+    if isinstance(peaks, Unreadable):
+        return {"not_readable": str(peaks)}
+    median = measurement.statistics.median
+    bound = roofline(
+        cost, peaks, batch=measurement.batch, precision=measurement.precision, measured_ms=median
+    )
+    return {"not_readable": str(bound)} if isinstance(bound, Unreadable) else bound.to_dict()
+
+
+def _cost_of(path: Path | None) -> Cost | Unreadable:
+    """The cost in the manifest of the artifact at `path`."""
+    if path is None or path.suffix == ".safetensors":
+        return Unreadable("roofline", "a checkpoint's work is counted when it is exported")
+    return read_artifact(path)[0].cost or Unreadable("roofline", NO_COST)
+
+
+class _Device:
+    """The device that ran the measurements; its CPU is measured once for each working set."""
+
+    def __init__(self, root: Path, gpu_mhz: float | None, memory_mhz: float | None) -> None:
+        self._root, self._gpu_mhz, self._memory_mhz = root, gpu_mhz, memory_mhz
+        self._measured: dict[tuple[int, int], Peaks] = {}
+
+    def peaks(self, measurement: Measurement, cost: Cost) -> Peaks | Unreadable:
+        if measurement.session.get("device", "cpu") != "cpu":
+            return jetson_peaks(self._root, gpu_mhz=self._gpu_mhz, memory_mhz=self._memory_mhz)
+        threads = measurement.session.get("threads")
+        key = (
+            threads if isinstance(threads, int) else cpu_count(),
+            int(cost.minimum_bytes(measurement.batch)),
+        )
+        if key not in self._measured:
+            self._measured[key] = measure_cpu_peaks(*key)
+        return self._measured[key]
+
+
+def _clock(report: BenchReport, name: str) -> float | None:
+    """Median of a clock over the whole run, in MHz."""
+    for series in report.telemetry.get("series", ()):
+        if series["name"] == name and series["values"]:
+            return float(statistics.median(series["values"]))
+    return None

@@ -8,9 +8,9 @@ import pytest
 
 from dcgan_edge.artifact import read_artifact, write_artifact
 from dcgan_edge.errors import UsageError
-from dcgan_edge.runtime.bench.roofline import Peaks
-from dcgan_edge.runtime.bench.roofline import bounds as bounds
-from dcgan_edge.runtime.bench.roofline.bounds import add_bounds
+from dcgan_edge.runtime.bench.roofline import bound
+from dcgan_edge.runtime.bench.roofline.bound import add_bounds
+from dcgan_edge.runtime.bench.roofline.peaks import Peaks
 from tests.report_pieces import bench_report, measurement
 
 
@@ -55,7 +55,7 @@ def test_the_cpu_is_measured_once_for_equal_conditions(
         asked.append((threads, working_set))
         return Peaks("this CPU", {"fp32": 1e11, "fp16": 1e11}, 1e10, "measured", ())
 
-    monkeypatch.setattr(bounds, "measure_cpu_peaks", measured)
+    monkeypatch.setattr(bound, "measure_cpu_peaks", measured)
     report = bench_report(*(measurement(name, batch) for name in "ab" for batch in (1, 8)))
     path = exported / "generator.fp16.onnx"
     add_bounds(report, {"a": path, "b": path})

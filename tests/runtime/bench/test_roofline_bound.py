@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from dcgan_edge.artifact import Cost
 from dcgan_edge.errors import UnavailableError, UsageError
-from dcgan_edge.runtime.bench.roofline import cpu_probe
+from dcgan_edge.runtime.bench.roofline import cpu
 from dcgan_edge.runtime.bench.roofline.bound import BELOW_BOUND, Roofline, roofline
-from dcgan_edge.runtime.bench.roofline.cost import GraphCost
 from dcgan_edge.runtime.bench.roofline.cpu import measure_cpu_peaks
 from dcgan_edge.runtime.bench.roofline.peaks import MODULES, Peaks, find_module, jetson_peaks, load_peaks
 from dcgan_edge.runtime.telemetry.reader import Unreadable
 from tests.jetson_trees import AGX_ORIN, ORIN_NANO, ORIN_NX, THOR, Tree, board, gpu, plant
 
-COST = GraphCost(
-    flops=2e8, weight_bytes=7_000_000, image_bytes=50_000, activation_bytes=1_000_000, nodes=(), uncounted=()
+COST = Cost(
+    flops=2e8,
+    weight_bytes=7_000_000,
+    image_bytes=50_000,
+    activation_bytes=1_000_000,
+    peak_activation_bytes=200_000,
 )
 ORIN_NANO_15W = {**ORIN_NANO, **gpu("17000000.gpu", now=306, highest=624)}
 NO_DEVFREQ = board("nvidia,p3768-0000+p3767-0005", "nvidia,tegra234")
@@ -29,7 +33,7 @@ PEAKS = Peaks("a device", {"fp32": 1e12, "fp16": 4e12}, 1e10, "spec")
 
 
 def bound(
-    batch: int, precision: str = "fp16", measured_ms: float | None = None, cost: GraphCost = COST
+    batch: int, precision: str = "fp16", measured_ms: float | None = None, cost: Cost = COST
 ) -> Roofline:
     result = roofline(cost, PEAKS, batch=batch, precision=precision, measured_ms=measured_ms)
     assert isinstance(result, Roofline)
@@ -57,7 +61,7 @@ def test_many_images_are_bound_by_the_arithmetic() -> None:
 
 def test_what_cannot_be_true_is_noted() -> None:
     assert BELOW_BOUND in bound(1, measured_ms=0.1).notes
-    assert "no rule counts Loop" in bound(1, cost=GraphCost(1, 1, 1, 1, (), ("Loop",))).notes[0]
+    assert "no rule counts Loop" in bound(1, cost=Cost(1, 1, 1, 1, 1, ("Loop",))).notes[0]
 
 
 def test_mixed_precision_is_held_against_its_faster_part() -> None:
@@ -180,7 +184,7 @@ def test_the_processor_is_measured_in_a_process_of_its_own(monkeypatch: pytest.M
     monkeypatch.setattr(subprocess, "run", run)
     peaks = measure_cpu_peaks(2, 4_000_000)
     ((command, environment),) = commands
-    assert command == [sys.executable, "-m", "dcgan_edge.runtime.bench.roofline.cpu_probe", "2", "4000000"]
+    assert command == [sys.executable, "-m", "dcgan_edge.runtime.bench.roofline.cpu", "2", "4000000"]
     assert isinstance(environment, dict)
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
     # Any processor of the last twenty years multiplies 1e8 and copies 1e7 a second, and none 1e17.
@@ -191,7 +195,7 @@ def test_the_processor_is_measured_in_a_process_of_its_own(monkeypatch: pytest.M
 
 def test_each_thread_adds_its_shortest_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads that take 5, 4, 1 (not disturbed), 3 and 0.1 s (alone): the third call counts."""
-    monkeypatch.setattr(cpu_probe, "BUDGET_S", 0.0)
+    monkeypatch.setattr(cpu, "BUDGET_S", 0.0)
     ticks: dict[int, Iterator[float]] = {}
 
     def clock() -> float:
@@ -201,7 +205,7 @@ def test_each_thread_adds_its_shortest_time(monkeypatch: pytest.MonkeyPatch) -> 
         return next(times)
 
     monkeypatch.setattr(time, "perf_counter", clock)
-    assert cpu_probe._rate([int, int], work=7.0) == pytest.approx(14.0)
+    assert cpu._rate([int, int], work=7.0) == pytest.approx(14.0)
 
 
 @pytest.mark.parametrize("program", ["exit 3", "echo no numbers"])

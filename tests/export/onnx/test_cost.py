@@ -1,4 +1,4 @@
-"""FLOPs and bytes against figures computed by hand; test_roofline_torch.py has an independent count."""
+"""FLOPs and bytes against figures computed by hand; test_cost_torch.py has an independent count."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from dcgan_edge.errors import ArtifactError
-from dcgan_edge.runtime.bench.roofline.cost import count
+from dcgan_edge.errors import EdgeError
+from dcgan_edge.export.onnx.cost import count, count_nodes
 
 
 def model(
@@ -18,7 +18,7 @@ def model(
     values: dict[str, list[int | str]],
     weights: dict[str, tuple[int, ...]],
     types: dict[str, int] | None = None,
-) -> bytes:
+) -> onnx.ModelProto:
     """A graph from `x` to `y` with the shapes given; the weights are float32 zeros."""
     kinds = types or {}
     infos = [
@@ -29,12 +29,12 @@ def model(
     inner = [info for info in infos if info.name not in "xy"]
     tensors = [numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()]
     graph = helper.make_graph(nodes, "g", source, result, tensors, value_info=inner)
-    return bytes(helper.make_model(graph).SerializeToString())
+    return helper.make_model(graph)
 
 
 def single(
     op: str, x: list[int | str], y: list[int | str], *weights: tuple[int, ...], **attributes: Any
-) -> bytes:
+) -> onnx.ModelProto:
     names = [f"w{number}" for number in range(len(weights))]
     node = helper.make_node(op, ["x", *names], ["y"], **attributes)
     return model([node], {"x": x, "y": y}, dict(zip(names, weights, strict=True)))
@@ -54,14 +54,16 @@ def test_a_small_graph_has_the_cost_computed_by_hand() -> None:
     shapes: dict[str, list[int | str]] = {
         "x": ["batch", 2, 1, 1], "h": ["batch", 3, 4, 4], "r": ["batch", 3, 4, 4], "y": ["batch", 1, 8, 8],
     }  # fmt: skip
-    cost = count(model(nodes, shapes, {"w": (2, 3, 4, 4), "v": (3, 1, 4, 4), "b": (1,)}))
-    assert [node.flops for node in cost.nodes] == [2 * 96, 48, 2 * 588 + 64]
+    graph = model(nodes, shapes, {"w": (2, 3, 4, 4), "v": (3, 1, 4, 4), "b": (1,)})
+    cost, layers = count(graph), count_nodes(graph)
+    assert [node.flops for node in layers] == [2 * 96, 48, 2 * 588 + 64]
     assert cost.flops == 1480
     assert cost.weight_bytes == 4 * (96 + 48 + 1)
     assert cost.image_bytes == 4 * (2 + 64)
-    assert [node.bytes for node in cost.nodes] == [4 * (2 + 48), 4 * (48 + 48), 4 * (48 + 64)]
+    assert [node.bytes for node in layers] == [4 * (2 + 48), 4 * (48 + 48), 4 * (48 + 64)]
     assert cost.minimum_bytes(10) == 580 + 10 * 264
     assert cost.unfused_bytes(10) == 580 + 10 * 1032
+    assert cost.peak_activation_bytes == 4 * (48 + 64)  # r and y live together
     assert cost.uncounted == ()
 
 
@@ -80,7 +82,7 @@ def test_a_small_graph_has_the_cost_computed_by_hand() -> None:
         (single("Reshape", ["batch", 48], ["batch", 3, 4, 4]), 0),
     ],
 )
-def test_rules_by_operator(data: bytes, flops: int) -> None:
+def test_rules_by_operator(data: onnx.ModelProto, flops: int) -> None:
     assert count(data).flops == flops
 
 
@@ -116,18 +118,30 @@ def test_automatic_padding_counts_as_the_padding_that_onnx_makes_of_it(
 def test_reshaping_moves_nothing_and_casting_does() -> None:
     nodes = [helper.make_node("Reshape", ["x", "s"], ["r"]), helper.make_node("Cast", ["r"], ["y"], to=10)]
     shapes: dict[str, list[int | str]] = {"x": ["batch", 8], "r": ["batch", 2, 4], "y": ["batch", 2, 4]}
-    cost = count(model(nodes, shapes, {"s": (3,)}, {"y": TensorProto.FLOAT16}))
-    assert [(node.op, node.flops, node.bytes) for node in cost.nodes] == [
+    graph = model(nodes, shapes, {"s": (3,)}, {"y": TensorProto.FLOAT16})
+    assert [(node.op, node.flops, node.bytes) for node in count_nodes(graph)] == [
         ("Reshape", 0, 0),
         ("Cast", 0, 8 * 4 + 8 * 2),
     ]
+    assert count(graph).peak_activation_bytes == 8 * 4 + 8 * 2  # the reshaped x is x
+
+
+def test_what_is_read_again_later_stays_alive() -> None:
+    """x -Relu-> a -Relu-> b -Relu-> c, and y = c + a: at the third Relu a, b and c are there, 4 bytes each."""
+    nodes = [
+        *(helper.make_node("Relu", [before], [after]) for before, after in ("xa", "ab", "bc")),
+        helper.make_node("Add", ["c", "a"], ["y"]),
+    ]
+    shapes: dict[str, list[int | str]] = {name: ["batch", 5] for name in "xabcy"}
+    assert count(model(nodes, shapes, {})).peak_activation_bytes == 3 * 4 * 5
 
 
 def test_work_on_constants_alone_is_folded() -> None:
     nodes = [helper.make_node("Mul", ["w", "w"], ["v"]), helper.make_node("Add", ["x", "v"], ["y"])]
-    cost = count(model(nodes, {"x": ["batch", 4], "v": [4], "y": ["batch", 4]}, {"w": (4,)}))
-    assert [node.op for node in cost.nodes] == ["Add"]
-    assert (cost.flops, cost.nodes[0].bytes) == (4, 4 * (4 + 4))
+    graph = model(nodes, {"x": ["batch", 4], "v": [4], "y": ["batch", 4]}, {"w": (4,)})
+    (add,) = count_nodes(graph)
+    assert add.op == "Add"
+    assert (count(graph).flops, add.bytes) == (4, 4 * (4 + 4))
 
 
 def test_operators_without_a_rule_are_named() -> None:
@@ -157,6 +171,6 @@ def test_a_fixed_batch_is_divided_out() -> None:
     ],
     ids=["open width", "too few dimensions", "no images", "no batch axis"],
 )
-def test_shapes_that_cannot_be_counted_are_refused(data: bytes) -> None:
-    with pytest.raises(ArtifactError):
+def test_shapes_that_cannot_be_counted_are_refused(data: onnx.ModelProto) -> None:
+    with pytest.raises(EdgeError):
         count(data)

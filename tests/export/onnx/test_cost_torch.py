@@ -18,9 +18,9 @@ from dcgan_edge.artifact import Architecture, BatchProfile
 from dcgan_edge.export.onnx.folding import fold_batch_norm
 from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.export.onnx.precision import to_fp16
-from dcgan_edge.runtime.bench.roofline.cost import count
+from dcgan_edge.export.onnx.cost import count, count_nodes
 from tests.conftest import lively_generator
-from tests.runtime.bench.test_roofline_cost import single
+from tests.export.onnx.test_cost import single
 
 DCGAN64 = Architecture("dcgan", 64, 3, 8, latent_dim=100)
 
@@ -74,7 +74,7 @@ def layers_of(network: nn.Module, z: torch.Tensor) -> tuple[int, int]:
 def test_a_generator_counts_as_its_layers_do() -> None:
     """Exactly: both counts are of integers."""
     folded = fold_batch_norm(trained())  # what is exported has no BatchNorm, but its bias
-    cost = count(exported().SerializeToString())
+    cost = count(exported())
     assert cost.flops == sum(layers_of(folded, torch.zeros(1, DCGAN64.latent_dim, 1, 1)))
     assert cost.uncounted == ()
 
@@ -84,10 +84,10 @@ def test_torchs_flop_counter_is_the_count_without_what_padding_cuts_off() -> Non
     kernel 4, stride 2, padding 1 on n pixels an axis has 4 n places, 2 of them cut off, so ours is its figure
     x ((4n - 2) / 4n) squared.
     """
-    cost = count(exported().SerializeToString())
+    nodes = count_nodes(exported())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         trained()(torch.zeros(1, 100, 1, 1))
-    layers = [node for node in cost.nodes if node.op == "ConvTranspose"]
+    layers = [node for node in nodes if node.op == "ConvTranspose"]
     whole = layers[0].flops - 64 * 4**2  # the projection has no padding; less a bias for each output
     for layer, pixels, channels in zip(layers[1:], (4, 8, 16, 32), (32, 16, 8, 3), strict=True):
         kept = ((4 * pixels - 2) / (4 * pixels)) ** 2
@@ -147,7 +147,7 @@ def test_any_convolution_counts_as_pytorch_computes_it(
 
 def test_half_precision_halves_weights_and_keeps_the_border() -> None:
     models = (exported(), to_fp16(exported()))
-    full, half = (count(model.SerializeToString()) for model in models)
+    full, half = (count(model) for model in models)
     assert half.weight_bytes * 2 == full.weight_bytes
     assert half.image_bytes == full.image_bytes == 4 * (100 + 3 * 64 * 64)
     assert half.flops == full.flops

@@ -1,0 +1,233 @@
+"""What is known of an artifact: architecture, tensors, cost, proof. The records, and the JSON they are kept in.
+
+The schema is read strictly, as a stranger's text: types, ranges, and that the tensors are those of the
+architecture. Schema 1 had neither cost nor golden images nor verifications, and is still read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.files import sha256
+from dcgan_edge.latents import Distribution
+from dcgan_edge.schema import build, read_json
+
+SCHEMA_VERSION = 2
+READABLE_SCHEMAS = (1, 2)
+MANIFEST_LIMIT = 4 * 2**20  # bytes of JSON
+Kind = Literal["checkpoint", "onnx", "engine"]
+Precision = Literal["fp32", "fp16", "mixed"]
+LARGEST_BATCH = 2**16  # images per call
+LARGEST = {"size": 2**14, "channels": 2**10, "width": 2**20, "latent_dim": 2**20}
+VERIFICATIONS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What rebuilds a generator: `preset` at `size` x `size` pixels, first width, latent size and
+    distribution.
+    """
+
+    preset: str
+    size: int
+    channels: int
+    width: int
+    latent_dim: int = 100
+    distribution: Distribution = "normal"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output. `shape` has "batch" where the batch goes; `range` is closed, None if unbounded."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    layout: str
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class BatchProfile:
+    """Images per call that a file accepts (`min`..`max`) and is tuned for (`opt`)."""
+
+    min: int = 1
+    opt: int = 16
+    max: int = 64
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min <= self.opt <= self.max:
+            raise UsageError(
+                f"Batch sizes must rise from 1: min {self.min}, opt {self.opt}, max {self.max} do not."
+            )
+        if self.max > LARGEST_BATCH:
+            raise UsageError(f"{self.max} images per call are too many; {LARGEST_BATCH} at most.")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Arithmetic, traffic and memory of one image, counted from the graph when it was exported.
+
+    `weight_bytes` are read once for a batch; `image_bytes` are its latents and images; `activation_bytes` is
+    what every operation reads and writes if nothing is fused; `peak_activation_bytes` is the most that lives
+    at once. `uncounted` names operators that no rule covers; with any, the figures are too low.
+    """
+
+    flops: float
+    weight_bytes: int
+    image_bytes: float
+    activation_bytes: float
+    peak_activation_bytes: float
+    uncounted: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        figures = dataclasses.astuple(self)[:-1]
+        if not all(0 <= figure < 1e30 for figure in figures) or self.image_bytes == 0:
+            raise ValueError("a cost is negative, too large, or without images")
+
+    def minimum_bytes(self, batch: int) -> float:
+        """Return the traffic that no fusion can avoid: weights once, latents in, images out."""
+        return self.weight_bytes + batch * self.image_bytes
+
+    def unfused_bytes(self, batch: int) -> float:
+        """Return the traffic when every operation reads its inputs from memory and writes its output there."""
+        return self.weight_bytes + batch * self.activation_bytes
+
+
+@dataclass(frozen=True)
+class Golden:
+    """PyTorch's images of the seeds 0 to `seeds` - 1, in a file beside the artifact (see `golden`)."""
+
+    seeds: int
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One proof of an artifact on one device: verdict, figures and conditions. `date` is UTC, ISO 8601.
+
+    `device` is "cpu" or "cuda:0" and `device_name` the processor's or the GPU's own name.
+    """
+
+    verdict: Literal["passed", "failed"]
+    date: str
+    against: Literal["golden images", "checkpoint"]
+    seeds: int
+    max_abs: float
+    worst_psnr_db: float
+    grey_levels: int
+    missed: tuple[str, ...]
+    backend: str
+    version: str
+    device: str
+    device_name: str
+
+    @property
+    def conditions(self) -> tuple[str, str, str]:
+        """What must be the same for the proof to hold: device, backend and its version."""
+        return (self.device_name, self.backend, self.version)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The facts of one artifact. `sha256` is of the file as it lies on disk, `parent_sha256` of what it was
+    made from (a checkpoint for an ONNX file, an ONNX file for an engine). `parity` is the verdict with numbers
+    of the export; `verified` are later proofs, the latest of each device.
+    """
+
+    kind: Kind
+    architecture: Architecture
+    precision: Precision
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    batch: BatchProfile
+    parent_sha256: str
+    builder: str
+    versions: dict[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    built_on: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    parity: dict[str, Any] = field(default_factory=dict)
+    cost: Cost | None = None
+    golden: Golden | None = None
+    verified: tuple[Verification, ...] = ()
+    sha256: str = ""
+    size: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as JSON values, with its schema version."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+    def to_json(self) -> str:
+        """Return the manifest's text; the same manifest always gives the same."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    def sealed(self, data: bytes) -> Manifest:
+        """Return this manifest with the hash and size of the file content it belongs to."""
+        return dataclasses.replace(self, sha256=sha256(data), size=len(data))
+
+    def about_content(self) -> Manifest:
+        """Return what the file can say of itself: all but its own hash and size, and later proofs."""
+        return dataclasses.replace(self, sha256="", size=0, verified=())
+
+    def with_verification(self, proof: Verification) -> Manifest:
+        """Return this manifest with `proof`, which replaces an earlier one under the same conditions."""
+        others = [each for each in self.verified if each.conditions != proof.conditions]
+        return dataclasses.replace(self, verified=(proof, *others)[:VERIFICATIONS_KEPT])
+
+    @classmethod
+    def from_json(cls, text: str | bytes, origin: str) -> Manifest:
+        """Raises ArtifactError naming `origin` unless `text` is a whole manifest of a known schema."""
+        return cls.from_facts(read_json(text, origin, limit=MANIFEST_LIMIT), origin)
+
+    @classmethod
+    def from_facts(cls, facts: Any, origin: str) -> Manifest:
+        """As `from_json`, of JSON that is already read."""
+        try:
+            if not isinstance(facts, dict) or "schema_version" not in facts:
+                raise ValueError("it has no schema version")
+            version = facts["schema_version"]
+            if version not in READABLE_SCHEMAS or isinstance(version, bool | float):
+                known = " and ".join(map(str, READABLE_SCHEMAS))
+                raise ArtifactError(
+                    f"{origin} has manifest schema {str(version)[:20]}; this program reads {known}."
+                )
+            manifest = build(cls, {name: value for name, value in facts.items() if name != "schema_version"})
+            _check(manifest)
+            return manifest
+        except (ValueError, UsageError) as error:
+            raise ArtifactError(f"{origin} is not a dcgan-edge manifest ({error}).") from error
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise ValueError for figures out of range, and tensors that are not the architecture's."""
+    architecture = manifest.architecture
+    for name, most in LARGEST.items():
+        if not 1 <= getattr(architecture, name) <= most:
+            raise ValueError(f"architecture.{name} is {getattr(architecture, name)}, not 1 to {most}")
+    size, channels = architecture.size, architecture.channels
+    for name, tensors, shape in (
+        ("inputs", manifest.inputs, (architecture.latent_dim, 1, 1)),
+        ("outputs", manifest.outputs, (channels, size, size)),
+    ):
+        if len(tensors) != 1 or tensors[0].shape[1:] != shape or not tensors[0].name:
+            raise ValueError(f"{name} are not one tensor of shape {('batch', *shape)}")
+    if manifest.size < 0:
+        raise ValueError("size is negative")
+    if manifest.golden and not 1 <= manifest.golden.seeds <= 64:
+        raise ValueError("golden.seeds is not 1 to 64")
+
+
+def generator_tensors(architecture: Architecture) -> tuple[TensorSpec, TensorSpec]:
+    """Return the one input and the one output that every generator has, whatever its preset."""
+    size, channels = architecture.size, architecture.channels
+    bounds = (-1.0, 1.0) if architecture.distribution == "uniform" else None
+    return (
+        TensorSpec("latents", "float32", ("batch", architecture.latent_dim, 1, 1), "NCHW", bounds),
+        TensorSpec("images", "float32", ("batch", channels, size, size), "NCHW", (-1.0, 1.0)),
+    )

@@ -1,0 +1,127 @@
+"""Proving artifacts: against PyTorch where the checkpoint is, against their golden images on any device.
+
+The verdict and its conditions are written into the artifact's manifest, for `sample` and `bench` to show.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dcgan_edge.artifact import Artifact, Verification, sidecar_path
+from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.files import StrPath, write_atomic
+from dcgan_edge.golden import read_golden
+from dcgan_edge.latents import latents
+from dcgan_edge.runtime import parity
+from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.runtime.session import Backend, Session, open_session
+
+SEEDS = range(64)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The verdict on one artifact. Its manifest holds `verification` from now on, unless `not_recorded` says
+    why it could not be written.
+    """
+
+    artifact: Artifact
+    parity: Parity
+    verification: Verification
+    not_recorded: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return verdict, figures, gate and conditions as JSON values."""
+        return {
+            **self.parity.to_dict(),
+            **dataclasses.asdict(self.verification),
+            "sha256": self.artifact.manifest.sha256,
+            "not_recorded": self.not_recorded or None,
+        }
+
+    def raise_if_failed(self) -> None:
+        """Raise VerificationError naming the artifact and every gate missed, if one was."""
+        self.parity.raise_if_failed(self.artifact.path.name)
+
+
+def verify(
+    artifacts: StrPath | Sequence[StrPath],
+    checkpoint: StrPath | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    device: str = "auto",
+    backend: Backend = "auto",
+    threads: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[Proof]:
+    """Compare each of `artifacts` with PyTorch on the same seeds, by the gate of its precision.
+
+    With `checkpoint` PyTorch runs here, on `seeds` (default 0-63): the full proof. Without, the images are
+    held against the golden ones that came with the artifact, and torch is not needed. `device`, `backend` and
+    `threads` are as for `open_session`. The verdict is returned and written into each manifest; none is
+    raised for.
+
+    Raises UsageError (nothing to compare, seeds without a checkpoint), what `open_session` raises,
+    ArtifactError for golden images that are missing or changed, VerificationError when the two are generators
+    of different shapes.
+    """
+    paths = [Path(path) for path in ([artifacts] if isinstance(artifacts, StrPath) else artifacts)]
+    if not paths or (seeds is not None and not len(seeds)):
+        raise UsageError("There is nothing to compare without an artifact and a seed.")
+    if checkpoint is None and seeds is not None:
+        raise UsageError("Golden images are of fixed seeds; to choose others, name the checkpoint as well.")
+    say = progress or (lambda step: None)
+    reference: Session | None = None
+    if checkpoint is not None:
+        from dcgan_edge.export.onnx.reference import TorchSession
+
+        reference = TorchSession(Path(checkpoint), threads=threads)
+    proofs = []
+    for path in paths:
+        say(f"comparing {path.name} with {'PyTorch' if reference else 'its golden images'}")
+        with open_session(path, device=device, backend=backend, threads=threads) as candidate:
+            if reference is not None:
+                found = parity.verify(reference, candidate, SEEDS if seeds is None else seeds)
+            else:
+                found = _against_golden(path, candidate)
+            proofs.append(_recorded(path, candidate, found, golden=reference is None))
+    return proofs
+
+
+def _against_golden(path: Path, candidate: Session) -> Parity:
+    manifest = candidate.manifest
+    expected, _ = read_golden(path, manifest)
+    seeds = range(len(expected))
+    z = latents(seeds, manifest.architecture.latent_dim, manifest.architecture.distribution)
+    return parity.compare(expected, candidate.run(z), seeds, parity.GOLDEN_GATES[manifest.precision])
+
+
+def _recorded(path: Path, session: Session, found: Parity, *, golden: bool) -> Proof:
+    """The proof, written into the manifest beside `path`."""
+    facts = session.facts
+    verification = Verification(
+        verdict="passed" if found.passed else "failed",
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        against="golden images" if golden else "checkpoint",
+        seeds=found.seeds,
+        max_abs=found.max_abs,
+        worst_psnr_db=found.worst_psnr_db,
+        grey_levels=found.grey_levels,
+        missed=found.missed,
+        backend=facts.backend,
+        version=facts.version,
+        device=facts.device,
+        device_name=facts.device_name,
+    )
+    manifest = session.manifest.with_verification(verification)
+    reason = ""
+    try:
+        write_atomic(sidecar_path(path), manifest.to_json().encode())
+    except EdgeError as error:
+        reason = str(error)
+    return Proof(Artifact(path, manifest), found, verification, reason)
