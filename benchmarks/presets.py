@@ -18,7 +18,7 @@ from benchmarks.command import errors_said
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
-from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+from dcgan_edge.export.pipeline import export
 from dcgan_edge.models import PRESETS
 from dcgan_edge.runtime.bench.measure import measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
@@ -79,9 +79,12 @@ def main(folder: Path, seed: int, target: str, duration: float) -> None:
 
 
 def _export(checkpoint: Path, folder: Path, target: str) -> Exported:
-    written = export_checkpoint(checkpoint, folder, ExportPlan(engine=True, targets=(target,)))
-    (fp16, proof) = next((path, m) for path, m in written if m.kind == "onnx" and m.precision == "fp16")
-    engine = next(manifest for _, manifest in written if manifest.kind != "onnx")
+    written = export(checkpoint, folder, engine=True, targets=(target,))
+    manifests = {each.path: each.manifest for each in written}
+    fp16, proof = next(
+        (path, m) for path, m in manifests.items() if m.kind == "onnx" and m.precision == "fp16"
+    )
+    engine = next(manifest for manifest in manifests.values() if manifest.kind != "onnx")
     start = time.perf_counter()
     with open_session(fp16, device="cpu") as session:
         sample_to_folder(session, range(64), folder / "samples", layout=(8, 8), scale=2)

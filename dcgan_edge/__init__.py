@@ -29,9 +29,10 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
-    from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.export.pipeline import export
+    from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
+    from dcgan_edge.verification import verify
 
 _HOMES = {  # public name -> the module that it lives in
     "Artifact": "artifact",
@@ -49,12 +50,13 @@ _HOMES = {  # public name -> the module that it lives in
     "bench": "benchmarking",
     "export": "export",  # a package that can be called
     "open_session": "runtime.session",
+    "verify": "verification",
 }
 
 __all__ = [
     "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "EdgeError", "EngineOptions",
     "Manifest", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
-    "bench", "export", "open_session",
+    "bench", "export", "open_session", "verify",
 ]  # fmt: skip
 
 

@@ -34,8 +34,8 @@ from dcgan_edge.schema import read_json
 
 __all__ = [
     "SCHEMA_VERSION", "Architecture", "Artifact", "BatchProfile", "Cost", "Golden", "Kind", "Manifest",
-    "Precision", "TensorSpec", "Verification", "embed_manifest", "generator_tensors", "read_artifact",
-    "read_file", "sha256", "sidecar_path", "write_artifact",
+    "Precision", "TensorSpec", "Verification", "embed_manifest", "generator_tensors", "golden_path",
+    "read_artifact", "read_file", "sha256", "sidecar_path", "write_artifact",
 ]  # fmt: skip
 SUFFIX_KINDS: dict[str, Kind] = {".onnx": "onnx", ".engine": "engine"}
 LARGEST_FILE = 4 * 2**30  # bytes; protobuf, and so ONNX, ends at 2 GiB
@@ -59,12 +59,20 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def write_artifact(path: Path, data: bytes, manifest: Manifest) -> Manifest:
-    """Put `data` at `path` and its sealed manifest beside it, each atomically; return the sealed manifest.
+def golden_path(path: Path) -> Path:
+    """Return where the golden images of the artifact at `path` lie (see `golden`)."""
+    return path.with_name(path.name + ".golden.gz")
+
+
+def write_artifact(path: Path, data: bytes, manifest: Manifest, *, golden: bytes | None = None) -> Manifest:
+    """Put `data` at `path`, its sealed manifest and the file of its `golden` images beside it, each
+    atomically; return the sealed manifest.
 
     If the program dies in between, the file does not match the manifest and is refused, never misread.
     """
     sealed = manifest.sealed(data)
+    if golden is not None:
+        write_atomic(golden_path(path), golden)
     write_atomic(path, data)
     write_atomic(sidecar_path(path), sealed.to_json().encode())
     return sealed

@@ -16,7 +16,7 @@ from dcgan_edge.artifact import Architecture, Manifest, read_file
 from dcgan_edge.benchmarking import bench
 from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.onnx.reference import TorchSession
-from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+from dcgan_edge.export.pipeline import export
 from dcgan_edge.files import write_atomic
 from dcgan_edge.latents import latents
 from dcgan_edge.report import ReportContent, WorstSeed, worst_seed, write_report
@@ -73,8 +73,10 @@ def run_demo(
     )
 
     engine = importlib.util.find_spec("tensorrt_rtx") is not None
-    plan = ExportPlan(engine=engine, targets=TARGETS if engine else ())
-    written = export_checkpoint(checkpoint, out / "artifacts", plan, progress=on_step)
+    exported = export(
+        checkpoint, out / "artifacts", engine=engine, targets=TARGETS if engine else (), progress=on_step
+    )
+    written = [(artifact.path, artifact.manifest) for artifact in exported]
     onnx_files = [path for path, manifest in written if manifest.kind == "onnx"]
 
     reference = TorchSession(checkpoint)

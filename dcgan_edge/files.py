@@ -50,6 +50,7 @@ def check_writable(path: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise EdgeError(f"Cannot write {path}: {folder} may not be written to.")
 
+
 def sha256(data: bytes) -> str:
     """Return the SHA-256 of `data`, in hex."""
     return hashlib.sha256(data).hexdigest()

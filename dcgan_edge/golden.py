@@ -13,20 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan_edge.artifact import Golden, Manifest, read_file, sha256
-from dcgan_edge.errors import ArtifactError
+from dcgan_edge.artifact import Golden, Manifest, golden_path, read_file, sha256
+from dcgan_edge.errors import ArtifactError, EdgeError
 from dcgan_edge.latents import FloatArray
 
 GOLDEN_SEEDS = range(8)
 
 
-def golden_path(path: Path) -> Path:
-    """Return where the golden images of the artifact at `path` lie."""
-    return path.with_name(path.name + ".golden.gz")
-
-
 def pack_golden(images: FloatArray) -> tuple[Golden, bytes]:
-    """Return the content of a golden file of `images` (n, c, h, w), of the seeds 0 to n - 1, and its facts."""
+    """Return the facts and the content of a golden file of `images` (n, c, h, w), seeds 0 to n - 1."""
     data = gzip.compress(images.astype("<f2").tobytes(), mtime=0)
     return Golden(len(images), sha256(data), len(data)), data
 
@@ -59,3 +54,11 @@ def read_golden(path: Path, manifest: Manifest) -> tuple[FloatArray, bytes]:
     if len(values) != expected:
         raise ArtifactError(f"{file.name} does not hold {facts.seeds} images of {path.name}.")
     return np.frombuffer(values, "<f2").astype(np.float32).reshape(shape), data
+
+
+def inherited_golden(path: Path, manifest: Manifest) -> tuple[Golden | None, bytes | None]:
+    """Return the golden images of the artifact at `path` for what is made from it; None where it has none."""
+    try:
+        return manifest.golden, read_golden(path, manifest)[1]
+    except EdgeError:
+        return None, None

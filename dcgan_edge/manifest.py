@@ -1,4 +1,4 @@
-"""What is known of an artifact: architecture, tensors, cost, proof. The records, and the JSON they are kept in.
+"""What is known of an artifact: architecture, tensors, cost, proof; the records and their JSON.
 
 The schema is read strictly, as a stranger's text: types, ranges, and that the tensors are those of the
 architecture. Schema 1 had neither cost nor golden images nor verifications, and is still read.
@@ -94,7 +94,7 @@ class Cost:
         return self.weight_bytes + batch * self.image_bytes
 
     def unfused_bytes(self, batch: int) -> float:
-        """Return the traffic when every operation reads its inputs from memory and writes its output there."""
+        """Return the traffic when every operation reads its inputs from memory and writes its outputs."""
         return self.weight_bytes + batch * self.activation_bytes
 
 
@@ -136,8 +136,8 @@ class Verification:
 @dataclass(frozen=True)
 class Manifest:
     """The facts of one artifact. `sha256` is of the file as it lies on disk, `parent_sha256` of what it was
-    made from (a checkpoint for an ONNX file, an ONNX file for an engine). `parity` is the verdict with numbers
-    of the export; `verified` are later proofs, the latest of each device.
+    made from (a checkpoint for an ONNX file, an ONNX file for an engine). `parity` is the verdict of the
+    export with its numbers; `verified` are later proofs, the latest of each device.
     """
 
     kind: Kind

@@ -12,7 +12,7 @@ import json
 import math
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from dcgan_edge.errors import ArtifactError
 
@@ -31,9 +31,7 @@ def read_json(text: str | bytes, origin: str, *, limit: int = JSON_LIMIT, depth:
     if len(text) > limit:
         raise ArtifactError(f"{origin} is larger than {limit // 2**20} MiB, which no file of its kind is.")
     try:
-        value = json.loads(
-            text, parse_int=_integer, parse_float=_finite, parse_constant=_finite
-        )
+        value = json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_finite)
         if not _shallow(value, depth):
             raise ValueError(f"it is nested deeper than {depth} levels")
     except RecursionError as error:
@@ -51,7 +49,7 @@ def build(record: type[Record], facts: Any, where: str = "") -> Record:
     """
     if not isinstance(facts, dict):
         _refuse(where or record.__name__, facts, "an object")
-    hints = _hints(record)
+    hints: dict[str, Any] = _hints(cast(Any, record))
     unknown = sorted(map(str, facts.keys() - hints.keys()))
     if unknown:
         raise ValueError(f"{_inside(where, unknown[0])[:80]} is unknown")
@@ -114,7 +112,7 @@ def _tuple(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
 
 
 @functools.cache
-def _hints(record: type) -> dict[str, Any]:
+def _hints(record: Any) -> dict[str, Any]:
     return get_type_hints(record)
 
 

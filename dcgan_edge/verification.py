@@ -6,6 +6,7 @@ The verdict and its conditions are written into the artifact's manifest, for `sa
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -70,7 +71,7 @@ def verify(
     ArtifactError for golden images that are missing or changed, VerificationError when the two are generators
     of different shapes.
     """
-    paths = [Path(path) for path in ([artifacts] if isinstance(artifacts, StrPath) else artifacts)]
+    paths = [Path(path) for path in ([artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts)]
     if not paths or (seeds is not None and not len(seeds)):
         raise UsageError("There is nothing to compare without an artifact and a seed.")
     if checkpoint is None and seeds is not None:

@@ -14,6 +14,7 @@ import onnx
 from dcgan_edge.artifact import (
     Artifact,
     BatchProfile,
+    Golden,
     Manifest,
     Precision,
     embed_manifest,
@@ -22,6 +23,8 @@ from dcgan_edge.artifact import (
 )
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
+from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
+from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import verify
@@ -58,21 +61,23 @@ def export(
     Raises UsageError and ArtifactError for the checkpoint, VerificationError when an ONNX file does not make
     PyTorch's images (nothing of that precision is written), UnavailableError without an engine builder.
     """
-    chosen = dict.fromkeys([*precisions, *(["fp16"] if engine else [])])
+    wanted: tuple[Precision, ...] = (*precisions, *(("fp16",) if engine else ()))
+    chosen = dict.fromkeys(wanted)
     _refuse_idle_options(chosen, engine=engine, targets=targets, keep_fp32=keep_fp32)
     say = progress or (lambda step: None)
     reference = TorchSession(Path(checkpoint))
     profile = batch or BatchProfile()
     say("tracing the generator")
     graph = build_graph(reference.generator, reference.manifest.architecture, profile)
+    facts, golden = pack_golden(reference.run(_golden_latents(reference.manifest)))
     written: list[Artifact] = []
-    for precision in chosen:
+    for name in chosen:
+        precision: Precision = "mixed" if keep_fp32 and name == "fp16" else name
         model = graph if precision == "fp32" else to_fp16(graph, keep_fp32=keep_fp32)
-        kept: Precision = "mixed" if keep_fp32 and precision == "fp16" else precision
-        say(f"writing and verifying {kept} ONNX")
-        path = Path(out) / f"generator.{kept}.onnx"
-        manifest, data = _verified(model, kept, profile, reference, path.name)
-        written.append(Artifact(path, write_artifact(path, data, manifest)))
+        say(f"writing and verifying {precision} ONNX")
+        path = Path(out) / f"generator.{precision}.onnx"
+        manifest, data = _verified(model, precision, profile, reference, facts, path.name)
+        written.append(Artifact(path, write_artifact(path, data, manifest, golden=golden)))
     if engine:
         say("building the engine")
         source = next(each.path for each in written if each.manifest.precision != "fp32")
@@ -93,8 +98,17 @@ def _refuse_idle_options(
         raise UsageError("A mixed file is an fp16 one with layers that --keep-fp32 names.")
 
 
+def _golden_latents(manifest: Manifest) -> FloatArray:
+    return latents(GOLDEN_SEEDS, manifest.architecture.latent_dim, manifest.architecture.distribution)
+
+
 def _verified(
-    model: onnx.ModelProto, precision: Precision, batch: BatchProfile, reference: TorchSession, name: str
+    model: onnx.ModelProto,
+    precision: Precision,
+    batch: BatchProfile,
+    reference: TorchSession,
+    golden: Golden,
+    name: str,
 ) -> tuple[Manifest, bytes]:
     """The manifest with its parity, and the file content that carries it."""
     architecture = reference.manifest.architecture
@@ -111,6 +125,7 @@ def _verified(
         versions=installed_versions(BUILDER_LIBRARIES),
         notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
         cost=count(model),
+        golden=golden,
     )
     data = model.SerializeToString(deterministic=True)
     with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:

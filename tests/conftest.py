@@ -56,8 +56,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with generator.fp32.onnx and generator.fp16.onnx of `checkpoint`."""
-    from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+    from dcgan_edge.export.pipeline import export
 
     folder = tmp_path_factory.mktemp("artifacts")
-    export_checkpoint(checkpoint, folder, ExportPlan(batch=BatchProfile(1, 4, 8)))
+    export(checkpoint, folder, batch=BatchProfile(1, 4, 8))
     return folder

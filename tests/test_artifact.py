@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -10,10 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from dcgan_edge import artifact, onnx_file
 from dcgan_edge.artifact import (
     Architecture,
     BatchProfile,
+    Cost,
+    Golden,
     Manifest,
+    Verification,
     embed_manifest,
     generator_tensors,
     read_artifact,
@@ -42,7 +48,15 @@ def manifest(kind: str = "onnx") -> Manifest:
         targets=("sm86", "sm89"),
         notes={"opset": 18},
         parity={"verdict": "passed", "max_abs": 0.001},
+        cost=Cost(2e6, 1000, 500.0, 4000.0, 800.0),
+        golden=Golden(8, "cd" * 32, 100),
     )
+
+
+PROOF = Verification(
+    "passed", "2026-11-26T01:02:03+00:00", "golden images", 8, 1e-4, 72.0, 1, (), "tensorrt",
+    "10.3.0", "cuda:0", "Orin",
+)  # fmt: skip
 
 
 def onnx_bytes() -> bytes:
@@ -53,8 +67,13 @@ def onnx_bytes() -> bytes:
     return bytes(model.SerializeToString())
 
 
+def content() -> bytes:
+    """An ONNX file of this program."""
+    return embed_manifest(onnx_bytes(), manifest())
+
+
 def test_a_manifest_survives_its_json() -> None:
-    ours = manifest().sealed(b"content")
+    ours = manifest().with_verification(PROOF).sealed(b"content")
     assert Manifest.from_json(ours.to_json(), "x") == ours
     assert ours.sha256 == sha256(b"content")
     assert ours.size == 7
@@ -63,10 +82,12 @@ def test_a_manifest_survives_its_json() -> None:
 def test_the_json_of_a_manifest_is_fixed() -> None:
     # The schema that other programs read: a change here needs a new SCHEMA_VERSION.
     facts = json.loads(manifest().to_json())
-    assert facts["schema_version"] == 1
+    assert facts["schema_version"] == 2
     assert sorted(facts) == [
-        "architecture", "batch", "builder", "built_on", "inputs", "kind", "notes", "outputs", "parent_sha256",
-        "parity", "precision", "schema_version", "sha256", "size", "targets", "versions",
+        "architecture", "batch", "builder", "built_on", "cost", "golden", "inputs", "kind", "notes",
+        "outputs",
+        "parent_sha256", "parity", "precision", "schema_version", "sha256", "size", "targets", "verified",
+        "versions",
     ]  # fmt: skip
     assert facts["inputs"][0] == {
         "name": "latents", "dtype": "float32", "shape": ["batch", 100, 1, 1], "layout": "NCHW", "range": None,
@@ -76,8 +97,8 @@ def test_the_json_of_a_manifest_is_fixed() -> None:
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "generator.fp16.onnx"
-    sealed = write_artifact(path, onnx_bytes(), manifest())
-    assert read_artifact(path) == (sealed, onnx_bytes())
+    sealed = write_artifact(path, content(), manifest())
+    assert read_artifact(path) == (sealed, content())
 
 
 def test_an_onnx_file_stands_alone(tmp_path: Path) -> None:
@@ -90,12 +111,12 @@ def test_an_onnx_file_stands_alone(tmp_path: Path) -> None:
 @settings(max_examples=200)
 @given(st.data())
 def test_any_flipped_bit_of_a_lone_onnx_file_is_found(data: st.DataObject) -> None:
-    content = bytearray(embed_manifest(onnx_bytes(), manifest()))
-    index = data.draw(st.integers(0, len(content) - 1))
-    content[index] ^= 1 << data.draw(st.integers(0, 7))
+    flipped = bytearray(content())
+    index = data.draw(st.integers(0, len(flipped) - 1))
+    flipped[index] ^= 1 << data.draw(st.integers(0, 7))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "flipped.onnx")
-        path.write_bytes(content)
+        path.write_bytes(flipped)
         with pytest.raises(ArtifactError):
             read_artifact(path)
 
@@ -103,9 +124,9 @@ def test_any_flipped_bit_of_a_lone_onnx_file_is_found(data: st.DataObject) -> No
 @pytest.mark.parametrize("suffix", [".onnx", ".engine"])
 def test_a_changed_or_cut_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"generator.fp16{suffix}"
-    content = onnx_bytes()
-    write_artifact(path, content, manifest(suffix[1:]))
-    for damaged in (content[:-1], content[:-1] + bytes([content[-1] ^ 1]), b"", content + b"\0"):
+    whole = content()
+    write_artifact(path, whole, manifest(suffix[1:]))
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b"", whole + b"\0"):
         path.write_bytes(damaged)
         with pytest.raises(ArtifactError, match="not the file that"):
             read_artifact(path)
@@ -129,8 +150,8 @@ def test_the_manifest_of_another_file_is_refused(tmp_path: Path) -> None:
 
 def test_an_engine_renamed_to_onnx_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
-    write_artifact(path, b"one", manifest("engine"))
-    with pytest.raises(ArtifactError, match="described as engine"):
+    write_artifact(path, content(), manifest("engine"))
+    with pytest.raises(ArtifactError):
         read_artifact(path)
 
 
@@ -168,3 +189,80 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
 def test_batch_sizes_must_rise(sizes: tuple[int, int, int]) -> None:
     with pytest.raises(UsageError):
         BatchProfile(*sizes)
+
+
+def test_a_sidecar_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "g.onnx"
+    write_artifact(path, content(), manifest())
+    facts = json.loads(sidecar_path(path).read_text())
+    for key, value in {
+        "batch": {"min": 1, "opt": 1, "max": 2},
+        "precision": "fp32",
+        "cost": None,
+        "parity": {"verdict": "failed"},
+        "architecture": {**facts["architecture"], "distribution": "uniform"},
+    }.items():
+        sidecar_path(path).write_text(json.dumps({**facts, key: value}))
+        with pytest.raises(ArtifactError):
+            read_artifact(path)
+    sidecar_path(path).write_text(json.dumps({**facts, "verified": [dataclasses.asdict(PROOF)]}))
+    assert read_artifact(path)[0].verified == (PROOF,)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("architecture", "latent_dim"), "100"), (("architecture", "latent_dim"), 50),
+        (("architecture", "latent_dim"), 10**12), (("architecture", "latent_dim"), True),
+        (("architecture", "size"), 0), (("architecture", "preset"), 7), (("architecture", "extra"), 1),
+        (("inputs",), []), (("inputs", 0, "name"), ""), (("inputs", 0, "shape"), ["batch", 100]),
+        (("batch", "max"), 10**9), (("batch", "min"), 1.0), (("targets",), "sm86"), (("size",), -1),
+        (("versions",), {"torch": 2}), (("cost", "flops"), -1.0), (("cost", "weight_bytes"), 1.5),
+        (("golden", "seeds"), 10**6), (("verified",), [{}]), (("schema_version",), 2.0),
+        (("schema_version",), True), (("schema_version",), [2]), (("kind",), "model"),
+    ],
+)  # fmt: skip
+def test_every_field_has_a_type_and_a_range(where: tuple[str | int, ...], value: object) -> None:
+    facts: Any = json.loads(manifest().to_json())
+    place = facts
+    for step in where[:-1]:
+        place = place[step]
+    place[where[-1]] = value
+    with pytest.raises(ArtifactError):
+        Manifest.from_json(json.dumps(facts), "x.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000, '{"a":' * 100_000, "[" * 200 + "]" * 200, "1" * 5000, "NaN", "-Infinity", "1e999",
+        '"' + "x" * (5 * 2**20) + '"',
+    ],
+    ids=["lists", "objects", "deep and sound", "a long number", "nan", "infinite", "too large", "too long"],
+)  # fmt: skip
+def test_json_that_no_program_of_ours_wrote_is_refused(text: str) -> None:
+    with pytest.raises(ArtifactError):
+        Manifest.from_json(text, "x.json")
+
+
+def test_manifests_of_schema_1_are_read(tmp_path: Path) -> None:
+    """As they were written before costs and golden images: sidecar and metadata, of both kinds of file."""
+    facts = json.loads(manifest().to_json())
+    old = {name: facts[name] for name in facts.keys() - {"cost", "golden", "verified"}} | {
+        "schema_version": 1
+    }
+    entry = json.dumps({"digest": artifact._digest(onnx_bytes(), old), "manifest": old}, sort_keys=True)
+    data = onnx_file.with_metadata(onnx_bytes(), {artifact.METADATA_KEY: entry})
+    path = tmp_path / "g.onnx"
+    path.write_bytes(data)
+    alone = read_artifact(path)[0]
+    assert (alone.cost, alone.golden, alone.verified) == (None, None, ())
+    sidecar_path(path).write_text(json.dumps(old | {"sha256": sha256(data), "size": len(data)}))
+    assert read_artifact(path)[0] == alone
+
+
+def test_a_proof_replaces_the_one_of_the_same_device_and_version() -> None:
+    later = dataclasses.replace(PROOF, date="2026-11-27T00:00:00+00:00")
+    other = dataclasses.replace(PROOF, version="10.4.0")
+    proven = manifest().with_verification(PROOF).with_verification(other).with_verification(later)
+    assert proven.verified == (later, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +43,8 @@ def test_there_is_one_version() -> None:
 
 
 def test_the_folders_are_one_package() -> None:
-    import dcgan_edge.export
-    import dcgan_edge.runtime
-
-    for module, folder in ((dcgan_edge.export, "export"), (dcgan_edge.runtime, "runtime")):
+    for folder in ("export", "runtime"):
+        module = importlib.import_module(f"dcgan_edge.{folder}")
         assert module.__file__ is not None
         assert Path(module.__file__).resolve() == ROOT / folder / "__init__.py"
 

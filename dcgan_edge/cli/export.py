@@ -57,9 +57,10 @@ def command(
     keep_fp32: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch, and as an engine.
+    """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch.
 
-    An engine is built from a verified file, and is itself verified where it runs: dcgan-edge verify.
+    With --format engine, also as an engine that is built from a verified file. It is verified itself where
+    it runs: dcgan-edge verify.
 
     \b
     dcgan-edge export runs/digits/checkpoint.safetensors --out out

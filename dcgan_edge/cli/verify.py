@@ -13,8 +13,12 @@ from dcgan_edge.runtime.session import Backend
 
 
 @click.command("verify")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[CHECKPOINT] ARTIFACT...")
-@click.option("--seeds", type=SEEDS, help="Seeds to compare against a CHECKPOINT, such as 0-255. [default: 0-63]")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[CHECKPOINT] ARTIFACT..."
+)
+@click.option(
+    "--seeds", type=SEEDS, help="Seeds to compare against a CHECKPOINT, such as 0-255. [default: 0-63]"
+)
 @device_option
 @backend_option
 @threads_option

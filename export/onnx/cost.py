@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
@@ -34,8 +35,8 @@ MOVES = frozenset([
 REDUCTIONS = frozenset(["GlobalAveragePool", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"])
 
 
-PACKED_BITS = {  # two elements to a byte, which NumPy's types do not say
-    getattr(TensorProto, name): 4 for name in ("INT4", "UINT4", "FLOAT4E2M1") if hasattr(TensorProto, name)
+PACKED = {  # two elements to a byte, which NumPy's types do not say
+    getattr(TensorProto, name) for name in ("INT4", "UINT4", "FLOAT4E2M1") if hasattr(TensorProto, name)
 }
 
 
@@ -50,8 +51,9 @@ class NodeCost:
 
 
 def count(model: onnx.ModelProto) -> Cost:
-    """Return the cost of one image of `model`. A batch that the graph fixes is divided out again.
+    """Return the cost of one image of `model`, whose shapes are inferred (`graph.check_graph`).
 
+    A batch that the graph fixes is divided out again.
     The peak of activation memory is that of the nodes in their order, each output a tensor of its own unless
     the operator only gives its input another shape.
 
@@ -67,7 +69,7 @@ def count_nodes(model: onnx.ModelProto) -> tuple[NodeCost, ...]:
 
 def _checked(model: onnx.ModelProto) -> tuple[Cost, tuple[NodeCost, ...]]:
     try:
-        return _counted(_Counter.of(onnx.shape_inference.infer_shapes(model, data_prop=True)))
+        return _counted(_Counter.of(model))
     except (IndexError, ValueError, KeyError, ZeroDivisionError, TypeError) as error:
         raise EdgeError(f"The work of this graph cannot be counted: {error}.") from error
 
@@ -125,7 +127,7 @@ def _peak(counter: _Counter, nodes: Sequence[NodeProto], constant: set[str]) -> 
 
 @dataclass(frozen=True)
 class _Counter:
-    """Counts nodes of `graph` with its open batch dimension `symbol` taken as 1; `images` is a fixed batch."""
+    """Counts nodes of `graph` with its open batch `symbol` taken as 1; `images` is a fixed batch."""
 
     graph: onnx.GraphProto
     tensors: dict[str, tuple[tuple[int | str, ...], int]]  # shape and type by name
@@ -145,11 +147,8 @@ class _Counter:
         made = {tensor.name: (tuple(tensor.dims), tensor.data_type) for tensor in graph.initializer}
         for node in graph.node:
             if node.op_type == "Constant":
-                made |= {
-                    node.output[0]: (tuple(each.t.dims), each.t.data_type)
-                    for each in node.attribute
-                    if each.name == "value"
-                }
+                value = _attribute(node, "value", None)
+                made |= {node.output[0]: (tuple(value.dims), value.data_type)} if value else {}
         tensors |= made
         fed = tuple(value.name for value in graph.input if value.name not in made)
         if not fed or not tensors[fed[0]][0]:
@@ -236,7 +235,9 @@ def _padding(
 ) -> int:
     """Padding before the first pixel: as written, or what auto_pad or output_shape make of the sizes."""
     mode = _attribute(node, "auto_pad", b"NOTSET").decode()
-    derived = mode in ("SAME_UPPER", "SAME_LOWER") or any(each.name == "output_shape" for each in node.attribute)
+    derived = mode in ("SAME_UPPER", "SAME_LOWER") or any(
+        each.name == "output_shape" for each in node.attribute
+    )
     if not derived:
         return 0 if mode == "VALID" else _attribute(node, "pads", (0,) * 2 * axes)[axis]
     extra = _attribute(node, "output_padding", (0,) * axes)[axis]
@@ -258,8 +259,8 @@ def _dimensions(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
 
 def _bits(data_type: int) -> int:
     """Bits of one element: four-bit types are packed, a string has no size."""
-    if data_type in PACKED_BITS:
-        return PACKED_BITS[data_type]
+    if data_type in PACKED:
+        return 4
     if data_type == TensorProto.STRING:
         raise ValueError("it has a tensor of strings")
-    return 8 * int(helper.tensor_dtype_to_np_dtype(data_type).itemsize)
+    return 8 * np.dtype(helper.tensor_dtype_to_np_dtype(data_type)).itemsize

@@ -15,6 +15,7 @@ from typing import Any
 
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, write_artifact
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
+from dcgan_edge.golden import inherited_golden
 from dcgan_edge.runtime.cuda import CudaDevice, open_cuda
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions, machine_facts
 from dcgan_edge.runtime.tensorrt.library import load_tensorrt, version_tag
@@ -88,11 +89,12 @@ def build_engine(
         "device": [device.name, device.sm, device.driver] if device else None,
     }
     built = _build(job, facts, options, progress)
-    manifest = _manifest(source, job, built, trt, device)
+    proof, golden = inherited_golden(onnx_path, source)
+    manifest = dataclasses.replace(_manifest(source, job, built, trt, device), golden=proof)
     stem = onnx_path.stem.removesuffix(f".{source.precision}")
     label = "-".join(manifest.targets)
     path = folder / f"{stem}.{manifest.precision}.{label}.{manifest.builder}.engine"
-    return path, write_artifact(path, built.engine, manifest)
+    return path, write_artifact(path, built.engine, manifest, golden=golden)
 
 
 def batch_profile(

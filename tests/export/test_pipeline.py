@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import dcgan_edge
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, sidecar_path
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError, VerificationError
 from dcgan_edge.export import pipeline
 from dcgan_edge.export.onnx.reference import TorchSession
-from dcgan_edge.export.pipeline import ExportPlan, export_checkpoint
+from dcgan_edge.export.pipeline import export
 from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import Gate, verify
 from dcgan_edge.runtime.session import open_session
@@ -35,13 +38,9 @@ def test_each_file_is_what_its_manifest_says(checkpoint: Path, exported: Path, p
 
 
 def test_a_layer_kept_in_float32_makes_a_mixed_file_with_proof(checkpoint: Path, tmp_path: Path) -> None:
-    plan = ExportPlan(("fp32", "fp16"), batch=BatchProfile(1, 4, 8), keep_fp32=("ConvTranspose_2",))
-    written = dict(export_checkpoint(checkpoint, tmp_path, plan))
-    assert [path.name for path in written] == ["generator.fp32.onnx", "generator.mixed.onnx"]
-    mixed = written[tmp_path / "generator.mixed.onnx"]
-    assert (mixed.precision, mixed.parity["verdict"]) == ("mixed", "passed")
-    with pytest.raises(UsageError):
-        ExportPlan(("fp32",), keep_fp32=("ConvTranspose_2",))
+    single, mixed = export(checkpoint, tmp_path, batch=BatchProfile(1, 4, 8), keep_fp32=("ConvTranspose_2",))
+    assert [single.path.name, mixed.path.name] == ["generator.fp32.onnx", "generator.mixed.onnx"]
+    assert (mixed.manifest.precision, mixed.manifest.parity["verdict"]) == ("mixed", "passed")
 
 
 def test_parity_holds_on_other_seeds_too(checkpoint: Path, exported: Path) -> None:
@@ -52,7 +51,7 @@ def test_parity_holds_on_other_seeds_too(checkpoint: Path, exported: Path) -> No
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
-    export_checkpoint(checkpoint, tmp_path, ExportPlan(batch=BatchProfile(1, 4, 8)))
+    export(checkpoint, tmp_path, batch=BatchProfile(1, 4, 8))
     for path in sorted(exported.iterdir()):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
@@ -63,23 +62,30 @@ def test_a_failed_parity_leaves_nothing(
     impossible = Gate(None, 150.0, 0, "beyond half precision")
     monkeypatch.setitem(parity.GATES, "fp16", impossible)
     with pytest.raises(VerificationError, match=r"generator\.fp16\.onnx does not match PyTorch"):
-        export_checkpoint(checkpoint, tmp_path, ExportPlan(("fp16",)))
+        export(checkpoint, tmp_path, precisions=("fp16",))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_engine_is_built_from_the_fp16_file(checkpoint: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    plan = ExportPlan(("fp32",), engine=True, targets=("sm86", "sm89"))
-    written = export_checkpoint(checkpoint, tmp_path, plan, progress=told.append)
+    written = export(
+        checkpoint,
+        tmp_path,
+        precisions=("fp32",),
+        engine=True,
+        targets=("sm86", "sm89"),
+        progress=told.append,
+    )
     by_kind: dict[str, list[Manifest]] = {}
-    for path, manifest in written:
-        assert path.is_file()
-        by_kind.setdefault(manifest.kind, []).append(manifest)
+    for artifact in written:
+        assert artifact.path.is_file()
+        by_kind.setdefault(artifact.manifest.kind, []).append(artifact.manifest)
     (engine,) = by_kind["engine"]
     half = next(manifest for manifest in by_kind["onnx"] if manifest.precision == "fp16")
     assert engine.parent_sha256 == half.sha256
     assert engine.targets == ("sm86", "sm89")
     assert engine.parity["verdict"] == "not_run"
+    assert engine.cost == half.cost
     assert told[0] == "tracing the generator"
 
 
@@ -91,16 +97,39 @@ def test_without_a_builder_nothing_half_done_is_claimed(
 
     monkeypatch.setattr(pipeline, "build_engine", missing)
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[rtx\]"):
-        export_checkpoint(checkpoint, tmp_path, ExportPlan(engine=True))
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".onnx", ".onnx"]
+        export(checkpoint, tmp_path, engine=True)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".onnx", ".gz"}
 
 
-def test_bad_requests(tmp_path: Path) -> None:
+def test_bad_requests(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--format engine"):
-        ExportPlan(targets=("sm86",))
+        export(checkpoint, tmp_path, targets=("sm86",))
+    with pytest.raises(UsageError, match="--precision fp16"):
+        export(checkpoint, tmp_path, precisions=("fp32",), keep_fp32=("ConvTranspose_2",))
     with pytest.raises(UsageError, match="There is no checkpoint"):
-        export_checkpoint(tmp_path / "nothing.safetensors", tmp_path, ExportPlan())
+        export(tmp_path / "nothing.safetensors", tmp_path)
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"not a checkpoint at all")
     with pytest.raises(ArtifactError):
-        export_checkpoint(foreign, tmp_path, ExportPlan())
+        export(foreign, tmp_path)
+
+
+ORDERS = (
+    "import dcgan_edge as de; de.export; from dcgan_edge.export.pipeline import export",
+    "from dcgan_edge.export.pipeline import export; import dcgan_edge as de",
+    "import dcgan_edge.export.onnx; import dcgan_edge as de; from dcgan_edge.export.pipeline import export",
+    "from dcgan_edge import export as package; import dcgan_edge as de; export = package.pipeline.export",
+)
+
+
+@pytest.mark.parametrize("imports", ORDERS)
+def test_the_package_is_the_function_whatever_was_imported_first(imports: str) -> None:
+    code = imports.replace("export = package", "import dcgan_edge.export.pipeline; export = package")
+    check = "assert callable(de.export) and de.export.pipeline.export is export"
+    subprocess.run([sys.executable, "-W", "error", "-c", f"{code}; {check}"], check=True)
+
+
+def test_it_is_called_by_its_public_name(checkpoint: Path, tmp_path: Path) -> None:
+    (artifact,) = dcgan_edge.export(checkpoint, tmp_path, precisions=["fp32"])
+    assert artifact.path == tmp_path / "generator.fp32.onnx"
+    assert artifact.manifest.cost is not None

@@ -1,8 +1,8 @@
 """The roofline bound: the least time that a batch can take on a device, and how far a measurement is from it.
 
 Arithmetic and traffic stand in an artifact's manifest. Peaks are measured on a CPU, and looked up and scaled
-by the clock on a Jetson. Roofline model: the larger of arithmetic / peak and traffic / bandwidth. Source: Williams, Waterman and
-Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
+by the clock on a Jetson. Roofline model: the larger of arithmetic / peak and traffic / bandwidth. Source:
+Williams, Waterman and Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
 """
 
 from __future__ import annotations

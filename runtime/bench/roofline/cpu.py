@@ -37,7 +37,7 @@ THREAD_VARIABLES = (
 
 
 def measure_cpu_peaks(threads: int, working_set: int) -> Peaks:
-    """Return the peaks with `threads` threads, the bandwidth over `working_set` bytes (read and written together).
+    """Return the peaks with `threads` threads, the bandwidth over `working_set` bytes (read and written).
 
     Takes about a second; nothing else should run. Raises UnavailableError when the child process fails.
     """
@@ -72,7 +72,7 @@ def measure_product(threads: int) -> float:
 
 
 def measure_copy(threads: int, working_set: int) -> float:
-    """Return the bytes/s, read and written, of copies whose sources and targets are `working_set` bytes in all."""
+    """Return the bytes/s, read and written, of copies; sources and targets are `working_set` bytes."""
     each = max(SMALLEST_COPY, working_set // 2 // threads)
 
     def copy() -> Callable[[], object]:

@@ -127,7 +127,7 @@ def test_reshaping_moves_nothing_and_casting_does() -> None:
 
 
 def test_what_is_read_again_later_stays_alive() -> None:
-    """x -Relu-> a -Relu-> b -Relu-> c, and y = c + a: at the third Relu a, b and c are there, 4 bytes each."""
+    """x -Relu-> a -Relu-> b -Relu-> c, and y = c + a: at the third Relu a, b and c are there, of 20 bytes."""
     nodes = [
         *(helper.make_node("Relu", [before], [after]) for before, after in ("xa", "ab", "bc")),
         helper.make_node("Add", ["c", "a"], ["y"]),

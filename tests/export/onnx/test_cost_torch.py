@@ -15,10 +15,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_edge.artifact import Architecture, BatchProfile
+from dcgan_edge.export.onnx.cost import count, count_nodes
 from dcgan_edge.export.onnx.folding import fold_batch_norm
 from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.export.onnx.precision import to_fp16
-from dcgan_edge.export.onnx.cost import count, count_nodes
 from tests.conftest import lively_generator
 from tests.export.onnx.test_cost import single
 
