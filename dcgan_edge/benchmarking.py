@@ -22,8 +22,8 @@ from dcgan_edge.runtime.bench.measure import measure
 from dcgan_edge.runtime.bench.phases import trtexec_times
 from dcgan_edge.runtime.bench.plan import BenchPlan, Scenario
 from dcgan_edge.runtime.bench.record import BenchReport, Comparison, read_report
-from dcgan_edge.runtime.bench.roofline import load_peaks
 from dcgan_edge.runtime.bench.roofline.bound import add_bounds
+from dcgan_edge.runtime.bench.roofline.peaks import load_peaks
 from dcgan_edge.runtime.bench.statistics import DEFAULT_PERCENTILES
 from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.runtime.session import Backend, EngineOptions, Session

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
@@ -263,4 +262,5 @@ def _bits(data_type: int) -> int:
         return 4
     if data_type == TensorProto.STRING:
         raise ValueError("it has a tensor of strings")
-    return 8 * np.dtype(helper.tensor_dtype_to_np_dtype(data_type)).itemsize
+    kind = helper.tensor_dtype_to_np_dtype(data_type)
+    return int(8 * kind.itemsize)
