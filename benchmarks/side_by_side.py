@@ -31,7 +31,14 @@ from benchmarks.peers import (
     open_checked,
     reference,
 )
-from dcgan_edge.artifact import BatchProfile, Manifest, Precision, generator_tensors, write_artifact
+from dcgan_edge.artifact import (
+    BatchProfile,
+    Manifest,
+    Precision,
+    embed_manifest,
+    generator_tensors,
+    write_artifact,
+)
 from dcgan_edge.cli.bench_tables import bench_notes, bench_table
 from dcgan_edge.cli.tables import show
 from dcgan_edge.files import write_atomic
@@ -140,7 +147,7 @@ def make_artifact(folder: Path, precision: Precision) -> Path:
         "onnx", ARCHITECTURE, precision, (source,), (result,), batch, "", "benchmarks.side_by_side"
     )
     path = folder / f"generator.{precision}.onnx"
-    write_artifact(path, model.SerializeToString(), manifest)
+    write_artifact(path, embed_manifest(model.SerializeToString(), manifest), manifest)
     return path
 
 

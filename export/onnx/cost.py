@@ -238,8 +238,11 @@ def _padding(
         each.name == "output_shape" for each in node.attribute
     )
     if not derived:
-        return 0 if mode == "VALID" else _attribute(node, "pads", (0,) * 2 * axes)[axis]
-    extra = _attribute(node, "output_padding", (0,) * axes)[axis]
+        pads: Sequence[int] = (
+            (0,) * 2 * axes if mode == "VALID" else _attribute(node, "pads", (0,) * 2 * axes)
+        )
+        return pads[axis]
+    extra: int = _attribute(node, "output_padding", (0,) * axes)[axis]
     total = max(0, (small - 1) * stride + extra + (kernel - 1) * dilation + 1 - large)
     return total // 2 if mode == "SAME_UPPER" else (total + 1) // 2  # where the odd pixel goes
 

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from torch import nn
 
-from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, write_artifact
+from dcgan_edge.artifact import BatchProfile, Manifest, embed_manifest, generator_tensors, write_artifact
 from dcgan_edge.cli import main
 from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.runtime.bench.measure import label, measure
@@ -162,7 +162,8 @@ def artifact(generator: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> 
     source, result = generator_tensors(TINY)
     manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), BatchProfile(), "", "test")
     path = tmp_path_factory.mktemp("onnx") / NAME
-    write_artifact(path, build_graph(generator, TINY, manifest.batch).SerializeToString(), manifest)
+    data = build_graph(generator, TINY, manifest.batch).SerializeToString()
+    write_artifact(path, embed_manifest(data, manifest), manifest)
     return path
 
 
