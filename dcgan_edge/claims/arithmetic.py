@@ -27,7 +27,7 @@ from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.session import Session
 
 Places = npt.NDArray[np.int64]
-CONFIDENCE = 1.959963984540054  # normal quantile of a 95 % interval
+CONFIDENCE = 0.95
 VARIANTS = ("three per concept", "one per concept", "random groups", "random samples")
 
 
@@ -98,11 +98,14 @@ def measure(
 
 
 def wilson(successes: int, draws: int) -> Rate:
-    """The Wilson score interval (Wilson 1927), which stays inside [0, 1] and is not empty at its ends."""
-    share, square = successes / draws, CONFIDENCE**2 / draws
-    middle = (share + square / 2) / (1 + square)
-    half = CONFIDENCE * np.sqrt(share * (1 - share) / draws + square / (4 * draws)) / (1 + square)
-    return Rate(successes, draws, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    """Return the share of `successes` with its Wilson score interval (Wilson 1927), as scipy.stats has it.
+
+    It stays inside [0, 1], and is not empty at its ends.
+    """
+    from scipy import stats
+
+    interval = stats.binomtest(successes, draws).proportion_ci(CONFIDENCE, method="wilson")
+    return Rate(successes, draws, float(interval.low), float(interval.high))
 
 
 def _ask(

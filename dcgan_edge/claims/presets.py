@@ -22,7 +22,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.evaluate import Evaluation, evaluate
 from dcgan_edge.evaluation.extractor import FeatureExtractor
 from dcgan_edge.evaluation.scores import Scores
-from dcgan_edge.evaluation.spread import Gap, Spread, gap, spread
+from dcgan_edge.claims.spread import Gap, Spread, gap, spread
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.images import PixelArray
 from dcgan_edge.models import build_generator

@@ -164,11 +164,11 @@ def stylize(checkpoint: Path, as_json: bool, **asked: Any) -> None:
     \b
     dcgan-edge latent stylize runs/digits/checkpoint.safetensors --data letters --out stylized
     """
-    from dcgan_edge.latent.stylise import stylise
+    from dcgan_edge.latent.stylize import stylize
 
     networks, images, plan = _prepared(checkpoint, asked)
     with _bar(len(images), plan) as progress:
-        found = stylise(networks, images, plan, layers=asked["layers"], progress=progress)
+        found = stylize(networks, images, plan, layers=asked["layers"], progress=progress)
     facts = {"checkpoint": str(checkpoint), "command": "stylize", **found.to_dict()}
     _write(found.columns, "projection", found.inversion, facts, plan, asked, as_json=as_json)
     if not as_json:

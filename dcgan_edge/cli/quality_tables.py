@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.evaluation.kernel import Kid
     from dcgan_edge.evaluation.scores import Difference, Scores
-    from dcgan_edge.evaluation.spread import Spread
+    from dcgan_edge.claims.spread import Spread
 
 SCORES: dict[str, Callable[[Scores], str]] = {
     "images": lambda s: f"{s.n:,}",

@@ -23,7 +23,7 @@ from dcgan_edge.training.activations import Layer, layers_of, recorded
 
 
 @dataclass(frozen=True)
-class Stylised:
+class Stylized:
     """`columns` of images (n, c, h, w): content, nearest sample of the pool, projection. `distances`
     of the last two to the content, and `logits` of all three, one for each image.
     """
@@ -44,14 +44,14 @@ class Stylised:
         }
 
 
-def stylise(
+def stylize(
     networks: Networks,
     content: FloatArray,
     plan: Plan,
     *,
     layers: tuple[str, ...] = (),
     progress: Callable[[int], None] | None = None,
-) -> Stylised:
+) -> Stylized:
     """Project `content` (n, c, h, w) into the generator by the features of `layers`; empty: of all layers.
 
     The loss is the mean over layers of squared differences of activations, each relative to the content's own
@@ -81,7 +81,7 @@ def stylise(
         logits = {name: networks.discriminator(images).tolist() for name, images in shown.items()}
         del shown["content"]
         distances = {name: distance(images, places).tolist() for name, images in shown.items()}
-    return Stylised(columns, inversion, tuple(layer.name for layer in chosen), distances, logits)
+    return Stylized(columns, inversion, tuple(layer.name for layer in chosen), distances, logits)
 
 
 def _chosen(networks: Networks, names: tuple[str, ...]) -> list[Layer]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.evaluation.spread import gap, spread
+from dcgan_edge.claims.spread import gap, spread
 
 
 def test_mean_and_deviation() -> None:
@@ -19,10 +19,10 @@ def test_mean_and_deviation() -> None:
 
 
 def test_the_interval_is_welchs() -> None:
-    """Two groups of three with the same spread: four degrees of freedom, t = 2.776."""
+    """Two groups of three with the same spread: four degrees of freedom, t = 2.7764451."""
     found = gap(spread([11.0, 12.0, 13.0]), spread([1.0, 2.0, 3.0]))
     assert found is not None
-    half = 2.776 * np.sqrt(1 / 3 + 1 / 3)
+    half = 2.7764451 * np.sqrt(1 / 3 + 1 / 3)
     assert (found.difference, found.low, found.high) == pytest.approx((10.0, 10.0 - half, 10.0 + half))
     assert found.exceeds_spread
 
@@ -49,5 +49,5 @@ def test_one_time_in_twenty_luck_looks_like_a_difference() -> None:
     random = np.random.default_rng(0)
     draws = random.normal(size=(2000, 2, 3)).tolist()
     found = [gap(spread(one), spread(other)) for one, other in draws]
-    # rounding the degrees of freedom down makes it rarer than 5 %; the standard error is 0.5 %
-    assert 0.01 < np.mean([one.exceeds_spread for one in found if one]) < 0.06
+    # with three runs each Welch's interval is a little too wide; the standard error is 0.5 %
+    assert 0.02 < np.mean([one.exceeds_spread for one in found if one]) < 0.06
