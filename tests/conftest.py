@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from dcgan_edge.artifact import Architecture, BatchProfile
 from dcgan_edge.models import build_generator
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions
+
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 TINY = Architecture("dcgan", 28, 1, 4, latent_dim=16)
 

@@ -16,19 +16,24 @@ samples.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dcgan_edge.errors import UnavailableError, UsageError
+from dcgan_edge.files import StrPath
 from dcgan_edge.latent.pools import MEASURES, Classify, Pool, classified, make_pool
-from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.session import Session
+from dcgan_edge.latents import MAX_SEED, FloatArray
+from dcgan_edge.runtime.session import Backend, Session, open_session
 
 Places = npt.NDArray[np.int64]
 CONFIDENCE = 0.95
 VARIANTS = ("three per concept", "one per concept", "random groups", "random samples")
+MOST_SEEDS, MOST_DRAWS = 100_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -42,17 +47,31 @@ class Rate:
 
     @property
     def share(self) -> float:
+        """Return the rate itself, 0 to 1."""
         return self.successes / self.draws
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """`rates` by experiment and variant. `seeds` are examples to calculate with: for each class three clear
-    ones ("any"), and the three with the most and the least of each attribute, such as "ink+" and "ink-".
+class ArithmeticMeasurement:
+    """How often arithmetic was right: `rates` by experiment and variant, over `draws` questions each.
+
+    `examples` are seeds to calculate with: for each class three clear ones ("any"), and the three with the
+    most and the least of each attribute, such as "ink+" and "ink-". `facts` tell what was measured.
     """
 
     rates: dict[str, dict[str, Rate]]
-    seeds: dict[int, dict[str, list[int]]]
+    examples: dict[int, dict[str, list[int]]]
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return facts, rates with their intervals, and examples as JSON has them."""
+        rates = {
+            experiment: {
+                variant: {"share": rate.share, **dataclasses.asdict(rate)} for variant, rate in each.items()
+            }
+            for experiment, each in self.rates.items()
+        }
+        return {**self.facts, "rates": rates, "examples": self.examples}
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,63 @@ class Question:
     threshold: float = 0.0
 
 
+def measure_arithmetic(
+    artifact: StrPath,
+    seeds: Sequence[int] = range(2000),
+    *,
+    draws: int = 500,
+    seed: int = 0,
+    device: str = "auto",
+    backend: Backend = "auto",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ArithmeticMeasurement:
+    """Count how often latent arithmetic on digits gets the answer right, judged by the digit classifier.
+
+    The members of each class come from the samples of `seeds`; `draws` questions of each kind are drawn by
+    `seed`. `progress` is told how many of the experiments' variants are done, and how many there are.
+
+    Raises UsageError for an artifact that makes no grey digits of 28 pixels and for numbers out of range,
+    EdgeError when two classes have too few clear samples, UnavailableError without scipy, and what
+    `open_session` raises.
+    """
+    from importlib.util import find_spec
+
+    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
+
+    if not (1 <= len(seeds) <= MOST_SEEDS and 1 <= draws <= MOST_DRAWS and 0 <= seed <= MAX_SEED):
+        raise UsageError(f"Arithmetic is measured on up to {MOST_SEEDS:,} seeds and {MOST_DRAWS:,} draws.")
+    if find_spec("scipy") is None:
+        raise UnavailableError("Wilson's interval is scipy's, which is not installed: pip install scipy")
+    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
+        architecture = session.manifest.architecture
+        if (architecture.size, architecture.channels) != (SIZE, 1):
+            raise UsageError(
+                f"Arithmetic is judged by a classifier of grey digits of {SIZE} x {SIZE} pixels; this "
+                f"artifact makes images of {architecture.size} x {architecture.size} with "
+                f"{architecture.channels} channels."
+            )
+        total = (1 + len(MEASURES)) * len(VARIANTS)
+        found = measure(
+            session,
+            load_digit_features().logits,
+            pool=seeds,
+            draws=draws,
+            seed=seed,
+            progress=None if progress is None else lambda done: progress(done, total),
+        )
+        facts = {
+            "artifact": str(artifact),
+            "sha256": session.manifest.sha256,
+            "session": session.facts.to_dict(),
+            "seeds": [seeds[0], seeds[-1]],
+            "n": len(seeds),
+            "draws": draws,
+            "seed": seed,
+        }
+    return dataclasses.replace(found, facts=facts)
+
+
 def measure(
     session: Session,
     classify: Classify,
@@ -73,8 +149,9 @@ def measure(
     draws: int,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
-) -> Measurement:
-    """The rates of each experiment and variant over `draws` questions, from samples of the seeds `pool`.
+) -> ArithmeticMeasurement:
+    """Measure the rates of each experiment and variant over `draws` questions, from samples of the seeds
+    `pool`.
 
     `progress` is told how many of the experiments' variants are done. Raises EdgeError when the pool has too
     few clear samples of two classes.
@@ -94,7 +171,9 @@ def measure(
             done += 1
             if progress:
                 progress(done)
-    return Measurement(rates, {which: _examples(samples, places) for which, places in members.items()})
+    return ArithmeticMeasurement(
+        rates, {which: _examples(samples, places) for which, places in members.items()}
+    )
 
 
 def wilson(successes: int, draws: int) -> Rate:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.claims.spread import Gap, Spread, gap, spread
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.evaluate import Evaluation, evaluate
 from dcgan_edge.evaluation.extractor import FeatureExtractor
 from dcgan_edge.evaluation.scores import Scores
-from dcgan_edge.claims.spread import Gap, Spread, gap, spread
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.images import PixelArray
 from dcgan_edge.models import build_generator

@@ -1,189 +1,178 @@
-"""`dcgan-edge latent arithmetic`: calculating with concepts on an artifact, and how often it works."""
+"""`dcgan-edge latent arithmetic | measure`: calculating with concepts, and how often it works."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import session_facts, session_options
-from dcgan_edge.cli.options import FiniteRange
-from dcgan_edge.cli.progress import counter
-from dcgan_edge.errors import UsageError
+from dcgan_edge.cli.latent_options import all_of, scale_option, session_options
+from dcgan_edge.cli.options import SEEDS, FiniteRange, seeds_option
+from dcgan_edge.cli.progress import fraction
 from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.session import Backend, Session, open_session
+from dcgan_edge.runtime.session import Backend
 
 if TYPE_CHECKING:
-    from dcgan_edge.claims.arithmetic import Measurement
+    from dcgan_edge.claims.arithmetic import ArithmeticMeasurement
 
 CLASSES = 10  # digits
-POOL = 2000  # seeds that are classified to find members of each class
+ARITHMETIC_OPTIONS = [
+    click.option(
+        "--from",
+        "start",
+        type=SEEDS,
+        required=True,
+        help="Seeds of the concept to start from, three by custom.",
+    ),
+    click.option("--minus", type=SEEDS, default=(), help="Seeds of the concept to take away."),
+    click.option("--plus", type=SEEDS, default=(), help="Seeds of the concept to add."),
+    click.option(
+        "--noise",
+        type=FiniteRange(0, 1e6),
+        default=0.25,
+        show_default=True,
+        help="Show the answer among neighbours at uniform noise of plus or minus this.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, MAX_SEED - 9),
+        default=0,
+        show_default=True,
+        help="Draw the noise from this seed.",
+    ),
+]
 
 
 @click.command("arithmetic")
 @session_options
+@all_of(ARITHMETIC_OPTIONS)
+@scale_option
 @click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="NAME=SEEDS",
-    help="The seeds of a concept, three by custom, such as a=1,2,3; may be given several times.",
-)
-@click.option("--formula", metavar="TEXT", help="Of the groups' means: + - * / parentheses and numbers.")
-@click.option(
-    "--noise",
-    type=FiniteRange(min=0),
-    default=0.25,
+    "--output",
+    type=click.Path(path_type=Path),
+    default="arithmetic.png",
     show_default=True,
-    help="Of the answer's neighbours, +-.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, MAX_SEED - 9),
-    default=0,
-    show_default=True,
-    help="Of the noise or the draws.",
-)
-@click.option("--measure", is_flag=True, help="Count how often arithmetic on digits gets the answer right.")
-@click.option(
-    "--draws",
-    type=click.IntRange(min=1),
-    default=500,
-    show_default=True,
-    help="Questions of each kind, measured.",
-)
-@click.option(
-    "--pool",
-    type=click.IntRange(min=1),
-    default=POOL,
-    show_default=True,
-    help="Seeds sorted by digit, measured.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="arithmetic.png", show_default=True, help="The picture."
+    help="Write the picture to this file.",
 )
 def arithmetic(
     artifact: Path,
-    measure: bool,
-    as_json: bool,
+    start: list[int],
+    minus: list[int],
+    plus: list[int],
+    noise: float,
+    seed: int,
+    scale: int,
+    output: Path,
     device: str,
     backend: Backend,
     threads: int | None,
-    **asked: Any,
+    as_json: bool,
 ) -> None:
-    """Calculate with concepts, each the mean latent of a few seeds, or measure how well that works.
+    """Calculate A - B + C with concepts, each the mean latent of a few seeds.
 
     The picture has a column for each concept, its seeds and at the foot their mean; to the right the answer
-    among neighbours at a little noise, and at the foot alone.
-
-    --measure puts questions to a generator of digits whose answers our digit classifier can check: A - B +
-    other Bs, which should be an A; and bold A - thin A + thin B, which should be a bold B, and the same with
-    slant.
+    among its neighbours, and at the foot alone.
 
     \b
-    dcgan-edge latent arithmetic out/generator.fp16.onnx \\
-      --group a=1,2,3 --group b=4,5,6 --group c=7,8,9 --formula "a - b + c"
-    dcgan-edge latent arithmetic out/generator.fp16.onnx --measure --draws 500
+    dcgan-edge latent arithmetic out/generator.fp16.onnx --from 1,2,3 --minus 4,5,6 --plus 7,8,9
     """
-    if measure == bool(asked["groups"] or asked["formula"]):
-        raise UsageError("Give --group and --formula for a picture, or --measure alone.")
-    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        facts = session_facts(session, artifact)
-        if measure:
-            _measure(session, facts, asked, as_json=as_json)
-        else:
-            _calculate(session, facts, asked, as_json=as_json)
+    from dcgan_edge.latent.drawing import latent_arithmetic
 
-
-def _calculate(session: Session, facts: dict[str, Any], asked: dict[str, Any], *, as_json: bool) -> None:
-    from dcgan_edge.files import write_atomic
-    from dcgan_edge.images import encode_png
-    from dcgan_edge.latent.arithmetic import draw_answer, parse_groups, solve
-
-    if not asked["formula"]:
-        raise UsageError('Groups need a --formula, such as "a - b + c".')
-    groups = parse_groups(asked["groups"])
-    architecture = session.manifest.architecture
-    answer = solve(groups, asked["formula"], architecture, noise=asked["noise"], seed=asked["seed"])
-    write_atomic(asked["out"], encode_png(draw_answer(session, answer), scale=asked["scale"]))
+    drawn = latent_arithmetic(
+        artifact,
+        output,
+        start=start,
+        minus=minus,
+        plus=plus,
+        noise=noise,
+        seed=seed,
+        scale=scale,
+        device=device,
+        backend=backend,
+        threads=threads,
+    )
     if as_json:
-        weights = {concept.name: concept.weight for concept in answer.concepts}
-        print_json(
-            {
-                **facts,
-                "groups": groups,
-                "weights": weights,
-                "latent": answer.latent.ravel().tolist(),
-                "files": [str(asked["out"])],
-            }
-        )
+        print_json(drawn.to_dict())
     else:
-        click.echo(str(asked["out"]))
+        click.echo(drawn.files[0])
 
 
-def _measure(session: Session, facts: dict[str, Any], asked: dict[str, Any], *, as_json: bool) -> None:
-    from dcgan_edge.claims.arithmetic import VARIANTS, measure
-    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
-    from dcgan_edge.latent.pools import MEASURES
+@click.command("measure")
+@session_options
+@seeds_option("0-1999")
+@click.option(
+    "--draws",
+    type=click.IntRange(1, 100_000),
+    default=500,
+    show_default=True,
+    help="Ask so many questions of each kind.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, MAX_SEED),
+    default=0,
+    show_default=True,
+    help="Draw questions from this seed.",
+)
+def measure(
+    artifact: Path,
+    seeds: list[int],
+    draws: int,
+    seed: int,
+    device: str,
+    backend: Backend,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Count how often arithmetic on digits gets the answer right, as our digit classifier sees it.
 
-    architecture = session.manifest.architecture
-    if (architecture.size, architecture.channels) != (SIZE, 1):
-        raise UsageError(
-            f"--measure asks a classifier of grey digits of {SIZE} x {SIZE} pixels; this artifact makes "
-            f"images of {architecture.size} x {architecture.size} with {architecture.channels} channels."
-        )
-    with counter("Measuring", (1 + len(MEASURES)) * len(VARIANTS), "experiments") as progress:
-        found = measure(
-            session,
-            load_digit_features().logits,
-            pool=range(asked["pool"]),
-            draws=asked["draws"],
-            seed=asked["seed"],
+    It asks for A - B + other Bs, which should be an A; and for bold A - thin A + thin B, which should be a
+    bold B, and the same with slant. The samples of --seeds are sorted by digit first.
+
+    \b
+    dcgan-edge latent measure out/generator.fp16.onnx --draws 500
+    """
+    from dcgan_edge.claims.arithmetic import measure_arithmetic
+
+    with fraction("Measuring", "experiments") as progress:
+        found = measure_arithmetic(
+            artifact,
+            seeds,
+            draws=draws,
+            seed=seed,
+            device=device,
+            backend=backend,
+            threads=threads,
             progress=progress,
         )
     if as_json:
-        listed = {
-            experiment: {
-                variant: {"share": rate.share, **dataclasses.asdict(rate)} for variant, rate in each.items()
-            }
-            for experiment, each in found.rates.items()
-        }
-        print_json(
-            {
-                **facts,
-                "pool": asked["pool"],
-                "draws": asked["draws"],
-                "seed": asked["seed"],
-                "rates": listed,
-                "seeds": found.seeds,
-            }
-        )
+        print_json(found.to_dict())
     else:
-        _show_rates(found)
+        _show(found)
 
 
-def _show_rates(found: Measurement) -> None:
+def _show(found: ArithmeticMeasurement) -> None:
     from rich.table import Table
 
     from dcgan_edge.cli.tables import show
 
     table = Table()
-    table.add_column("experiment")
+    table.add_column("answer from")
+    for experiment in found.rates:
+        table.add_column(experiment, justify="right")
     for variant in next(iter(found.rates.values())):
-        table.add_column(variant, justify="right")
-    for experiment, each in found.rates.items():
-        table.add_row(experiment, *(f"{r.share:.1%} [{r.low:.1%}, {r.high:.1%}]" for r in each.values()))
+        rates = (each[variant] for each in found.rates.values())
+        table.add_row(variant, *(f"{r.share:.1%} [{r.low:.1%}, {r.high:.1%}]" for r in rates))
     show(table)
     click.echo("Share of right answers, with 95 % Wilson intervals.")
     click.echo(
         "Seeds to calculate with: any three of a digit; those with the most (+) and the least (-) ink."
     )
-    absent = [str(digit) for digit in range(CLASSES) if digit not in found.seeds]
+    absent = [str(digit) for digit in range(CLASSES) if digit not in found.examples]
     if absent:
         click.echo(f"Left out, for want of clear samples: {', '.join(absent)}.")
-    for digit, examples in found.seeds.items():
+    for digit, examples in found.examples.items():
         groups = (f"{name} {','.join(map(str, examples[name]))}" for name in ("any", "ink+", "ink-"))
         click.echo(f"  {digit}:  " + "   ".join(groups))

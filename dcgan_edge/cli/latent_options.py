@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,136 +12,156 @@ import click
 
 from dcgan_edge.cli import Command, json_option
 from dcgan_edge.cli.options import FiniteRange, backend_option, device_option, threads_option
+from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.session import Session
 
 scale_option = click.option(
     "--scale", type=click.IntRange(1, 64), default=2, show_default=True, help="Draw each pixel N x N."
 )
 
 
+INPAINT_OPTIONS = [
+    click.option(
+        "--mask",
+        default="centre",
+        show_default=True,
+        help="Hide the centre, random pixels or the left; or what is white in a picture.",
+    ),
+    click.option(
+        "--missing",
+        type=FiniteRange(0, 1, min_open=True, max_open=True),
+        help="Hide this share of the image.  [default: centre 0.25, left 0.5, random 0.8]",
+    ),
+    click.option(
+        "--blend",
+        type=click.Choice(["poisson", "overlay"]),
+        default="poisson",
+        show_default=True,
+        help="Take over only the gradients of the generated pixels, or the pixels.",
+    ),
+    click.option(
+        "--answer",
+        type=click.Choice(["completion", "average"]),
+        default="completion",
+        show_default=True,
+        help="Write the best solution, or the mean of all: blurred, and nearer in PSNR.",
+    ),
+    click.option(
+        "--no-truth",
+        "truth",
+        flag_value=False,
+        type=bool,
+        default=True,
+        help="Print no figures, since what the mask hides is damaged in the files too.",
+    ),
+]
+DENOISE_OPTIONS = [
+    click.option(
+        "--sigma",
+        type=FiniteRange(0, 100, min_open=True),
+        help="Add noise of this standard deviation, on the scale [-1, 1].  [default: 0.3]",
+    ),
+    click.option(
+        "--noisy", is_flag=True, help="Add no noise and print no figures: the images are noisy already."
+    ),
+    click.option(
+        "--answer",
+        type=click.Choice(["projection", "average"]),
+        default="projection",
+        show_default=True,
+        help="Write the best solution, or the mean of all.",
+    ),
+]
+
+
 def session_options(command: Command) -> Command:
-    """The artifact, where it runs, how large pixels are drawn, and --json."""
+    """Add the artifact, where it runs, and --json."""
     artifact = click.argument("artifact", type=click.Path(path_type=Path))
-    return _all([artifact, scale_option, device_option, backend_option, threads_option, json_option])(command)
+    return all_of([artifact, device_option, backend_option, threads_option, json_option])(command)
 
 
-def session_facts(session: Session, artifact: Path) -> dict[str, Any]:
-    """What a document says about the artifact that made its pictures."""
-    return {"artifact": str(artifact), "sha256": session.manifest.sha256, "session": session.facts.to_dict()}
-
-
-def plan_options(
-    *, steps: int, restarts: int, prior: float, loss: str | None
-) -> Callable[[Command], Command]:
-    """How latents are searched, and where; with the defaults of one command."""
+def plan_options(default: SearchPlan, *, with_loss: bool = True) -> Callable[[Command], Command]:
+    """Add how latents are searched for, with the defaults of one command, which gets it all as `plan`."""
     options = [
-        click.option(
-            "--steps",
-            type=click.IntRange(1, 100_000),
-            default=steps,
-            show_default=True,
-            help="Steps of Adam.",
+        _number("--steps", click.IntRange(1, 100_000), default.steps, "Steps of Adam."),
+        _number(
+            "--restarts", click.IntRange(1, 1000), default.restarts,
+            "Starts for each image, the nearest samples of the pool.",
         ),
-        click.option(
-            "--restarts",
-            type=click.IntRange(1, 1000),
-            default=restarts,
-            show_default=True,
-            help="Starts for each image, the nearest samples of the pool.",
+        _number("--pool", click.IntRange(1, 100_000), default.pool, "Samples that starts are taken from."),
+        _number(
+            "--learning-rate", FiniteRange(0, 1000, min_open=True), default.learning_rate,
+            "First learning rate of Adam; it falls as a cosine.",
         ),
-        click.option(
-            "--pool",
-            type=click.IntRange(min=1),
-            default=1024,
-            show_default=True,
-            help="Samples that starts are taken from.",
+        _number(
+            "--lambda", FiniteRange(0, 1e6), default.prior,
+            "Weight of the discriminator's judgement.", "prior",
         ),
-        click.option(
-            "--learning-rate",
-            type=FiniteRange(0, min_open=True),
-            default=0.1,
-            show_default=True,
-            help="Of Adam; it falls as a cosine.",
+        _number(
+            "--seed", click.IntRange(0, MAX_SEED - 10_000_000), default.seed,
+            "Draw starts, noise and random masks from this seed on.",
         ),
-        click.option(
-            "--lambda",
-            "prior",
-            type=FiniteRange(min=0),
-            default=prior,
-            show_default=True,
-            help="Weight of the discriminator's judgement.",
-        ),
-        click.option(
-            "--seed",
-            type=click.IntRange(0, MAX_SEED - 10_000_000),
-            default=0,
-            show_default=True,
-            help="Of starts, noise and random masks.",
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="What is asked for and not here is an error.",
-        ),
-    ]
-    if loss:
-        choice = click.Choice(["l1", "l2"])
+    ]  # fmt: skip
+    names = ["steps", "restarts", "pool", "learning_rate", "prior", "seed"]
+    if with_loss:
+        names.append("loss")
         options.append(
-            click.option("--loss", type=choice, default=loss, show_default=True, help="Absolute or squared.")
+            click.option(
+                "--loss",
+                type=click.Choice(["l1", "l2"]),
+                default=default.loss,
+                show_default=True,
+                help="Count absolute or squared differences of pixels.",
+            )
         )
-    return _all(options)
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def planned(**values: Any) -> Any:
+            chosen = {name: values.pop(name) for name in names}
+            return command(plan=dataclasses.replace(default, **chosen), **values)
+
+        decorated: Command = all_of(options)(planned)  # type: ignore[assignment]
+        return decorated
+
+    return decorate
 
 
 def picture_options(count: int) -> Callable[[Command], Command]:
-    """The checkpoint, the images and where the results go."""
-    options = [
-        click.option(
-            "--data",
-            default="digits",
-            show_default=True,
-            help="The test images of 'digits', an IDX, CIFAR-10 or SVHN folder; a folder of pictures; "
-            "or one picture.",
-        ),
-        click.option(
-            "--images",
-            "count",
-            type=click.IntRange(min=1),
-            default=count,
-            show_default=True,
-            help="How many of them.",
-        ),
-        click.option(
-            "--first", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first."
-        ),
-        click.option(
-            "--show",
-            "shown",
-            type=click.IntRange(min=1),
-            default=10,
-            show_default=True,
-            help="Images that the picture shows.",
-        ),
-        scale_option,
-        json_option,
-    ]
-    return _all([click.argument("checkpoint", type=click.Path(path_type=Path)), *options])
+    """Add the checkpoint, the images, the device, how results are drawn, and --json."""
+    return all_of(
+        [
+            click.argument("checkpoint", type=click.Path(path_type=Path)),
+            click.option(
+                "--data",
+                default="digits",
+                show_default=True,
+                help="Take the test images of 'digits', of an IDX, CIFAR-10 or SVHN folder; a folder of "
+                "pictures; or one picture.",
+            ),
+            _number("--images", click.IntRange(1, 100_000), count, "Restore so many of them.", "count"),
+            _number("--first", click.IntRange(0, 10**9), 0, "Begin with this image, counted from 0."),
+            _number("--show", click.IntRange(1, 1000), 10, "Draw the first N images.", "shown"),
+            scale_option,
+            device_option,
+            json_option,
+        ]
+    )
 
 
 def out_option(default: str) -> Callable[[Command], Command]:
+    """Add --out, the folder of the results."""
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=default,
         show_default=True,
-        help="Folder of the results.",
+        help="Write the results into this folder.",
     )
 
 
-def _all(options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
-    """One decorator that does all of `options`, so that help lists them in their order."""
+def all_of(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Return one decorator that does all of `options`, so that help lists them in their order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -147,3 +169,10 @@ def _all(options: list[Callable[[Command], Command]]) -> Callable[[Command], Com
         return command
 
     return decorate
+
+
+def _number(
+    name: str, kind: click.ParamType[Any], default: float, text: str, parameter: str | None = None
+) -> Callable[[Command], Command]:
+    names = (name, parameter) if parameter else (name,)
+    return click.option(*names, type=kind, default=default, show_default=True, help=text)

@@ -7,41 +7,41 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import session_facts, session_options
+from dcgan_edge.cli.latent_options import all_of, out_option, scale_option, session_options
 from dcgan_edge.cli.options import SEEDS, FiniteRange
-from dcgan_edge.runtime.session import Backend, open_session
+from dcgan_edge.runtime.session import Backend
 
-FORMATS = ("png", "gif", "apng", "mp4")
+FORMATS = ("png", "gif", "mp4")
+INTERPOLATE_OPTIONS = [
+    click.option("--seeds", type=SEEDS, required=True, help="Walk through these seeds, such as 1,4,7-9."),
+    click.option(
+        "--steps",
+        type=click.IntRange(2, 1000),
+        default=12,
+        show_default=True,
+        help="Pictures from one seed to the next, both included.",
+    ),
+    click.option("--loop", is_flag=True, help="Return from the last seed to the first, too."),
+    click.option(
+        "--format",
+        "formats",
+        type=click.Choice(FORMATS),
+        multiple=True,
+        default=("png", "gif"),
+        show_default=True,
+        help="Write a strip (png) or a film; may be given several times. mp4 needs the extra 'video'.",
+    ),
+    click.option(
+        "--fps", type=FiniteRange(1, 50), default=12.0, show_default=True, help="Frames per second of a film."
+    ),
+]
 
 
 @click.command("interpolate")
 @session_options
-@click.option("--seeds", type=SEEDS, required=True, help="Two or more, such as 1,4,7-9.")
-@click.option(
-    "--steps",
-    type=click.IntRange(2, 1000),
-    default=12,
-    show_default=True,
-    help="From one to the next, both in.",
-)
-@click.option("--loop", is_flag=True, help="From the last seed back to the first, too.")
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("png", "gif"),
-    show_default=True,
-    help="A strip, or a film; may be given several times. mp4 needs the extra 'video'.",
-)
-@click.option(
-    "--fps",
-    type=FiniteRange(1, 50),
-    default=12.0,
-    show_default=True,
-    help="Frames per second of a film.",
-)
-@click.option("--out", type=click.Path(path_type=Path), default="walk", show_default=True, help="Folder.")
+@all_of(INTERPOLATE_OPTIONS)
+@scale_option
+@out_option("walk")
 def interpolate(
     artifact: Path,
     seeds: list[int],
@@ -62,37 +62,50 @@ def interpolate(
 
     \b
     dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 1,2,3 --out walk
-    dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 1-8 --loop --format apng --format mp4
+    dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 1-8 --loop --format gif --format mp4
     """
-    from dcgan_edge.latent.interpolation import walk_to_folder
+    from dcgan_edge.latent import drawing
 
-    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        paths = walk_to_folder(
-            session, seeds, out, steps=steps, loop=loop, formats=formats, per_second=fps, scale=scale
-        )
-        facts = session_facts(session, artifact)
+    drawn = drawing.interpolate(
+        artifact,
+        seeds,
+        out,
+        steps=steps,
+        loop=loop,
+        formats=formats,
+        per_second=fps,
+        scale=scale,
+        device=device,
+        backend=backend,
+        threads=threads,
+    )
     if as_json:
-        print_json({**facts, "seeds": seeds, "steps": steps, "loop": loop, "files": [str(p) for p in paths]})
+        print_json(drawn.to_dict())
     else:
-        click.echo("\n".join(str(path) for path in paths))
+        click.echo("\n".join(str(path) for path in drawn.files))
 
 
 @click.command("grid")
 @session_options
 @click.option(
-    "--seeds", type=SEEDS, required=True, help="Three: the top left, top right and bottom left corner."
+    "--seeds", type=SEEDS, required=True, help="Three seeds: the top left, top right and bottom left corner."
 )
 @click.option(
     "--layout", metavar="ROWSxCOLUMNS", default="9x9", show_default=True, help="Pictures of the plane."
 )
+@scale_option
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="grid.png", show_default=True, help="The picture."
+    "--output",
+    type=click.Path(path_type=Path),
+    default="grid.png",
+    show_default=True,
+    help="Write the picture to this file.",
 )
 def grid(
     artifact: Path,
     seeds: list[int],
     layout: str,
-    out: Path,
+    output: Path,
     scale: int,
     device: str,
     backend: Backend,
@@ -102,16 +115,24 @@ def grid(
     """Draw the plane through three seeds.
 
     \b
-    dcgan-edge latent grid out/generator.fp16.onnx --seeds 1,2,3 --layout 9x9 --out grid.png
+    dcgan-edge latent grid out/generator.fp16.onnx --seeds 1,2,3 --layout 9x9 --output grid.png
     """
     from dcgan_edge.images import parse_grid
-    from dcgan_edge.latent.interpolation import plane_to_file
+    from dcgan_edge.latent.drawing import latent_grid
 
     rows, columns = parse_grid(layout)
-    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        plane_to_file(session, seeds, out, rows=rows, columns=columns, scale=scale)
-        facts = session_facts(session, artifact)
+    drawn = latent_grid(
+        artifact,
+        seeds,
+        output,
+        rows=rows,
+        columns=columns,
+        scale=scale,
+        device=device,
+        backend=backend,
+        threads=threads,
+    )
     if as_json:
-        print_json({**facts, "seeds": seeds, "layout": [rows, columns], "files": [str(out)]})
+        print_json(drawn.to_dict())
     else:
-        click.echo(str(out))
+        click.echo(drawn.files[0])

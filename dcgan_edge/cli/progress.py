@@ -33,6 +33,16 @@ def counter(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]
 
 
 @contextlib.contextmanager
+def fraction(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar; call what is yielded with the number of steps done and the number in all."""
+    console = stderr()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
     """A line that says what is being done; call what is yielded with each new step."""
     console = stderr()

@@ -10,10 +10,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from dcgan_edge.claims.presets import Comparison
+    from dcgan_edge.claims.spread import Spread
     from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.evaluation.kernel import Kid
     from dcgan_edge.evaluation.scores import Difference, Scores
-    from dcgan_edge.claims.spread import Spread
 
 SCORES: dict[str, Callable[[Scores], str]] = {
     "images": lambda s: f"{s.n:,}",

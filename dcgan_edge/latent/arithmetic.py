@@ -7,7 +7,7 @@ clipped, so an answer may be longer or shorter than the latents that the generat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +15,20 @@ import numpy as np
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import PixelArray, grid, to_uint8
-from dcgan_edge.latent.formula import parse_formula
-from dcgan_edge.latents import FloatArray, latents, parse_seeds
+from dcgan_edge.latents import MAX_SEED, FloatArray, latents
 from dcgan_edge.runtime.session import Session
 
 AROUND = 3  # pictures of a side of the neighbourhood; the answer is in its middle
-LARGEST = float(np.finfo(np.float32).max)
+MOST_NOISE = 1e6  # far beyond any latent, and far within float32
 WHITE = 1.0
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A named group of seeds with its `weight` in the formula: latents (n, dim, 1, 1), mean (dim, 1, 1)."""
+    """A group of seeds that is added (`weight` 1) or taken away (-1).
+
+    `members` are its latents (n, dim, 1, 1), `mean` is their mean (dim, 1, 1).
+    """
 
     name: str
     seeds: tuple[int, ...]
@@ -37,52 +39,41 @@ class Concept:
 
 @dataclass(frozen=True)
 class Answer:
-    """`latent` (dim, 1, 1) is the weighted sum of the means; `neighbours` (9, dim, 1, 1) has it in the
-    middle.
-    """
+    """The sum of the concepts' means, `latent` (dim, 1, 1), and its `neighbours` (9, dim, 1, 1) around it."""
 
     concepts: tuple[Concept, ...]
     latent: FloatArray
     neighbours: FloatArray
 
 
-def parse_groups(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Read `a=1,2,3` into names and seeds. Raises UsageError for anything else and for a name given twice."""
-    groups: dict[str, tuple[int, ...]] = {}
-    for text in texts:
-        name, equals, seeds = text.partition("=")
-        if not (equals and name.isidentifier() and name.isascii()):
-            raise UsageError(f"{text!r} is not a group of seeds; write NAME=SEEDS, such as a=1,2,3.")
-        if name in groups:
-            raise UsageError(f"The group {name} is given twice.")
-        groups[name] = tuple(parse_seeds(seeds))
-    return groups
-
-
 def solve(
-    groups: Mapping[str, Sequence[int]],
-    formula: str,
+    start: Sequence[int],
+    minus: Sequence[int],
+    plus: Sequence[int],
     architecture: Architecture,
     *,
     noise: float = 0.25,
     seed: int = 0,
 ) -> Answer:
-    """Put the means of `groups` into `formula`. Noise is uniform in +-`noise`, of the latents of seeds from
-    `seed` on.
+    """Return (mean of the seeds `start`) - (mean of `minus`) + (mean of `plus`); an empty group is left out.
 
-    Raises UsageError unless the formula is readable and names exactly the groups.
+    The neighbours differ from it by noise that is uniform in +-`noise`, of the latents of seeds from `seed`
+    on; the middle one is the answer itself.
+
+    Raises UsageError when `start` has no seed or both others have none, and for noise that is negative or
+    not a number below 1e6.
     """
-    weights = parse_formula(formula)
-    if set(weights) != set(groups):
-        raise UsageError(
-            f"The formula names {', '.join(weights)}; the groups are {', '.join(groups) or 'none'}."
-        )
-    if not all(abs(number) <= LARGEST for number in (noise, *weights.values())):
-        raise UsageError("The formula or the noise has a number that is too large.")
+    if not len(start) or not (len(minus) or len(plus)):
+        raise UsageError("Arithmetic takes seeds to start from, and seeds to take away or to add.")
+    if not 0.0 <= noise <= MOST_NOISE:
+        raise UsageError(f"Noise lies between 0 and {MOST_NOISE:.0e}, not {noise}.")
+    if not 0 <= seed <= MAX_SEED - AROUND**2:
+        raise UsageError(f"The noise takes {AROUND**2} seeds from {seed} on, and seeds are 0 to 2**64-1.")
     concepts = []
-    for name, weight in weights.items():
-        members = latents(groups[name], architecture.latent_dim, architecture.distribution)
-        concepts.append(Concept(name, tuple(groups[name]), weight, members, members.mean(axis=0)))
+    for name, seeds, weight in (("from", start, 1.0), ("minus", minus, -1.0), ("plus", plus, 1.0)):
+        if len(seeds):
+            members = latents(seeds, architecture.latent_dim, architecture.distribution)
+            concepts.append(Concept(name, tuple(seeds), weight, members, members.mean(axis=0)))
     latent = np.zeros_like(concepts[0].mean)
     for concept in concepts:
         latent += np.float32(concept.weight) * concept.mean
@@ -92,8 +83,8 @@ def solve(
 
 
 def draw_answer(session: Session, answer: Answer) -> PixelArray:
-    """One picture (c, H, W): a column for each concept, its members and at the foot their mean; to the right
-    the neighbourhood of the answer, and at the foot the answer.
+    """Draw one picture (c, H, W): a column for each concept, its members and at the foot their mean; to the
+    right the neighbourhood of the answer, and at the foot the answer.
     """
     columns = []
     for concept in answer.concepts:

@@ -27,8 +27,8 @@ def walk_to_folder(
     per_second: float = 12.0,
     scale: int = 1,
 ) -> list[Path]:
-    """Write the walk from each of `seeds` to the next as `strip.png` ("png") and as films `walk.gif`,
-    `walk.apng`, `walk.mp4`; returns their paths in the order of `formats`.
+    """Write the walk from each of `seeds` to the next as `strip.png` ("png") and as films `walk.gif` and
+    `walk.mp4`, and return their paths in the order of `formats`.
 
     A film shows each seed once, and a loop ends before it begins again. Raises as `walk` and the encoders do.
     """

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,14 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.errors import UsageError
+from dcgan_edge.errors import UnavailableError
+from dcgan_edge.files import StrPath
+from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import load_discriminator, load_generator
-from dcgan_edge.training.config import Device
 from dcgan_edge.training.precision import resolve_device
 
-Loss = Literal["l1", "l2"]
 Distance = Callable[[Tensor, Tensor], Tensor]  # images (b, c, h, w), places of their targets (b,) -> (b,)
 LAST_RATE = 0.01  # of the first learning rate
 
@@ -46,28 +46,6 @@ class Networks:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`restarts` starts for each image, out of the samples of `pool` seeds from `seed` on; `prior` is lambda,
-    the weight of the discriminator's judgement; `batch` latents descend at once.
-    """
-
-    steps: int = 100
-    restarts: int = 8
-    pool: int = 1024
-    seed: int = 0
-    learning_rate: float = 0.1
-    prior: float = 0.1
-    loss: Loss = "l1"
-    batch: int = 256
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.restarts, self.batch) < 1 or not self.learning_rate > 0.0 or self.prior < 0.0:
-            raise UsageError("Steps, restarts and learning rate are above 0, and lambda is not below.")
-        if self.pool < self.restarts:
-            raise UsageError(f"{self.restarts} starts cannot be taken from a pool of {self.pool} samples.")
-
-
-@dataclass(frozen=True)
 class Inversion:
     """For each of n images its r solutions, best first: latents (n, r, dim, 1, 1), images (n, r, c, h, w),
     and losses (n, r) at the start and at the end.
@@ -80,33 +58,36 @@ class Inversion:
 
     @property
     def best(self) -> FloatArray:
+        """Return the image of the best solution of each target, (n, c, h, w)."""
         return self.images[:, 0]
 
     @property
     def average(self) -> FloatArray:
-        """The mean of the solutions: blurred where they disagree, and so nearer to the truth in squares."""
+        """Return the mean of the solutions: blurred where they differ, nearer to the truth in squares."""
         return np.asarray(self.images.mean(axis=1), np.float32)
 
 
-def load_networks(checkpoint: Path, device: Device = "cpu") -> Networks:
-    """The averaged generator and the discriminator of `checkpoint`. Raises as `load_generator` does, and
-    UnavailableError for a device that is not here.
+def load_networks(checkpoint: StrPath, device: str = "cpu") -> Networks:
+    """Load the averaged generator and the discriminator of `checkpoint` onto `device` (auto, cpu, cuda:1).
+
+    Raises what `load_generator` raises, and UnavailableError for a device that is not here.
     """
-    place = resolve_device(device)
+    checkpoint = Path(checkpoint)
+    place = _place(device)
     generator, architecture = load_generator(checkpoint)
     discriminator, _ = load_discriminator(checkpoint)
     return Networks(generator.to(place), discriminator.to(place), architecture, place)
 
 
-def invert(
+def invert_images(
     networks: Networks,
     images: FloatArray,
     weights: FloatArray,
-    plan: Plan,
+    plan: SearchPlan,
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Inversion:
-    """Latents whose images come near to `images` (n, c, h, w) where `weights` (h, w) are high.
+    """Find latents whose images come near to `images` (n, c, h, w) where `weights` (h, w) are high.
 
     The loss is the weighted sum of absolute (l1) or squared (l2) differences over the pixels, plus
     lambda log(1 - D(G(z))). `progress` is told the optimisation steps done, `step_count` of them in all.
@@ -121,8 +102,8 @@ def invert(
     return descend(networks, distance, len(images), plan, progress=progress)
 
 
-def step_count(images: int, plan: Plan) -> int:
-    """Steps of Adam that `images` images take: `plan.steps` for each batch of latents."""
+def step_count(images: int, plan: SearchPlan) -> int:
+    """Return the steps of Adam that `images` images take: `plan.steps` for each batch of latents."""
     return plan.steps * math.ceil(images / _images_at_once(plan))
 
 
@@ -130,11 +111,14 @@ def descend(
     networks: Networks,
     distance: Distance,
     count: int,
-    plan: Plan,
+    plan: SearchPlan,
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Inversion:
-    """Minimise `distance` to each of `count` targets, plus the prior, over latents."""
+    """Minimise `distance` to each of `count` targets, plus the prior, over latents.
+
+    `progress` is told the steps done, `step_count(count, plan)` of them in all.
+    """
     if networks.device.type == "cpu":
         keep_freed_memory()
     pool, samples = _make_pool(networks, plan)
@@ -153,8 +137,8 @@ def descend(
     return Inversion(*(torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True)))
 
 
-def nearest_samples(networks: Networks, distance: Distance, count: int, plan: Plan) -> FloatArray:
-    """For each of `count` targets the nearest sample of the plan's pool, (count, c, h, w)."""
+def nearest_samples(networks: Networks, distance: Distance, count: int, plan: SearchPlan) -> FloatArray:
+    """Return for each of `count` targets the nearest sample of the plan's pool, (count, c, h, w)."""
     _, samples = _make_pool(networks, plan)
     found = []
     with torch.no_grad():
@@ -164,11 +148,24 @@ def nearest_samples(networks: Networks, distance: Distance, count: int, plan: Pl
     return nearest
 
 
-def _images_at_once(plan: Plan) -> int:
+def _place(device: str) -> torch.device:
+    """The torch device that `device` names. Raises UnavailableError when it is not here."""
+    chosen = parse_device(device)
+    place = resolve_device(chosen.kind)
+    if chosen.kind != "cuda":
+        return place
+    if chosen.index >= torch.cuda.device_count():
+        raise UnavailableError(
+            f"There is no GPU {chosen.index}; torch counts {torch.cuda.device_count()} here, from 0."
+        )
+    return torch.device("cuda", chosen.index)
+
+
+def _images_at_once(plan: SearchPlan) -> int:
     return max(1, plan.batch // plan.restarts)
 
 
-def _make_pool(networks: Networks, plan: Plan) -> tuple[Tensor, Tensor]:
+def _make_pool(networks: Networks, plan: SearchPlan) -> tuple[Tensor, Tensor]:
     """The latents of the pool's seeds, and their images."""
     architecture = networks.architecture
     seeds = range(plan.seed, plan.seed + plan.pool)
@@ -178,7 +175,9 @@ def _make_pool(networks: Networks, plan: Plan) -> tuple[Tensor, Tensor]:
         return z, torch.cat([networks.generator(part) for part in torch.split(z, plan.batch)])
 
 
-def _best_starts(pool: Tensor, samples: Tensor, distance: Distance, places: Tensor, plan: Plan) -> Tensor:
+def _best_starts(
+    pool: Tensor, samples: Tensor, distance: Distance, places: Tensor, plan: SearchPlan
+) -> Tensor:
     """(images * restarts, dim, 1, 1): for each place the latents of the nearest samples."""
     with torch.no_grad():
         return torch.cat(
@@ -186,7 +185,7 @@ def _best_starts(pool: Tensor, samples: Tensor, distance: Distance, places: Tens
         )
 
 
-def _ranking(samples: Tensor, distance: Distance, place: Tensor, plan: Plan) -> Tensor:
+def _ranking(samples: Tensor, distance: Distance, place: Tensor, plan: SearchPlan) -> Tensor:
     """Places in the pool, nearest to target `place` first."""
     parts = [distance(part, place.expand(len(part))) for part in torch.split(samples, plan.batch)]
     return torch.cat(parts).argsort()
@@ -197,7 +196,7 @@ def _descend_batch(
     distance: Distance,
     places: Tensor,
     starts: Tensor,
-    plan: Plan,
+    plan: SearchPlan,
     tick: Callable[[], None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Latents, images, first and last losses of one batch, each (images, restarts, ...), best first."""

@@ -1,4 +1,4 @@
-"""Frames to one file that moves: GIF and APNG by Pillow, MP4 by ffmpeg where it is installed."""
+"""Frames to one file that moves: GIF by Pillow, MP4 by ffmpeg where it is installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dcgan_edge.images import PixelArray
 
 
 def encode_gif(frames: PixelArray, *, per_second: float) -> bytes:
-    """GIF of uint8 (n, c, h, w), endless. Grey is exact; colours are reduced to 256 for each frame.
+    """Encode uint8 (n, c, h, w) as an endless GIF. Grey is exact; colours are reduced to 256 for each frame.
 
     A GIF counts in hundredths of a second, so the speed is rounded to those.
     """
@@ -25,16 +25,8 @@ def encode_gif(frames: PixelArray, *, per_second: float) -> bytes:
     return buffer.getvalue()
 
 
-def encode_apng(frames: PixelArray, *, per_second: float) -> bytes:
-    """Animated PNG of uint8 (n, c, h, w), endless. Every pixel is exact."""
-    first, *others = _pictures(frames)
-    buffer = io.BytesIO()
-    first.save(buffer, "PNG", save_all=True, append_images=others, duration=1000 / per_second, loop=0)
-    return buffer.getvalue()
-
-
 def encode_mp4(frames: PixelArray, *, per_second: float) -> bytes:
-    """MP4 (H.264, 4:2:0) of uint8 (n, c, h, w); a last row or column is doubled where a side is odd.
+    """Encode uint8 (n, c, h, w) as MP4 (H.264, 4:2:0); a last row or column is doubled where a side is odd.
 
     Raises UnavailableError without imageio-ffmpeg, EdgeError when ffmpeg fails.
     """
@@ -60,7 +52,7 @@ def encode_mp4(frames: PixelArray, *, per_second: float) -> bytes:
             raise EdgeError(f"ffmpeg could not write the MP4 ({error}).") from error
 
 
-ENCODERS: dict[str, Callable[..., bytes]] = {"gif": encode_gif, "apng": encode_apng, "mp4": encode_mp4}
+ENCODERS: dict[str, Callable[..., bytes]] = {"gif": encode_gif, "mp4": encode_mp4}
 
 
 def _pictures(frames: PixelArray) -> list[Image.Image]:

@@ -15,16 +15,19 @@ import numpy as np
 
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.latent.blending import overlay, poisson
-from dcgan_edge.latent.inversion import Inversion, Networks, Plan, invert
+from dcgan_edge.latent.inversion import Inversion, Networks, invert_images
 from dcgan_edge.latent.masks import BoolArray, context_weights
+from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latent.scores import Scores, score
 from dcgan_edge.latents import FloatArray, latents
 
 Blend = Literal["poisson", "overlay"]
+Answer = Literal["completion", "projection", "average"]
 Progress = Callable[[int], None]
 ORIGINAL = "original"
 HIDDEN = 0.0  # grey, which missing pixels are shown as
 MEDIAN_WINDOW = 3
+MOST_SIGMA = 100.0  # far beyond [-1, 1], and far within float32
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Restoration:
     scores: dict[str, Scores]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return losses and figures as JSON has them, one of each for every image."""
         return {
             "images": len(self.inversion.latents),
             "columns": list(self.columns),
@@ -50,25 +54,25 @@ class Restoration:
         }
 
 
-def reconstruct(
-    networks: Networks, images: FloatArray, plan: Plan, *, progress: Progress | None = None
+def reconstruct_images(
+    networks: Networks, images: FloatArray, plan: SearchPlan, *, progress: Progress | None = None
 ) -> Restoration:
-    """The nearest images (n, c, h, w) that the generator makes: how much of them it can say at all."""
+    """Find the nearest images that the generator makes to `images` (n, c, h, w): what it can say at all."""
     _need_tools(scores=True)
     size = networks.architecture.size
-    inversion = invert(networks, images, np.ones((size, size), np.float32), plan, progress=progress)
+    inversion = invert_images(networks, images, np.ones((size, size), np.float32), plan, progress=progress)
     columns = {"reconstruction": inversion.best}
     return _finished(images, columns, "reconstruction", inversion)
 
 
-def inpaint(
+def inpaint_images(
     networks: Networks,
     images: FloatArray,
     known: BoolArray,
-    plan: Plan,
+    plan: SearchPlan,
     *,
     blend: Blend = "poisson",
-    answer: str = "completion",
+    answer: Answer = "completion",
     mean: FloatArray | None = None,
     truth: bool = True,
     progress: Progress | None = None,
@@ -82,7 +86,7 @@ def inpaint(
     """
     _need_tools(scores=truth)
     masked = np.where(known, images, np.float32(HIDDEN))
-    inversion = invert(networks, masked, context_weights(known), plan, progress=progress)
+    inversion = invert_images(networks, masked, context_weights(known), plan, progress=progress)
     fill = poisson if blend == "poisson" else overlay
     level = images[:, :, known].mean(axis=2)[:, :, None, None]
     columns = {
@@ -96,14 +100,14 @@ def inpaint(
     return _finished(images if truth else None, columns, answer, inversion)
 
 
-def denoise(
+def denoise_images(
     networks: Networks,
     images: FloatArray,
-    plan: Plan,
+    plan: SearchPlan,
     *,
     sigma: float | None,
     seed: int = 0,
-    answer: str = "projection",
+    answer: Answer = "projection",
     progress: Progress | None = None,
 ) -> Restoration:
     """Project noisy images onto what the generator makes, which has no noise.
@@ -117,7 +121,7 @@ def denoise(
 
     noisy = images if sigma is None else add_noise(images, sigma, seed)
     size = networks.architecture.size
-    inversion = invert(networks, noisy, np.ones((size, size), np.float32), plan, progress=progress)
+    inversion = invert_images(networks, noisy, np.ones((size, size), np.float32), plan, progress=progress)
     columns = {
         "noisy": noisy,
         "projection": inversion.best,
@@ -128,9 +132,12 @@ def denoise(
 
 
 def add_noise(images: FloatArray, sigma: float, seed: int) -> FloatArray:
-    """`images` with noise N(0, sigma^2) on every value, clipped to [-1, 1]; image i has that of seed + i."""
-    if not sigma > 0.0:
-        raise UsageError(f"Noise has a standard deviation above 0, not {sigma}.")
+    """Add noise N(0, sigma^2) to every value and clip to [-1, 1]; image i has the noise of seed + i.
+
+    Raises UsageError unless `sigma` lies above 0 and is at most MOST_SIGMA.
+    """
+    if not 0.0 < sigma <= MOST_SIGMA:
+        raise UsageError(f"Noise has a standard deviation above 0 and up to {MOST_SIGMA:g}, not {sigma}.")
     noise = latents(range(seed, seed + len(images)), int(np.prod(images.shape[1:])), "normal")
     return np.clip(images + np.float32(sigma) * noise.reshape(images.shape), -1.0, 1.0)
 

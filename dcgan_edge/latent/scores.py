@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcgan_edge.errors import UnavailableError
+from dcgan_edge.images import PEAK, psnr
 from dcgan_edge.latents import FloatArray
 
-RANGE = 2.0  # of values in [-1, 1]
 EXACT = 100.0  # dB that stand for equal images, whose PSNR is infinite
 
 
@@ -21,6 +21,7 @@ class Scores:
     ssim: tuple[float, ...]
 
     def to_dict(self) -> dict[str, float | list[float]]:
+        """Return the means and the figures of each image as JSON has them."""
         return {
             "psnr_db": float(np.mean(self.psnr)),
             "ssim": float(np.mean(self.ssim)),
@@ -30,7 +31,7 @@ class Scores:
 
 
 def score(images: FloatArray, truth: FloatArray) -> Scores:
-    """PSNR and SSIM of each of `images` (n, c, h, w) in [-1, 1] against `truth`, over the whole image.
+    """Measure PSNR and SSIM of each of `images` (n, c, h, w) in [-1, 1] against `truth`, over whole images.
 
     SSIM with the Gaussian window of its authors (Wang et al. 2004). Raises UnavailableError without
     scikit-image.
@@ -41,14 +42,13 @@ def score(images: FloatArray, truth: FloatArray) -> Scores:
         raise UnavailableError(
             "SSIM is computed by scikit-image, which is not installed: pip install 'dcgan-edge[restore]'"
         ) from error
-    errors = np.mean((images.astype(np.float64) - truth) ** 2, axis=(1, 2, 3))
-    psnr = np.minimum(10.0 * np.log10(RANGE**2 / np.maximum(errors, 1e-30)), EXACT)
+    decibels = np.minimum(psnr(images, truth), EXACT)
     ssim = [
         float(
             structural_similarity(
                 image,
                 true,
-                data_range=RANGE,
+                data_range=PEAK,
                 channel_axis=0,
                 gaussian_weights=True,
                 sigma=1.5,
@@ -57,4 +57,4 @@ def score(images: FloatArray, truth: FloatArray) -> Scores:
         )
         for image, true in zip(images, truth, strict=True)
     ]
-    return Scores(tuple(psnr.tolist()), tuple(ssim))
+    return Scores(tuple(decibels.tolist()), tuple(ssim))

@@ -17,15 +17,18 @@ import torch
 from torch import Tensor
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latent.inversion import Inversion, Networks, Plan, descend, nearest_samples
+from dcgan_edge.latent.inversion import Inversion, Networks, descend, nearest_samples
+from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.activations import Layer, layers_of, recorded
 
 
 @dataclass(frozen=True)
 class Stylized:
-    """`columns` of images (n, c, h, w): content, nearest sample of the pool, projection. `distances`
-    of the last two to the content, and `logits` of all three, one for each image.
+    """`columns` of images (n, c, h, w): content, nearest sample of the pool, projection.
+
+    `distances` are those of the last two to the content in features, `logits` the discriminator's of all
+    three, one for each image. `restored` names the column that is the answer.
     """
 
     columns: dict[str, FloatArray]
@@ -33,8 +36,10 @@ class Stylized:
     layers: tuple[str, ...]
     distances: dict[str, list[float]]
     logits: dict[str, list[float]]
+    restored: str = "projection"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return distances and logits as JSON has them, one of each for every image."""
         return {
             "images": len(self.inversion.latents),
             "columns": list(self.columns),
@@ -44,10 +49,10 @@ class Stylized:
         }
 
 
-def stylize(
+def stylize_images(
     networks: Networks,
     content: FloatArray,
-    plan: Plan,
+    plan: SearchPlan,
     *,
     layers: tuple[str, ...] = (),
     progress: Callable[[int], None] | None = None,

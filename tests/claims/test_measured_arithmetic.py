@@ -53,8 +53,8 @@ def test_the_same_seed_measures_the_same() -> None:
 def test_examples_are_of_their_class_and_extreme() -> None:
     session = MirrorSession()
     found = measure(session, by_first_pixel, pool=range(100, 300), draws=1)
-    assert set(found.seeds) == {0, 1}
-    for which, examples in found.seeds.items():
+    assert set(found.examples) == {0, 1}
+    for which, examples in found.examples.items():
         assert set(examples) == {"any", "ink+", "ink-", "slant+", "slant-"}
         bold, thin = (make_pool(session, examples[name], by_first_pixel) for name in ("ink+", "ink-"))
         assert set(bold.classes.tolist()) | set(thin.classes.tolist()) == {which}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dcgan_edge.errors import UsageError
 from dcgan_edge.claims.spread import gap, spread
+from dcgan_edge.errors import UsageError
 
 
 def test_mean_and_deviation() -> None:

@@ -37,7 +37,7 @@ def artifact(exported: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["interpolate", "arithmetic", "grid", "invert", "inpaint", "denoise", "stylize"]
+    "name", ["interpolate", "arithmetic", "measure", "grid", "invert", "inpaint", "denoise", "stylize"]
 )
 def test_every_command_has_help_with_an_example(name: str) -> None:
     result = run(name, "--help")
@@ -61,10 +61,10 @@ def test_interpolate_begins_and_ends_with_the_seeds_own_pictures(artifact: Path,
 
 
 def test_arithmetic_draws_and_reports_the_answer(artifact: Path, tmp_path: Path) -> None:
-    groups = ["--group", "a=1,2,3", "--group", "b=4,5,6", "--group", "c=7,8,9"]
+    groups = ["--from", "1,2,3", "--minus", "4,5,6", "--plus", "7,8,9"]
     picture = tmp_path / "sum.png"
-    facts = document("arithmetic", artifact, *groups, "--formula", "a - b + c", "--out", picture)
-    assert facts["weights"] == {"a": 1.0, "b": -1.0, "c": 1.0}
+    facts = document("arithmetic", artifact, *groups, "--output", picture)
+    assert facts["weights"] == {"from": 1.0, "minus": -1.0, "plus": 1.0}
     a, b, c = (latents(seeds, 16).mean(axis=0).ravel() for seeds in ([1, 2, 3], [4, 5, 6], [7, 8, 9]))
     assert facts["latent"] == pytest.approx((a - b + c).tolist(), abs=1e-6)
     with Image.open(picture) as image:
@@ -84,19 +84,20 @@ def test_arithmetic_measured(artifact: Path, monkeypatch: pytest.MonkeyPatch) ->
     with open_session(artifact) as session:
         middle = float(np.median(session.run(latents(range(100), 16)).mean(axis=(1, 2, 3))))
     monkeypatch.setattr("dcgan_edge.evaluation.classifier.load_digit_features", Bright)
-    facts = document("arithmetic", artifact, "--measure", "--draws", 40, "--pool", 100)
+    facts = document("measure", artifact, "--draws", 40, "--seeds", "0-99")
     rate = facts["rates"]["class"]["three per concept"]
     assert rate["low"] <= rate["share"] == rate["successes"] / 40 <= rate["high"]
     assert list(facts["rates"]) == ["class", "ink", "slant"]
-    assert set(facts["seeds"]) == {"0", "1"}
-    shown = run("arithmetic", artifact, "--measure", "--draws", 5, "--pool", 100)
+    assert set(facts["examples"]) == {"0", "1"}
+    assert (facts["seeds"], facts["n"], facts["draws"]) == ([0, 99], 100, 40)
+    shown = run("measure", artifact, "--draws", 5, "--seeds", "0-99")
     assert "three per concept" in shown.stdout
     assert "Left out, for want of clear samples: 2, 3" in shown.stdout
 
 
 def test_grid_is_a_plane_of_its_layout(artifact: Path, tmp_path: Path) -> None:
     facts = document(
-        "grid", artifact, "--seeds", "1-3", "--layout", "2x4", "--scale", 1, "--out", tmp_path / "g.png"
+        "grid", artifact, "--seeds", "1-3", "--layout", "2x4", "--scale", 1, "--output", tmp_path / "g.png"
     )
     assert facts["layout"] == [2, 4]
     with Image.open(tmp_path / "g.png") as image:
@@ -111,13 +112,11 @@ def test_grid_is_a_plane_of_its_layout(artifact: Path, tmp_path: Path) -> None:
         (("interpolate", "--seeds", "1,2", "--format", "avi"), USAGE, "avi"),
         (("grid", "--seeds", "1,2"), USAGE, "three seeds"),
         (("grid", "--seeds", "1-3", "--layout", "1x5"), USAGE, "2 x 2"),
-        (("arithmetic",), USAGE, "--measure"),
-        (("arithmetic", "--measure", "--formula", "a"), USAGE, "--measure alone"),
-        (("arithmetic", "--group", "a=1"), USAGE, "need a --formula"),
-        (("arithmetic", "--group", "a=1", "--formula", "a*a"), USAGE, "by a concept"),
-        (("arithmetic", "--group", "a=1", "--formula", "__import__('os')"), USAGE, "not a formula"),
-        (("arithmetic", "--group", "a=1", "--formula", "a + b"), USAGE, "the groups are a"),
-        (("arithmetic", "--measure", "--pool", "5"), ERROR, "clear samples among 5 seeds"),
+        (("grid", "--seeds", "1-3", "--layout", "nine"), USAGE, "nine"),
+        (("arithmetic",), USAGE, "--from"),
+        (("arithmetic", "--from", "1"), USAGE, "to take away or to add"),
+        (("arithmetic", "--from", "1", "--plus", "__import__('os')"), USAGE, "not a list of seeds"),
+        (("measure", "--seeds", "0-4"), ERROR, "clear samples among 5 seeds"),
     ],
 )
 def test_what_cannot_be_drawn(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
-from dcgan_edge.latent.inversion import Plan, invert, load_networks, nearest_samples, step_count
+from dcgan_edge.latent.inversion import invert_images, load_networks, nearest_samples, step_count
+from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import Distribution, FloatArray, latents
 from tests.mirror import images_of, tiny_networks
 
-QUICK = Plan(steps=60, restarts=2, pool=64, prior=0.0, loss="l2")
+QUICK = SearchPlan(steps=60, restarts=2, pool=64, prior=0.0, loss="l2")
 EVERYWHERE = np.ones((28, 28), np.float32)
 
 
@@ -33,7 +35,7 @@ def targets(distribution: Distribution = "normal", count: int = 3) -> FloatArray
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_an_image_of_the_generator_is_found_again(distribution: Distribution) -> None:
     networks, images = tiny_networks(distribution), targets(distribution)
-    found = invert(networks, images, EVERYWHERE, QUICK)
+    found = invert_images(networks, images, EVERYWHERE, QUICK)
     assert found.latents.shape == (3, 2, 16, 1, 1)
     assert found.images.shape == (3, 2, 1, 28, 28)
     assert (found.losses[:, 0] < found.first_losses.min(axis=1) / 5).all()
@@ -43,9 +45,9 @@ def test_an_image_of_the_generator_is_found_again(distribution: Distribution) ->
 
 @pytest.mark.parametrize("loss", ["l1", "l2"])
 def test_solutions_are_ranked_and_losses_are_theirs(loss: str) -> None:
-    plan = Plan(steps=5, restarts=4, pool=32, prior=0.0, loss="l1" if loss == "l1" else "l2")
+    plan = SearchPlan(steps=5, restarts=4, pool=32, prior=0.0, loss="l1" if loss == "l1" else "l2")
     images = targets()
-    found = invert(tiny_networks(), images, EVERYWHERE, plan)
+    found = invert_images(tiny_networks(), images, EVERYWHERE, plan)
     assert (np.diff(found.losses, axis=1) >= 0).all()
     gap = found.images - images[:, None]
     sums = (np.abs(gap) if loss == "l1" else gap**2).sum(axis=(2, 3, 4))
@@ -59,24 +61,26 @@ def test_hidden_pixels_have_no_say() -> None:
     images = targets()
     spoiled = images.copy()
     spoiled[:, :, 10:20, 10:20] = 0.123
-    one, other = (invert(tiny_networks(), each, weights, QUICK) for each in (images, spoiled))
+    one, other = (invert_images(tiny_networks(), each, weights, QUICK) for each in (images, spoiled))
     assert np.array_equal(one.latents, other.latents)
 
 
 def test_images_do_not_see_each_other() -> None:
     images = targets(count=4)
-    together = invert(tiny_networks(), images, EVERYWHERE, QUICK)
-    alone = invert(tiny_networks(), images[2:3], EVERYWHERE, QUICK)
-    in_parts = invert(tiny_networks(), images, EVERYWHERE, Plan(**{**QUICK.__dict__, "batch": 2}))
+    together = invert_images(tiny_networks(), images, EVERYWHERE, QUICK)
+    alone = invert_images(tiny_networks(), images[2:3], EVERYWHERE, QUICK)
+    in_parts = invert_images(
+        tiny_networks(), images, EVERYWHERE, SearchPlan(**{**QUICK.__dict__, "batch": 2})
+    )
     # Kernels round differently for other batch sizes, and sixty steps of Adam carry that on.
     assert alone.images[0] == pytest.approx(together.images[2], abs=0.02)
     assert in_parts.images == pytest.approx(together.images, abs=0.02)
 
 
 def test_steps_are_counted_over_all_batches() -> None:
-    plan = Plan(steps=3, restarts=2, pool=8, prior=0.0, batch=4)
+    plan = SearchPlan(steps=3, restarts=2, pool=8, prior=0.0, batch=4)
     done: list[int] = []
-    invert(tiny_networks(), targets(count=3), EVERYWHERE, plan, progress=done.append)
+    invert_images(tiny_networks(), targets(count=3), EVERYWHERE, plan, progress=done.append)
     assert done == list(range(1, step_count(3, plan) + 1)) == [1, 2, 3, 4, 5, 6]
 
 
@@ -84,8 +88,8 @@ def test_the_prior_pulls_towards_what_the_discriminator_likes() -> None:
     networks, images = tiny_networks(), targets()
     logits = []
     for prior in (0.0, 1e4):
-        plan = Plan(steps=30, restarts=1, pool=16, prior=prior)
-        found = invert(networks, images, EVERYWHERE, plan)
+        plan = SearchPlan(steps=30, restarts=1, pool=16, prior=prior)
+        found = invert_images(networks, images, EVERYWHERE, plan)
         with torch.no_grad():
             logits.append(networks.discriminator(torch.from_numpy(found.best)).numpy())
     assert (logits[1] > logits[0]).all()
@@ -94,8 +98,8 @@ def test_the_prior_pulls_towards_what_the_discriminator_likes() -> None:
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_latents_stay_where_the_generator_was_trained(distribution: Distribution) -> None:
     impossible = np.full((2, 1, 28, 28), 1.0, np.float32)
-    plan = Plan(steps=30, restarts=2, pool=16, prior=0.0, learning_rate=2.0)
-    found = invert(tiny_networks(distribution), impossible, EVERYWHERE, plan).latents
+    plan = SearchPlan(steps=30, restarts=2, pool=16, prior=0.0, learning_rate=2.0)
+    found = invert_images(tiny_networks(distribution), impossible, EVERYWHERE, plan).latents
     if distribution == "uniform":
         assert np.abs(found).max() <= 1.0
     else:
@@ -115,11 +119,19 @@ def test_the_nearest_sample_is_the_nearest() -> None:
 
 
 def test_plans_that_cannot_work_are_refused() -> None:
-    for wrong in ({"steps": 0}, {"restarts": 0}, {"learning_rate": 0.0}, {"prior": -1.0}):
-        with pytest.raises(UsageError, match="above 0"):
-            Plan(**wrong)
+    changes: dict[str, Any] = {"steps": 0, "restarts": 0, "batch": -1, "seed": -1}
+    for name, number in changes.items():
+        with pytest.raises(UsageError):
+            SearchPlan(**{name: number})
+    with pytest.raises(UsageError):
+        SearchPlan(seed=2**64 - 5)
+    for rate in (-1.0, math.inf, math.nan):
+        with pytest.raises(UsageError):
+            SearchPlan(learning_rate=rate)
+        with pytest.raises(UsageError):
+            SearchPlan(prior=rate)
     with pytest.raises(UsageError, match="9 starts"):
-        Plan(restarts=9, pool=8)
+        SearchPlan(restarts=9, pool=8)
 
 
 def test_networks_come_from_a_checkpoint(

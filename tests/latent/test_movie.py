@@ -13,7 +13,7 @@ from PIL import Image
 
 from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.images import PixelArray
-from dcgan_edge.latent.movie import encode_apng, encode_gif, encode_mp4
+from dcgan_edge.latent.movie import encode_gif, encode_mp4
 
 
 def frames(channels: int, *, height: int = 6, width: int = 5) -> PixelArray:
@@ -37,17 +37,6 @@ def test_a_grey_gif_is_exact() -> None:
     found, duration = decoded(encode_gif(film, per_second=10), "L")
     assert np.array_equal(found, film[:, 0])
     assert duration == 100
-
-
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
-def test_an_apng_is_exact(channels: int, mode: str) -> None:
-    film = frames(channels)
-    data = encode_apng(film, per_second=8)
-    found, duration = decoded(data, mode)
-    expected = film[:, 0] if channels == 1 else np.moveaxis(film, 1, -1)
-    assert np.array_equal(found, expected)
-    assert duration == 125
-    assert data.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

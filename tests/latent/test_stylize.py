@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latent.inversion import Networks, Plan
-from dcgan_edge.latent.stylize import stylize
+from dcgan_edge.latent.inversion import Networks
+from dcgan_edge.latent.plan import SearchPlan
+from dcgan_edge.latent.stylize import stylize_images
 from dcgan_edge.latents import FloatArray, latents
 from tests.mirror import images_of, tiny_networks
 
-PLAN = Plan(steps=40, restarts=2, pool=64, prior=0.0)
+PLAN = SearchPlan(steps=40, restarts=2, pool=64, prior=0.0)
 
 
 def content() -> FloatArray:
@@ -21,7 +22,7 @@ def content() -> FloatArray:
 
 
 def test_projection_is_nearer_than_any_sample() -> None:
-    found = stylize(tiny_networks(), content(), PLAN)
+    found = stylize_images(tiny_networks(), content(), PLAN)
     assert list(found.columns) == ["content", "nearest sample", "projection"]
     assert found.layers == ("conv1", "conv2")
     for near, far in zip(found.distances["projection"], found.distances["nearest sample"], strict=True):
@@ -33,14 +34,14 @@ def test_projection_is_nearer_than_any_sample() -> None:
 
 def test_distances_are_relative_to_the_content() -> None:
     networks = tiny_networks()
-    plan = Plan(steps=1, restarts=1, pool=1, prior=0.0)
-    found = stylize(networks, content(), plan, layers=("conv1",))
+    plan = SearchPlan(steps=1, restarts=1, pool=1, prior=0.0)
+    found = stylize_images(networks, content(), plan, layers=("conv1",))
     assert found.layers == ("conv1",)
     first, wanted = (_conv1(networks, images) for images in (found.columns["nearest sample"], content()))
     squares = ((first - wanted) ** 2).mean(axis=(1, 2, 3)) / (wanted**2).mean(axis=(1, 2, 3))
     assert found.distances["nearest sample"] == pytest.approx(squares.tolist(), rel=1e-4)  # float32 sums
     own = images_of(networks, latents([0], 16))
-    same = stylize(networks, own, plan)
+    same = stylize_images(networks, own, plan)
     assert same.distances["nearest sample"] == pytest.approx([0.0], abs=1e-6)
 
 
@@ -53,7 +54,9 @@ def _conv1(networks: Networks, images: FloatArray) -> FloatArray:
 
 def test_much_prior_gives_up_the_content() -> None:
     networks = tiny_networks()
-    free, bound = (stylize(networks, content(), Plan(**{**PLAN.__dict__, "prior": p})) for p in (0.0, 100.0))
+    free, bound = (
+        stylize_images(networks, content(), SearchPlan(**{**PLAN.__dict__, "prior": p})) for p in (0.0, 100.0)
+    )
     assert np.mean(bound.logits["projection"]) > np.mean(free.logits["projection"])
     assert np.mean(bound.distances["projection"]) > np.mean(free.distances["projection"])
     assert free.logits["content"] == bound.logits["content"]
@@ -61,4 +64,4 @@ def test_much_prior_gives_up_the_content() -> None:
 
 def test_an_unknown_layer_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no layer conv9; it has conv1, conv2"):
-        stylize(tiny_networks(), content(), PLAN, layers=("conv9",))
+        stylize_images(tiny_networks(), content(), PLAN, layers=("conv9",))
