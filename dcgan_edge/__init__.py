@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest
     from dcgan_edge.benchmarking import bench
+    from dcgan_edge.claims.arithmetic import ArithmeticMeasurement, measure_arithmetic
     from dcgan_edge.errors import (
         ArtifactError,
         BenchmarkError,
@@ -30,33 +31,50 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from dcgan_edge.export.pipeline import export
+    from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
+    from dcgan_edge.latent.plan import SearchPlan
+    from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
     from dcgan_edge.verification import verify
 
 _HOMES = {  # public name -> the module that it lives in
+    "ArithmeticMeasurement": "claims.arithmetic",
     "Artifact": "artifact",
     "ArtifactError": "errors",
     "BenchReport": "runtime.bench.record",
     "BenchmarkError": "errors",
+    "Drawing": "latent.drawing",
     "EdgeError": "errors",
     "EngineOptions": "runtime.session",
     "Manifest": "artifact",
+    "Restored": "latent.restoring",
+    "SearchPlan": "latent.plan",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
     "bench": "benchmarking",
-    "export": "export",  # a package that can be called
+    "denoise": "latent.restoring",
+    "export": "export",
+    "inpaint": "latent.restoring",
+    "interpolate": "latent.drawing",
+    "invert": "latent.restoring",
+    "latent_arithmetic": "latent.drawing",
+    "latent_grid": "latent.drawing",
+    "measure_arithmetic": "claims.arithmetic",
     "open_session": "runtime.session",
+    "stylize": "latent.restoring",
     "verify": "verification",
 }
 
 __all__ = [
-    "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "EdgeError", "EngineOptions",
-    "Manifest", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
-    "bench", "export", "open_session", "verify",
+    "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "Drawing",
+    "EdgeError", "EngineOptions", "Manifest", "Restored", "SearchPlan", "Session", "SessionFacts",
+    "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "export", "inpaint",
+    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
+    "stylize", "verify",
 ]  # fmt: skip
 
 
