@@ -89,6 +89,8 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
     """
     kind = SUFFIX_KINDS.get(path.suffix.lower())
     if kind is None:
+        if not path.exists():
+            raise UsageError(f"There is no file {path}.")
         raise ArtifactError(f"{path} is not an artifact of this program; those end in .onnx or .engine.")
     data = read_file(path)
     sidecar = sidecar_path(path)

@@ -5,16 +5,14 @@ Commands are imported when they are used, so that `--help` is quick and a device
 
 from __future__ import annotations
 
-import importlib
-import json
 import logging
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from dcgan_edge import __version__
-from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError
+from dcgan_edge.cli.program import Program, json_answer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.cli.<module>
@@ -49,43 +47,13 @@ EXTRAS = {  # library -> the extra of this package that brings it
 }
 
 
-class _Program(click.Group):
-    """Finds commands lazily and turns every error of the user's world into a sentence and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"dcgan_edge.cli.{COMMANDS[name]}").command
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except EdgeError as error:
-            _fail(ctx, error)
-        except ModuleNotFoundError as error:
-            library = (error.name or "").partition(".")[0]
-            if library not in EXTRAS:
-                raise
-            remedy = f"pip install 'dcgan-edge[{EXTRAS[library]}]'"
-            _fail(ctx, UnavailableError(f"This needs {library}, which is not installed: {remedy}"))
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-
-
-def _fail(ctx: click.Context, error: EdgeError) -> NoReturn:
-    if ctx.obj:  # a command with --json: its one document says what went wrong
-        print_json({"error": {"message": str(error), "exit_code": error.exit_code}})
-    click.echo(f"Error: {error}", err=True)
-    ctx.exit(error.exit_code)
+class _DcganEdge(Program):
+    modules, extras = COMMANDS, EXTRAS
 
 
 @click.command(
-    cls=_Program, context_settings={"auto_envvar_prefix": "DCGAN_EDGE", "help_option_names": ["-h", "--help"]}
+    cls=_DcganEdge,
+    context_settings={"auto_envvar_prefix": "DCGAN_EDGE", "help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="dcgan-edge")
 @click.option("-v", "--verbose", count=True, help="Say more (-vv: everything).")
@@ -109,20 +77,21 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
 
 
 def json_option(command: Command) -> Command:
-    """`--json`: exactly one JSON document on stdout, an error included; everything else goes to stderr."""
+    """Add `--json`: exactly one JSON document on stdout, an error included; all else goes to stderr."""
 
     def note(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-        ctx.find_root().obj = value
+        json_answer().wanted = value
         return value
 
-    return click.option("--json", "as_json", is_flag=True, callback=note, help="Print one JSON document.")(
-        command
+    option = click.option(
+        "--json", "as_json", is_flag=True, is_eager=True, callback=note, help="Print one JSON document."
     )
+    return option(command)
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print `document` with its schema version, keys in the order given."""
-    click.echo(json.dumps({"schema_version": 1, **document}, indent=2, allow_nan=False))
+    """Print `document` with its schema version when the command ends, its error within if it has one."""
+    json_answer().document = document
 
 
 def is_quiet() -> bool:

@@ -149,8 +149,7 @@ def command(
     if export_times:
         write_times(report, export_times)
     if report.failures:
-        click.echo(f"Error: {' '.join(report.failures)}", err=True)
-        click.get_current_context().exit(BenchmarkError.exit_code)
+        raise BenchmarkError(" ".join(report.failures))
 
 
 def _print(report: BenchReport, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,11 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import parse_seeds
 from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.runtime.session import BACKENDS
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # which is generic from click 8.4 on only
 
 SIZE_UNITS = {
     "": 2**20, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9
@@ -50,7 +55,7 @@ def _quantity(text: str, units: Mapping[str, float], what: str) -> float:
     return value
 
 
-class _Parsed(click.ParamType[Any]):
+class _Parsed(ParamType):
     """A value read by `parse`, whose UsageError becomes click's message about this option."""
 
     def __init__(self, name: str, parse: Any) -> None:
@@ -77,7 +82,7 @@ def parse_percentiles(text: str) -> tuple[float, ...]:
     return percents
 
 
-class Duration(click.ParamType[float]):
+class Duration(ParamType):
     """Seconds, read by `parse_duration`; `least` and `most` are allowed."""
 
     name = "duration"

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from dcgan_edge.cli.program import json_answer
+
 DEFAULT_PAGE = Path("report.html")
 
 
 def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
     """With JSON on stdout an error is a document too, as with `--json` elsewhere."""
-    ctx.find_root().obj = value == "json"
+    json_answer().wanted = value == "json"
     return value
 
 

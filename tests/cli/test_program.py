@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -106,3 +108,65 @@ def test_options_can_come_from_the_environment() -> None:
     answer = CliRunner(env={"DCGAN_EDGE_INFO_AS_JSON": "1"}).invoke(main, ["info", "missing.onnx"])
     assert answer.exit_code == 2
     assert json.loads(answer.stdout)["error"]["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "--json"],
+        ["sample", "x.onnx", "--scale", "0", "--json"],
+        ["nonsense", "--json"],
+        ["--no", "--json"],
+    ],
+)
+def test_with_json_a_usage_error_is_a_document_too(arguments: list[str]) -> None:
+    answer = CliRunner().invoke(main, arguments)
+    assert answer.exit_code == 2
+    assert json.loads(answer.stdout)["error"]["exit_code"] == 2
+
+
+def test_a_result_and_an_error_are_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command("info")
+    @cli.json_option
+    def command(as_json: bool) -> None:
+        cli.print_json({"figure": 1})
+        raise BenchmarkError("It is slower.")
+
+    from dcgan_edge.cli import info
+
+    monkeypatch.setattr(info, "command", command)
+    answer = CliRunner().invoke(main, ["info", "--json"])
+    document = json.loads(answer.stdout)
+    assert (answer.exit_code, document["figure"], document["error"]["exit_code"]) == (4, 1, 4)
+
+
+def run(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    line = command.replace("dcgan-edge", f"{sys.executable} -m dcgan_edge")
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_a_reader_that_leaves_is_met_with_silence() -> None:
+    answer = run("dcgan-edge doctor | head -n 1 | true")
+    assert answer.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_a_sentence() -> None:
+    answer = run("dcgan-edge doctor > /dev/full")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error: ")
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_what_the_terminal_cannot_encode_is_shown_all_the_same(tmp_path: Path) -> None:
+    answer = run(f"dcgan-edge info {tmp_path}/zw\u00f6lf.onnx", PYTHONIOENCODING="ascii")
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert "lf.onnx" in answer.stderr
