@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from dcgan_edge.errors import UsageError
+from dcgan_edge.machine import cpu_count
 
 ROOT = Path("/")
 GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
@@ -61,11 +61,6 @@ def cpu_name(root: Path = ROOT) -> str:
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def cpu_count() -> int:
-    """Processors that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_name(index: int = 0, root: Path = ROOT) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_edge.data.idx import Split
-from dcgan_edge.data.memory import available_memory
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
+from dcgan_edge.machine import available_memory
 
 FOLDER = "cifar-10-batches-bin"  # as the archive unpacks
 BATCHES: dict[Split, tuple[str, ...]] = {

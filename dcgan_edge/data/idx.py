@@ -16,10 +16,10 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image
 
-from dcgan_edge.data.memory import available_memory
 from dcgan_edge.data.pixels import fit_image
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
+from dcgan_edge.machine import available_memory
 
 Split = Literal["train", "test"]
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}

@@ -6,11 +6,12 @@ busy, need no shared memory, draw no random numbers and end with the program how
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from dcgan_edge.machine import cpu_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,15 +19,14 @@ MAX_WORKERS = 16
 
 
 def worker_count() -> int:
-    """Cores that this process may use, up to 16."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MAX_WORKERS, cores)
+    """Return the processors that this process may use, up to 16."""
+    return min(MAX_WORKERS, cpu_count())
 
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int, workers: int | None = None
 ) -> Generator[Result, None, None]:
-    """`function` of each item, in order, with up to `ahead` results worked on or waiting to be taken.
+    """Yield `function` of each item, in order, with up to `ahead` results worked on or waiting to be taken.
 
     An exception of `function` is raised where its result would have come; nothing new is begun after that.
     """

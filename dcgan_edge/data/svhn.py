@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from dcgan_edge.data.idx import Split
-from dcgan_edge.data.memory import available_memory
 from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.images import PixelArray
+from dcgan_edge.machine import available_memory
 
 FILES: dict[Split, str] = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 NUMBERS = {"uint8", "double", "single", "int32", "uint16", "int16", "int8"}

@@ -7,11 +7,10 @@ GPUs of Jetson.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from dcgan_edge.errors import UnavailableError, UsageError
+from dcgan_edge.machine import available_memory
 from dcgan_edge.runtime.cuda import CudaDevice
 from dcgan_edge.runtime.device import has_nvidia_gpu, jetson
 from dcgan_edge.runtime.tensorrt.library import Flavour, is_installed, load_tensorrt
@@ -69,20 +68,10 @@ def default_workspace() -> int:
 
     There it is rounded down to a power of two, so that a second build finds the first in the cache.
     """
-    free = _available_memory() if jetson() else None
-    if free is None:
+    if not jetson():
         return WORKSPACE
-    share = min(WORKSPACE, max(SMALLEST_WORKSPACE, free // 4))
+    share = min(WORKSPACE, max(SMALLEST_WORKSPACE, available_memory() // 4))
     return int(1 << (share.bit_length() - 1))
-
-
-def _available_memory() -> int | None:
-    """Bytes that can be had without swapping, None where the system does not say."""
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) * 1024 if found else None
 
 
 def _nothing_here() -> str:

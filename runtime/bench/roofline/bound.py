@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from dcgan_edge.artifact import Cost, read_artifact
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.machine import cpu_count
 
-from ...device import cpu_count
 from ...telemetry.reader import Unreadable
 from ..record import BenchReport, Measurement
 from .cpu import measure_cpu_peaks

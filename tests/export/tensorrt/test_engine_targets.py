@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -126,11 +124,5 @@ def test_the_workspace_leaves_room_on_a_jetson(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, available_mib: int, board: bool, workspace_mib: int
 ) -> None:
     machine(board=board)
-    monkeypatch.setattr(engine_targets, "_available_memory", lambda: available_mib * MIB)
+    monkeypatch.setattr(engine_targets, "available_memory", lambda: available_mib * MIB)
     assert default_workspace() == workspace_mib * MIB
-
-
-def test_available_memory_is_read_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = itertools.cycle(["MemTotal: 9 kB\nMemAvailable:   4 kB\n", "nothing"])
-    monkeypatch.setattr(Path, "read_text", lambda path: next(answers))
-    assert [engine_targets._available_memory() for _ in range(2)] == [4096, None]
