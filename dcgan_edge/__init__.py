@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest
     from dcgan_edge.benchmarking import bench
     from dcgan_edge.claims.arithmetic import ArithmeticMeasurement, measure_arithmetic
+    from dcgan_edge.data.fetch import Fetched, fetch
+    from dcgan_edge.data.prepare import Prepared, prepare
     from dcgan_edge.errors import (
         ArtifactError,
         BenchmarkError,
@@ -47,7 +49,9 @@ _HOMES = {  # public name -> the module that it lives in
     "Drawing": "latent.drawing",
     "EdgeError": "errors",
     "EngineOptions": "runtime.session",
+    "Fetched": "data.fetch",
     "Manifest": "artifact",
+    "Prepared": "data.prepare",
     "Restored": "latent.restoring",
     "SearchPlan": "latent.plan",
     "Session": "runtime.session",
@@ -58,6 +62,7 @@ _HOMES = {  # public name -> the module that it lives in
     "bench": "benchmarking",
     "denoise": "latent.restoring",
     "export": "export",
+    "fetch": "data.fetch",
     "inpaint": "latent.restoring",
     "interpolate": "latent.drawing",
     "invert": "latent.restoring",
@@ -65,16 +70,17 @@ _HOMES = {  # public name -> the module that it lives in
     "latent_grid": "latent.drawing",
     "measure_arithmetic": "claims.arithmetic",
     "open_session": "runtime.session",
+    "prepare": "data.prepare",
     "stylize": "latent.restoring",
     "verify": "verification",
 }
 
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "Drawing",
-    "EdgeError", "EngineOptions", "Manifest", "Restored", "SearchPlan", "Session", "SessionFacts",
-    "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "export", "inpaint",
-    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
-    "stylize", "verify",
+    "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared", "Restored", "SearchPlan", "Session",
+    "SessionFacts", "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "export",
+    "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic",
+    "open_session", "prepare", "stylize", "verify",
 ]  # fmt: skip
 
 

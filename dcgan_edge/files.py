@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+import platformdirs
+
 from dcgan_edge.errors import EdgeError
 
 CHUNK = 1 << 20  # bytes read at a time
@@ -57,7 +59,7 @@ def sha256(data: bytes) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file of any size, in hex. Raises EdgeError when it cannot be read."""
+    """Return the SHA-256 of a file of any size, in hex. Raises EdgeError when it cannot be read."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -69,12 +71,11 @@ def sha256_of(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """$DCGAN_EDGE_CACHE, else $XDG_CACHE_HOME/dcgan-edge, else ~/.cache/dcgan-edge. It may not exist yet."""
+    """Return $DCGAN_EDGE_CACHE, else this user's cache folder of the system: on Linux
+    $XDG_CACHE_HOME/dcgan-edge or ~/.cache/dcgan-edge. It may not exist yet.
+    """
     chosen = os.environ.get("DCGAN_EDGE_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "dcgan-edge"
+    return Path(chosen) if chosen else platformdirs.user_cache_path("dcgan-edge", appauthor=False)
 
 
 def _sync_folder(folder: Path) -> None:

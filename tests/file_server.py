@@ -1,8 +1,7 @@
-"""A file server on 127.0.0.1 with Range, validators and every misbehaviour that a download must survive."""
+"""A file server on 127.0.0.1 with every misbehaviour that a download must survive."""
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,16 +17,12 @@ class Served:
     """
 
     data: bytes
-    etag: str | None = '"1"'
-    modified: str | None = None
-    ranges: bool = True
     length: bool = True
     redirect: str | None = None
     cuts: list[int | None] = field(default_factory=list)
     stalls: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # added to a refusal
-    lie: str | None = None  # a Content-Range that is not true
 
 
 @dataclass
@@ -38,9 +33,6 @@ class Server:
     files: dict[str, Served] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
-
-    def ranges(self) -> list[str | None]:
-        return [headers.get("Range") for _, headers in self.requests]
 
 
 @contextmanager
@@ -77,40 +69,21 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(file.statuses.pop(0), file.headers)
         if file.redirect is not None:
             return self._refuse(302, {"Location": file.redirect})
-        start = self._start(file)
-        if start >= len(file.data) and start:
-            return self._refuse(416, {"Content-Range": f"bytes */{len(file.data)}"})
-        self._head(file, start)
-        return self._body(file, file.data[start:])
-
-    def _start(self, file: Served) -> int:
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        condition = self.headers.get("If-Range")
-        if wanted is None or not file.ranges or (condition and condition not in (file.etag, file.modified)):
-            return 0
-        return int(wanted[1])
-
-    def _head(self, file: Served, start: int) -> None:
-        self.send_response(206 if start else 200)
-        if start:
-            last = len(file.data) - 1
-            self.send_header("Content-Range", file.lie or f"bytes {start}-{last}/{len(file.data)}")
+        self.send_response(200)
         if file.length:
-            self.send_header("Content-Length", str(len(file.data) - start))
-        for name, value in (("ETag", file.etag), ("Last-Modified", file.modified)):
-            if value is not None:
-                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(file.data)))
         self.end_headers()
+        return self._body(file)
 
-    def _body(self, file: Served, body: bytes) -> None:
+    def _body(self, file: Served) -> None:
         if file.stalls:
-            self.wfile.write(body[: file.stalls.pop(0)])
+            self.wfile.write(file.data[: file.stalls.pop(0)])
             self.wfile.flush()
             self.server_state.over.wait()
             return
         cut = file.cuts.pop(0) if file.cuts else None
         with suppress(ConnectionError):  # the other side may have had enough
-            self.wfile.write(body if cut is None else body[:cut])
+            self.wfile.write(file.data[:cut])
 
     def _refuse(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +11,7 @@ import click
 
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import FiniteRange
-from dcgan_edge.cli.progress import counter, stderr
+from dcgan_edge.cli.progress import stderr
 
 if TYPE_CHECKING:
     from dcgan_edge.data.prepare import Prepared
@@ -58,26 +57,18 @@ def fetch_command(
     name: str, out: Path, mirrors: tuple[str, ...], timeout: float, retries: int, as_json: bool
 ) -> None:
     """Download data set NAME into a folder that `train --data` takes. Every file is compared with the SHA-256
-    that is published for it. A download that was cut off, with Ctrl-C too, goes on where it stopped.
+    that is published for it. Files that are already there are not downloaded again.
 
     \b
     dcgan-edge data fetch mnist --out mnist
     dcgan-edge data fetch svhn --out svhn --mirror https://mirror.example/{set}/
     """
-    from dcgan_edge.data.download import Network
-    from dcgan_edge.data.fetch import fetch
-    from dcgan_edge.data.fetch_sources import SOURCES
+    from dcgan_edge import fetch
 
-    with _bytes() as report, _says_it_is_kept():
-        fetched = fetch(
-            SOURCES[name],
-            out,
-            mirrors=mirrors,
-            network=Network(timeout=timeout, retries=retries),
-            report=report,
-        )
+    with _bars() as progress:
+        fetched = fetch(name, out, mirrors=mirrors, timeout=timeout, retries=retries, progress=progress)
     if as_json:
-        print_json({"folder": str(out), **asdict(fetched)})
+        print_json({"folder": str(out), **fetched.to_dict()})
         return
     click.echo(f"{fetched.title}\n{fetched.homepage}, terms: {fetched.terms}")
     for file in fetched.files:
@@ -127,11 +118,9 @@ def prepare_command(
     dcgan-edge data prepare photos --size 64 --drop exact --out photos.npy --json
     dcgan-edge train --data photos.npy --out runs/photos
     """
-    from dcgan_edge.data.folder import list_pictures
-    from dcgan_edge.data.prepare import prepare
+    from dcgan_edge import prepare
 
-    total = len(list_pictures(folder)) if folder.is_dir() else 0
-    with counter("Packing", total, "pictures") as progress, _says_it_is_kept():
+    with _bars() as update, _says_it_is_kept():
         prepared = prepare(
             folder,
             out,
@@ -139,10 +128,10 @@ def prepare_command(
             channels=channels,
             near=near,
             drop=drop,
-            report=lambda done, of: progress(done),
+            progress=lambda done, of: update("Packing", done, of),
         )
     if as_json:
-        print_json({**asdict(prepared), "out": str(out), "dropped": prepared.dropped})
+        print_json(prepared.to_dict())
     else:
         _show(prepared)
 
@@ -179,8 +168,8 @@ def _says_it_is_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bytes() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with size, speed and time; call what is yielded with a name, what is done and of how much."""
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on a terminal, one for each name; call what is yielded with a name, what is done, of how much."""
     from rich import progress as bars
 
     columns = (

@@ -8,7 +8,7 @@ and the epoch, so that training goes on in the middle of an epoch with exactly t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -16,26 +16,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dcgan_edge.data.memory import available_memory
 from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
+from dcgan_edge.data.source import ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
+from dcgan_edge.machine import available_memory
 
 MEMORY_SHARE = 4  # a data set may take one in so many of the free bytes; training needs the rest
 READ_AHEAD = 64  # images
 NAMED = 5  # skipped files that a message names
 
 log = logging.getLogger(__name__)
-Report = Callable[[int, int], None]  # images read so far, of how many
-
-
-class Source(Protocol):
-    """Images that can be loaded one at a time, from any thread."""
-
-    def __len__(self) -> int: ...
-    def name(self, index: int) -> str: ...
-    def load(self, index: int) -> PixelArray: ...  # uint8 (channels, size, size), or raises UnreadableImage
 
 
 class Dataset(Protocol):
@@ -46,8 +38,8 @@ class Dataset(Protocol):
     def __len__(self) -> int: ...
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
-        """uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`; images that
-        are left over at the end of an epoch are not used in it.
+        """Yield uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`;
+        images that are left over at the end of an epoch are not used in it.
         """
         ...
 
@@ -62,6 +54,7 @@ class MemoryDataset:
         return len(self.pixels)
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+        """Yield batches as `Dataset` describes them."""
         for indices in _batched_order(len(self), batch, seed, epoch, start):
             yield self.pixels[torch.from_numpy(indices)]
 
@@ -78,6 +71,7 @@ class StreamedDataset:
         return len(self._source)
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+        """Yield batches as `Dataset` describes them, decoded ahead by threads."""
         indices = _batched_order(len(self), batch, seed, epoch, start)
         images = ordered_map(
             self._load, (int(i) for chunk in indices for i in chunk), ahead=READ_AHEAD + batch
@@ -109,10 +103,11 @@ class StreamedDataset:
             log.warning("Skipped %s", self.skipped[-1])
 
 
-def gather(source: Source, shape: tuple[int, int, int], *, report: Report | None = None) -> Dataset:
-    """A data set of `source`, whose images are (channels, height, width) = `shape`: in memory if it fits.
+def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgress | None = None) -> Dataset:
+    """Return a data set of `source`, whose images are (channels, height, width) = `shape`: in memory if it
+    fits.
 
-    `report` is called as images are read. Raises EdgeError when none can be.
+    `progress` is told how many images are read. Raises EdgeError when none can be.
     """
     if len(source) * int(np.prod(shape)) > available_memory() // MEMORY_SHARE:
         return StreamedDataset(source)
@@ -123,8 +118,8 @@ def gather(source: Source, shape: tuple[int, int, int], *, report: Report | None
             skipped.append(image)
         else:
             pixels[done - 1 - len(skipped)] = image
-        if report is not None:
-            report(done, len(source))
+        if progress is not None:
+            progress(done, len(source))
     if len(skipped) == len(source):
         raise EdgeError(f"None of the {len(source)} pictures can be read: {_named(skipped)}.")
     if skipped:
@@ -150,7 +145,7 @@ def _named(skipped: list[str]) -> str:
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """A permutation of 0..count-1 that depends on `seed` (0..2**64-1) and `epoch` (from 0) alone.
+    """Return a permutation of 0..count-1 that depends on `seed` (0..2**64-1) and `epoch` (from 0) alone.
 
     The indices are sorted by raw words of Philox with the key (seed, epoch + 1), which NumPy keeps the same
     in all versions, as it does not its shuffles.

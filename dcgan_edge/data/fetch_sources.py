@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unpack:
-    """What an archive holds: a `folder` with `count` files that match `pattern`; at most `max_bytes`."""
+    """What an archive holds: a `folder` with `count` files that match `pattern`."""
 
     folder: str
     pattern: str
     count: int
-    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ CIFAR10 = DataSource(
             "cifar-10-binary.tar.gz",
             170_052_171,
             "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-            Unpack("cifar-10-batches-bin", "*.bin", 6, 200_000_000),
+            Unpack("cifar-10-batches-bin", "*.bin", 6),
         ),
     ),
     ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
@@ -157,7 +156,7 @@ CELEBA = DataSource(
             "img_align_celeba.zip",
             1_443_490_838,
             "46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74",
-            Unpack("img_align_celeba", "*.jpg", 202_599, 3_000_000_000),
+            Unpack("img_align_celeba", "*.jpg", 202_599),
         ),
     ),
     by_hand="its authors hand it out through file-sharing pages only, after you agree to their terms",

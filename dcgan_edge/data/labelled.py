@@ -11,8 +11,8 @@ import numpy.typing as npt
 from dcgan_edge.data import DIGITS, check_source, load_digits
 from dcgan_edge.data.arrays import ArrayImages
 from dcgan_edge.data.cifar import find_cifar10, load_cifar10
-from dcgan_edge.data.dataset import Source
 from dcgan_edge.data.idx import IdxImages, Split, is_idx_folder, load_idx
+from dcgan_edge.data.source import Source
 from dcgan_edge.data.svhn import is_svhn_folder, load_svhn
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.images import PixelArray
@@ -30,7 +30,7 @@ class Labelled:
 
 
 def load_labelled(source: str, split: Split, size: int, channels: int) -> Labelled:
-    """The images of `split` at the size and with the channels asked for, with labels.
+    """Return the images of `split` at the size and with the channels asked for, with labels.
 
     Raises UsageError when `source` has no splits or no labels, EdgeError when its files are damaged.
     """
@@ -42,14 +42,14 @@ def load_labelled(source: str, split: Split, size: int, channels: int) -> Labell
 
 
 def has_splits(source: str) -> bool:
-    """Whether `source` comes in training and test images: digits, IDX folders, CIFAR-10, SVHN."""
+    """Return whether `source` comes in training and test images: digits, IDX folders, CIFAR-10, SVHN."""
     check_source(source)
     path = Path(source)
     return source == DIGITS or is_idx_folder(path) or find_cifar10(path) is not None or is_svhn_folder(path)
 
 
 def open_split(source: str, split: Split, size: int, channels: int) -> tuple[Source, PixelArray | None]:
-    """The images of `split` as a source, and their labels if it has any. Raises as `load_labelled` does."""
+    """Return the images of `split` as a source, and labels if it has any. Raises as `load_labelled` does."""
     if not has_splits(source):
         raise UsageError(
             f"{source} is not split into training and test images; 'digits' and folders of IDX files, "
@@ -64,7 +64,7 @@ def open_split(source: str, split: Split, size: int, channels: int) -> tuple[Sou
 
 
 def draw_labels(labels: Labels, count: int | None, *, seed: int) -> Places:
-    """Places of `count` labels, as many of each class as of any other, to one; None for all of them.
+    """Return places of `count` labels, as many of each class as of any other, to one; None for all of them.
 
     Which ones depends on `seed` alone. Raises UsageError for fewer labels than classes or more than there
     are, EdgeError when a class has too few.

@@ -7,7 +7,6 @@ Pictures are read by `folder` exactly as for training, compared by `duplicates`,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +20,13 @@ from dcgan_edge.data.packed import SUFFIX
 from dcgan_edge.data.packed_writer import Entry, PackedWriter
 from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
+from dcgan_edge.data.source import ReadProgress
 from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 
 READ_AHEAD = 64  # images
 Drop = Literal["none", "exact", "near"]
-Report = Callable[[int, int], None]  # pictures done, of how many
 
 
 @dataclass(frozen=True)
@@ -70,26 +70,32 @@ class Prepared:
         """Readable pictures that were left out because they are there already."""
         return self.pictures - self.count - len(self.findings.unreadable)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        return {**asdict(self), "out": str(self.out), "dropped": self.dropped}
+
 
 def prepare(
-    folder: Path,
-    out: Path,
+    folder: StrPath,
+    out: StrPath,
     *,
     size: int,
     channels: int | None = None,
     near: int = 6,
     drop: Drop = "none",
-    report: Report | None = None,
+    progress: ReadProgress | None = None,
 ) -> Prepared:
     """Pack the pictures under `folder` into `out`, uint8 (n, channels, size, size), in the order of their
     names: turned upright, the centred square, resized with a Lanczos filter.
 
     `channels` None looks at a few of them. Pictures whose difference hashes differ by at most `near` of
     256 bits are reported as near-duplicates; `drop` leaves out what is the same as, or looks like, an earlier
-    one. A run that was stopped goes on if folder and options are the same.
+    one. A run that was stopped goes on if folder and options are the same. `progress(done, of)` is told how
+    many pictures are done.
 
     Raises UsageError for a wrong name or folder, EdgeError when no picture can be read or the disk is full.
     """
+    folder, out = Path(folder), Path(out)
     if out.suffix != SUFFIX:
         raise UsageError(f"A packed data set ends in {SUFFIX}; {out} does not.")
     if not folder.is_dir():
@@ -102,7 +108,7 @@ def prepare(
         with PackedWriter(out, (channels, size, size), key) as writer:
             ledger = _Ledger(near, drop, writer.entries)
             writer.check_space(len(files) - len(writer.entries))
-            _pack(source, writer, ledger, report)
+            _pack(source, writer, ledger, progress)
             if writer.count == 0:
                 writer.discard()
                 raise EdgeError(f"None of the {len(files)} pictures in {folder} can be read.")
@@ -140,7 +146,7 @@ class _Ledger:
         return [Duplicate(source.name(n), source.name(m.index), m.distance) for n, m in self._matches]
 
 
-def _pack(source: FolderImages, writer: PackedWriter, ledger: _Ledger, report: Report | None) -> None:
+def _pack(source: FolderImages, writer: PackedWriter, ledger: _Ledger, progress: ReadProgress | None) -> None:
     def look(index: int) -> tuple[PixelArray, Look] | str:
         try:
             pixels = source.load(index)
@@ -156,8 +162,8 @@ def _pack(source: FolderImages, writer: PackedWriter, ledger: _Ledger, report: R
                 writer.skip(image)
             else:
                 writer.append(*image, kept=ledger.keeps(number, image[1]))
-            if report is not None:
-                report(number + 1, len(source))
+            if progress is not None:
+                progress(number + 1, len(source))
     finally:
         images.close()
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from dcgan_edge.data.digits import load_digits
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 
 DIGITS = "digits"
 MOST = 50_000  # images that are looked at; what lies beyond is left out
-IDX_HEADER = 16  # bytes of an IDX file of images
 SIDE = 28
 
 
@@ -40,7 +38,9 @@ def real_images(source: str, size: int, channels: int) -> RealImages:
     Raises UsageError and EdgeError as `open_data` does, and EdgeError when there are too few images.
     """
     if source == DIGITS and (size, channels) == (SIDE, 1):
-        return RealImages(source, _bundled("train"), _bundled("t10k"), "train and test split")
+        return RealImages(
+            source, load_digits("train")[0][:, None], load_digits("test")[0][:, None], "train and test split"
+        )
     train, test = _opened(source, size, channels)
     if test is not None:
         return RealImages(source, train, test, "train and test split")
@@ -50,16 +50,9 @@ def real_images(source: str, size: int, channels: int) -> RealImages:
     return RealImages(source, train[half:], train[:half], "two halves by chance")
 
 
-def _bundled(prefix: str) -> PixelArray:
-    """The bundled digits (n, 1, 28, 28), without `dcgan_edge.data`, which needs torch."""
-    name = f"data/digits/{prefix}-images-idx3-ubyte.gz"
-    data = gzip.decompress(resources.files("dcgan_edge").joinpath(name).read_bytes())
-    return np.frombuffer(data, np.uint8, offset=IDX_HEADER).reshape(-1, 1, SIDE, SIDE)
-
-
 def _opened(source: str, size: int, channels: int) -> tuple[PixelArray, PixelArray | None]:
     """The train images in an order of chance, and the test images where there is a test split."""
-    from dcgan_edge.data import load_digits, open_data
+    from dcgan_edge.data import open_data
     from dcgan_edge.data.idx import IdxImages, find_idx, load_idx
 
     data = open_data(source, size, channels)

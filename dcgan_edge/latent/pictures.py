@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan_edge.data.dataset import Source
 from dcgan_edge.data.folder import FolderImages
 from dcgan_edge.data.labelled import has_splits, open_split
 from dcgan_edge.data.pixels import UnreadableImage, read_image
+from dcgan_edge.data.source import Source
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.images import from_uint8
 from dcgan_edge.latents import FloatArray

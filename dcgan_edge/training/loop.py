@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from dcgan_edge.data import Dataset, open_data
+from dcgan_edge.data import open_data
+from dcgan_edge.data.dataset import Dataset
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (
@@ -175,7 +176,7 @@ def _open(config: TrainConfig, saved: Header | None, progress: Report | None) ->
         if progress is not None:
             progress(Progress("read", done / count, done, count))
 
-    data = open_data(config.data, config.architecture.size, config.architecture.channels, report=report)
+    data = open_data(config.data, config.architecture.size, config.architecture.channels, progress=report)
     if len(data) < config.batch:
         raise UsageError(
             f"{config.data} has {len(data)} images, too few for one batch of {config.batch}. "

@@ -128,7 +128,7 @@ def test_a_stream_that_is_left_early_stops_its_threads() -> None:
 
 def test_reading_is_reported() -> None:
     seen: list[tuple[int, int]] = []
-    gather(Numbers(5, frozenset({1})), (1, 2, 2), report=lambda done, of: seen.append((done, of)))
+    gather(Numbers(5, frozenset({1})), (1, 2, 2), progress=lambda done, of: seen.append((done, of)))
     assert seen == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 

@@ -193,10 +193,10 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(photos: Path, stop: 
     expected = whole.out.read_bytes(), sidecar_path(whole.out).read_bytes()
     whole.out.unlink()
     with pytest.raises(KeyboardInterrupt):
-        run(photos, drop=drop, report=interrupt_at(stop))
+        run(photos, drop=drop, progress=interrupt_at(stop))
     assert not whole.out.exists()
     seen: list[int] = []
-    again = run(photos, drop=drop, report=lambda done, of: seen.append(done))
+    again = run(photos, drop=drop, progress=lambda done, of: seen.append(done))
     assert seen == list(range(stop + 1, 11))
     assert (again.out.read_bytes(), sidecar_path(again.out).read_bytes()) == expected
     assert again == whole
@@ -205,13 +205,13 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(photos: Path, stop: 
 
 def stopped(photos: Path) -> tuple[Path, Path]:
     with pytest.raises(KeyboardInterrupt):
-        run(photos, report=interrupt_at(7))
+        run(photos, progress=interrupt_at(7))
     return photos.parent / ".out.npy.part", photos.parent / ".out.npy.journal"
 
 
 def progress_of(photos: Path, **options: Any) -> list[int]:
     seen: list[int] = []
-    run(photos, report=lambda done, of: seen.append(done), **options)
+    run(photos, progress=lambda done, of: seen.append(done), **options)
     return seen
 
 
