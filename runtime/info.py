@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dcgan_edge import safetensors_file
 from dcgan_edge.artifact import Manifest, read_artifact, read_file, sha256
 from dcgan_edge.errors import ArtifactError, EdgeError
+from dcgan_edge.schema import read_json
 
 from .tensorrt.inspect import inspect_engine
 
 CHECKPOINT_KEY = "dcgan_edge"  # in the metadata of a checkpoint's safetensors header
-HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no more
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -39,18 +39,11 @@ def _inspect(manifest: Manifest, data: bytes) -> dict[str, Any]:
 
 
 def _describe_checkpoint(path: Path) -> dict[str, Any]:
-    """Header of a safetensors file: 8 bytes of little-endian length, then JSON, then the tensors."""
     data = read_file(path)
-    try:
-        length = int.from_bytes(data[:8], "little")
-        if not 0 < length <= min(HEADER_LIMIT, len(data) - 8):
-            raise ValueError("its header does not fit into the file")
-        header = json.loads(data[8 : 8 + length])
-        facts = json.loads(header["__metadata__"][CHECKPOINT_KEY])
-        tensors = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name in tensors), default=0)
-        if end != len(data) - 8 - length:
-            raise ValueError("it was cut short")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(f"{path.name} is not a checkpoint of this program ({error}).") from error
-    return {"path": str(path), "sha256": sha256(data), "bytes": len(data), **facts, "tensors": len(tensors)}
+    header = safetensors_file.read_header(data, path.name)
+    text = safetensors_file.metadata(data, path.name).get(CHECKPOINT_KEY)
+    facts = read_json(text, f"The header of {path.name}") if text is not None else None
+    if not isinstance(facts, dict):
+        raise ArtifactError(f"{path.name} is not a checkpoint of this program.")
+    tensors = len(header.keys() - {safetensors_file.METADATA})
+    return {"path": str(path), "sha256": sha256(data), "bytes": len(data), **facts, "tensors": tensors}

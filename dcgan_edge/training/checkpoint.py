@@ -7,17 +7,16 @@ those of the tensors in the file, which cannot claim more than its length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from dcgan_edge.artifact import Architecture
+from dcgan_edge import safetensors_file
+from dcgan_edge.artifact import Architecture, read_file
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.models import build_discriminator, build_generator
@@ -34,17 +33,25 @@ def read_header(path: Path) -> Header:
 
     Raises UsageError when there is no such file, ArtifactError when it is not a checkpoint of this program.
     """
-    with _opened(path) as (_, header):
-        return header
+    return _read_content(path).header
 
 
-def load_generator(path: Path) -> tuple[nn.Module, Architecture]:
+def read_checkpoint(path: Path) -> bytes:
+    """Return the content of the checkpoint file at `path`. Raises UsageError when there is no such file."""
+    if not path.is_file():
+        raise UsageError(f"There is no checkpoint {path}.")
+    return read_file(path)
+
+
+def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module, Architecture]:
     """The averaged generator of the checkpoint at `path`: eval mode, float32, on the CPU.
+
+    `content` is what the file held when it was read, None to read it.
 
     Raises UsageError when there is no such file; ArtifactError when it is no checkpoint of this program, is
     cut short, or holds tensors that are missing, of the wrong shape, or not finite.
     """
-    return _load(path, "generator", prefix="ema.")
+    return _load(path, "generator", prefix="ema.", content=content)
 
 
 def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
@@ -57,9 +64,9 @@ def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
 
 def check_checkpoint(path: Path) -> Header:
     """The header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
-    with _opened(path) as (file, header):
-        _read(file, _expected(header.config.architecture, path), path)
-        return header
+    content = _read_content(path)
+    _read(content, _expected(content.header.config.architecture, path), path)
+    return content.header
 
 
 def save_checkpoint(path: Path, state: TrainState, header: Header) -> None:
@@ -82,10 +89,9 @@ def restore_checkpoint(path: Path, state: TrainState) -> None:
     Raises ArtifactError as `load_generator` does. The step is the header's, which the caller has.
     """
     targets = tensors(state)
-    with _opened(path) as (file, header):
-        found = _read(file, _expected(header.config.architecture, path), path)
-        names = set(file.keys())
-        rng = {name: file.get_tensor(name) for name in ("rng.cpu", "rng.cuda") if name in names}
+    content = _read_content(path)
+    found = _read(content, _expected(content.header.config.architecture, path), path)
+    rng = content.tensors
     with torch.no_grad():
         for name, target in targets.items():
             target.copy_(found[name])  # keeps the memory order of the target
@@ -106,33 +112,46 @@ def random_states(state: TrainState) -> dict[str, Tensor]:
     return states
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
-    """The safetensors file at `path` and its header. What safetensors finds wrong becomes ArtifactError."""
-    if not path.is_file():
-        raise UsageError(f"There is no checkpoint {path}.")
+@dataclass(frozen=True)
+class _Content:
+    """What a checkpoint holds; the tensors are copies, independent of the file."""
+
+    header: Header
+    tensors: dict[str, Tensor]
+
+
+def _read_content(path: Path, data: bytes | None = None) -> _Content:
+    """Read the checkpoint at `path`, or `data` that was read from it: once, as a run may replace the file.
+
+    What is wrong with it becomes an ArtifactError, a missing file a UsageError.
+    """
+    if data is None:
+        data = read_checkpoint(path)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ArtifactError(_pickle_message(path))
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-            if text is None:
-                raise ArtifactError(f"{path} is a safetensors file, but not a checkpoint of dcgan-edge.")
-            yield file, Header.from_json(text, path.name)
-    except SafetensorError as error:
-        if _starts_like_pickle(path):
+        text = safetensors_file.metadata(data, path.name).get(METADATA_KEY)
+    except ArtifactError as error:
+        if data.startswith(PICKLE_STARTS):
             raise ArtifactError(_pickle_message(path)) from error
+        raise ArtifactError(f"{path} is not a whole checkpoint: {error}") from error
+    if text is None:
+        raise ArtifactError(f"{path} is a safetensors file, but not a checkpoint of dcgan-edge.")
+    header = Header.from_json(text, path.name)
+    try:
+        return _Content(header, load(data))
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path} is not a whole checkpoint ({error}).") from error
-    except OSError as error:
-        raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _load(path: Path, network: str, *, prefix: str) -> tuple[nn.Module, Architecture]:
+def _load(
+    path: Path, network: str, *, prefix: str, content: bytes | None = None
+) -> tuple[nn.Module, Architecture]:
     """One of the two networks, frozen, with the tensors whose names begin with `prefix`."""
-    with _opened(path) as (file, header):
-        architecture = header.config.architecture
-        module = _on_meta(architecture, path)[network]
-        found = _read(file, {prefix + name: value for name, value in module.state_dict().items()}, path)
+    checkpoint = _read_content(path, content)
+    architecture = checkpoint.header.config.architecture
+    module = _on_meta(architecture, path)[network]
+    found = _read(checkpoint, {prefix + name: value for name, value in module.state_dict().items()}, path)
     weights = {name.removeprefix(prefix): value for name, value in found.items()}
     module.load_state_dict(weights, assign=True)
     return module.requires_grad_(False).eval(), architecture
@@ -143,11 +162,6 @@ def _pickle_message(path: Path) -> str:
         f"{path} is a pickle, which can run any code, and pickles are never loaded here. "
         f"Checkpoints of dcgan-edge train are called {CHECKPOINT_NAME}."
     )
-
-
-def _starts_like_pickle(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(4).startswith(PICKLE_STARTS)
 
 
 def _on_meta(architecture: Architecture, path: Path) -> dict[str, nn.Module]:
@@ -176,18 +190,18 @@ def _expected(architecture: Architecture, path: Path) -> dict[str, Tensor]:
     return named
 
 
-def _read(file: Any, expected: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The tensors named in `expected`, copied out of `file`, once all shapes and types are as expected."""
-    missing = sorted(set(expected) - set(file.keys()))
+def _read(content: _Content, expected: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors named in `expected`, taken out of `content`, once all shapes and types are as expected."""
+    missing = sorted(set(expected) - set(content.tensors))
     if missing:
         raise ArtifactError(f"{path} lacks {missing[0]}, which its architecture has.")
     for name, like in expected.items():
-        shape = tuple(file.get_slice(name).get_shape())
+        shape = tuple(content.tensors[name].shape)
         if shape != tuple(like.shape):
             raise ArtifactError(
                 f"{path} holds {name} of shape {shape}; its architecture has {tuple(like.shape)}."
             )
-    found = {name: file.get_tensor(name).clone() for name in expected}
+    found = {name: content.tensors[name] for name in expected}
     for name, value in found.items():
         if value.dtype != expected[name].dtype:
             raise ArtifactError(f"{path} holds {name} as {value.dtype}, not {expected[name].dtype}.")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, read_file
+from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.device import cpu_name
 from dcgan_edge.runtime.session import Session, SessionFacts, in_chunks
-from dcgan_edge.training.checkpoint import load_generator
+from dcgan_edge.training.checkpoint import load_generator, read_checkpoint
 
 LARGEST_BATCH = 256  # PyTorch has no limit; more images than this are run in pieces to bound the memory
 
@@ -22,9 +22,9 @@ class TorchSession(Session):
         """Raises UsageError and ArtifactError as `load_generator` does. `threads` None: torch's default."""
         if threads is not None:
             torch.set_num_threads(threads)
-        self.generator, architecture = load_generator(checkpoint)
+        content = read_checkpoint(checkpoint)
+        self.generator, architecture = load_generator(checkpoint, content)
         source, result = generator_tensors(architecture)
-        content = read_file(checkpoint)
         self.manifest = Manifest(
             kind="checkpoint",
             architecture=architecture,
