@@ -59,6 +59,9 @@ def bench_notes(report: BenchReport) -> str:
     """Return what is inside the interval and why figures are unstable, a line each."""
     loops = dict.fromkeys(measurement.loop for measurement in report.measurements)
     lines = [f"Interval: {INTERVALS[loop]}." for loop in loops]
+    for name, words in {each.name: each.verification for each in report.measurements}.items():
+        if words:
+            lines.append(f"{Path(name).name}: {words}.")
     for measurement in report.measurements:
         name = f"{Path(measurement.name).name} at batch {measurement.batch}"
         if measurement.phases:

@@ -44,6 +44,7 @@ def command(
     dcgan-edge sample out/generator.fp16.onnx --seeds 7,12,100-103 --scale 8
     """
     from dcgan_edge.images import parse_grid
+    from dcgan_edge.runtime.parity import verification_words
     from dcgan_edge.runtime.sampling import sample_to_folder
     from dcgan_edge.runtime.session import open_session
 
@@ -52,9 +53,17 @@ def command(
         with counter("Sampling", len(set(seeds)), "images") as progress:
             paths = sample_to_folder(session, seeds, out, layout=shape, scale=scale, progress=progress)
         facts, sha256 = session.facts.to_dict(), session.manifest.sha256
+        words = verification_words(session)
     if as_json:
+        files = [str(path) for path in paths]
         print_json(
-            {"artifact": str(artifact), "sha256": sha256, "session": facts, "files": [str(p) for p in paths]}
+            {
+                "artifact": str(artifact),
+                "sha256": sha256,
+                "session": facts,
+                "verification": words,
+                "files": files,
+            }
         )
     else:
-        click.echo(f"{len(paths)} pictures in {out}, the last {paths[-1].name}")
+        click.echo(f"{len(paths)} pictures in {out}, the last {paths[-1].name}; {artifact.name} is {words}")

@@ -91,6 +91,7 @@ def _measure_workload(
             name=worker.name,
             sha256=worker.sha256,
             precision=worker.precision,
+            verification=worker.verification,
             scenario=plan.scenario,
             batch=batch,
             streams=streams,

@@ -53,7 +53,8 @@ class Measurement:
 
     `rounds` are the raw samples. `reasons` speak against the figure from outside the samples, such as other
     programs, clocks and throttling. `energy` and `roofline` are as their modules write them; `phases` are
-    those of some more calls, in milliseconds, where the session can time them.
+    those of some more calls, in milliseconds, where the session can time them. `verification` says whether
+    the artifact was verified on this device.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Measurement:
     timer_ns: float = 0.0
     reasons: tuple[str, ...] = ()
     phases: tuple[dict[str, float], ...] = ()
+    verification: str = ""
     energy: dict[str, Any] = field(default_factory=dict)
     roofline: dict[str, Any] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from dcgan_edge.errors import EdgeError
 
+from ..parity import verification_words
 from ..session import Session
 
 Opener = Callable[[], Session]
@@ -30,7 +31,7 @@ class Worker:
         self._process.start()
         theirs.close()
         try:
-            self.facts, self.sha256, self.precision = self._receive()
+            self.facts, self.sha256, self.precision, self.verification = self._receive()
         except BaseException:
             self.close()
             raise
@@ -82,7 +83,9 @@ def _serve(pipe: Connection, opener: Opener) -> None:
     try:
         with opener() as session:
             manifest = session.manifest
-            pipe.send((session.facts.to_dict(), manifest.sha256, manifest.precision))
+            pipe.send(
+                (session.facts.to_dict(), manifest.sha256, manifest.precision, verification_words(session))
+            )
             while (task := pipe.recv()) is not None:
                 function, arguments = task
                 pipe.send(function(session, *arguments))
