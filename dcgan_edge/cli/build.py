@@ -144,7 +144,7 @@ def _build(
 def _table(built: Sequence[_Engine]) -> Table:
     from rich.table import Table
 
-    from dcgan_edge.cli.tables import parity_words, size
+    from dcgan_edge.words import parity_words, size_words
 
     table = Table()
     table.add_column("engine", overflow="fold", ratio=1)
@@ -157,7 +157,7 @@ def _table(built: Sequence[_Engine]) -> Table:
         table.add_row(
             engine.path.name,
             batch,
-            size(manifest.size),
+            size_words(manifest.size),
             manifest.sha256[:12],
             seconds,
             parity_words(manifest),

@@ -12,6 +12,7 @@ from dcgan_edge.cli import json_option, print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
+MARGIN = 18  # columns of the labels, where none is longer
 SHOWN_NAME = 60  # characters of a layer's or a kernel's name; --json has the whole
 
 
@@ -28,6 +29,7 @@ def command(file: Path, as_json: bool) -> None:
     dcgan-edge info out/generator.fp16.onnx
     dcgan-edge info out/generator.fp16.sm87.trt10.3.0.engine
     """
+    from dcgan_edge.cli.file_facts import sections
     from dcgan_edge.runtime.info import describe
 
     facts = describe(file)
@@ -35,53 +37,42 @@ def command(file: Path, as_json: bool) -> None:
         print_json({"file": facts})
         return
     inspector = facts.pop("inspector", None)
-    _show(facts)
+    for heading, lines in sections(facts).items():
+        click.echo(heading)
+        width = max(MARGIN, *map(len, lines)) + 2
+        for label, value in lines.items():
+            click.echo(f"  {label:<{width}}{value}")
     if inspector is not None:
         _show_inspector(inspector)
 
 
-def _show(facts: dict[str, Any], indent: str = "") -> None:
-    """Key and value on a line each, what is inside a value indented below it."""
-    for key, value in facts.items():
-        if isinstance(value, dict):
-            click.echo(f"{indent}{key}:")
-            _show(value, indent + "  ")
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
-            for entry in value:
-                click.echo(
-                    f"{indent}{key}: {', '.join(f'{k}={v}' for k, v in entry.items() if v is not None)}"
-                )
-        elif value not in ("", [], (), None):
-            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-            click.echo(f"{indent}{key}: {shown}")
-
-
 def _show_inspector(facts: dict[str, Any]) -> None:
-    """What TensorRT knows, the layers as a table; or one line that says why there is none."""
-    from dcgan_edge.cli.tables import show, size
+    """Show what TensorRT knows, the layers as a table; or the one line that says why there is none."""
+    from dcgan_edge.cli.tables import show
+    from dcgan_edge.words import count_words, size_words
 
+    click.echo("Layers")
     if not facts["available"]:
-        click.echo(f"layers: not available here, because {facts['because']}")
+        click.echo(f"  not available here: {facts['because']}")
         return
-    click.echo(f"layers: {facts['num_layers']}, by {facts['library']} on {facts['device']}")
+    layers = count_words(facts["num_layers"], "layer")
+    click.echo(f"  {layers}, by {facts['library']} on {facts['device']}")
     click.echo(
-        f"memory: {size(facts['taken_bytes'])} taken by loading, {size(facts['scratch_bytes'])} for each "
-        f"running context, {size(facts['weight_bytes'])} of weights that layers state"
+        f"  {size_words(facts['taken_bytes'])} taken by loading, {size_words(facts['scratch_bytes'])} for "
+        f"each running context, {size_words(facts['weight_bytes'])} of weights that layers state"
     )
     if facts["verbosity"] != "DETAILED":
-        click.echo(f"detail: {facts['verbosity']}, as the engine was built")
+        click.echo(f"  detail {facts['verbosity']}, as the engine was built")
     if facts["layers"]:
         show(_layer_table(facts))
 
 
 def _layer_table(facts: dict[str, Any]) -> Table:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"batch of {facts['batch']}", title_justify="left")
-    for heading in ("layer", "type", "tactic", "output"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("weights", justify="right")
+    from dcgan_edge.cli.tables import new_table
+
+    table = new_table("layer", "~type", "~tactic", "~output", ">weights", title=f"batch of {facts['batch']}")
     for layer in facts["layers"]:
         cells = (
             _short(layer["name"]),

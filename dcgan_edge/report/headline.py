@@ -10,8 +10,9 @@ from dcgan_edge.artifact import Manifest
 from dcgan_edge.report.comparison import Change, Compared
 from dcgan_edge.report.fleet import Fleet
 from dcgan_edge.report.rows import Row
-from dcgan_edge.report.words import milliseconds, size
+from dcgan_edge.report.words import milliseconds
 from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.words import size_words
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _parity_figure(parity: Mapping[str, Parity]) -> Figure:
 
 def _size_figure(files: Sequence[tuple[str, Manifest]]) -> Figure:
     first, (name, smallest) = files[0], min(files, key=lambda file: file[1].size)
-    value, unit = size(smallest.size).split()
+    value, unit = size_words(smallest.size).split()
     share = f", {smallest.size / first[1].size:.0%} of {first[0]}" if name != first[0] else ""
     return Figure("Smallest artifact", value, unit, f"{name}{share}")
 

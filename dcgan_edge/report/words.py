@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import re
 
-from dcgan_edge.artifact import Manifest
 from dcgan_edge.report.fleet import Outlier
 from dcgan_edge.runtime.bench.statistics import Percentile
-
-
-def size(count: int) -> str:
-    """Bytes as people read them, in units of 1024."""
-    if count < 1024:
-        return f"{count} B"
-    power = min((count.bit_length() - 1) // 10, 3)
-    return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB')[power - 1]}"
+from dcgan_edge.words import parity_words, size_words
 
 
 def milliseconds(value: float) -> str:
@@ -46,18 +38,6 @@ def outlier_words(outlier: Outlier) -> str:
     return f"{name} {value} ({outlier.ratio:.2f}\N{MULTIPLICATION SIGN})"
 
 
-def parity_words(manifest: Manifest) -> str:
-    """What a manifest says about parity, in a few words."""
-    facts = manifest.parity
-    verdict = str(facts.get("verdict", "reference" if manifest.kind == "checkpoint" else "not measured"))
-    verdict = verdict.replace("_", " ")
-    if "reason" in facts:
-        return f"{verdict}: {facts['reason']}"
-    measured_on = facts.get("measured_on", {})
-    backend = " ".join(str(measured_on[key]) for key in ("backend", "version") if key in measured_on)
-    return f"{verdict} on {backend}" if backend else verdict
-
-
 def pieces(name: str) -> list[str]:
     """`name` cut where a narrow column may break it: after dots, dashes, underscores and slashes."""
     return re.findall(r"[^._/\-]*[._/\-]|[^._/\-]+", name)
@@ -65,5 +45,5 @@ def pieces(name: str) -> list[str]:
 
 FILTERS = {
     "bounds": bounds, "ms": milliseconds, "outlier_words": outlier_words, "parity_words": parity_words,
-    "pieces": pieces, "significant": significant, "size": size,
+    "pieces": pieces, "significant": significant, "size": size_words,
 }  # fmt: skip

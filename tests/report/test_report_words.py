@@ -10,12 +10,11 @@ from dcgan_edge.report.words import (
     bounds,
     milliseconds,
     outlier_words,
-    parity_words,
     pieces,
     significant,
-    size,
 )
 from dcgan_edge.runtime.bench.statistics import Percentile
+from dcgan_edge.words import parity_words, size_words
 from tests.report_pieces import bench_report, manifest, measurement
 
 
@@ -28,11 +27,11 @@ from tests.report_pieces import bench_report, manifest, measurement
         (1536, "1.5 KiB"),
         (5 * 2**20, "5.0 MiB"),
         (3 * 2**30, "3.0 GiB"),
-        (2**41, "2048.0 GiB"),
+        (2**41, "2.0 TiB"),
     ],
 )
 def test_sizes(count: int, said: str) -> None:
-    assert size(count) == said
+    assert size_words(count) == said
 
 
 @pytest.mark.parametrize(
@@ -46,11 +45,10 @@ def test_parity_in_words() -> None:
     verdict = {"verdict": "not_run", "reason": "no GPU"}
     assert parity_words(manifest("engine", "fp16", parity=verdict)) == "not run: no GPU"
     assert parity_words(manifest("onnx", "fp16", parity={"verdict": "passed"})) == "passed"
-    on = {"backend": "onnxruntime", "version": "1.2", "threads": 2}
-    measured = manifest("onnx", "fp16", parity={"verdict": "passed", "measured_on": on})
-    assert parity_words(measured) == "passed on onnxruntime 1.2"
-    assert parity_words(manifest("onnx", "fp16")) == "not measured"
-    assert parity_words(manifest("checkpoint", "fp32")) == "reference"
+    figures = {"verdict": "passed", "worst_psnr_db": 74.52, "grey_levels": 1}
+    assert parity_words(manifest("onnx", "fp16", parity=figures)) == "passed, 74.5 dB, 1 grey level at most"
+    assert parity_words(manifest("onnx", "fp16")) == "not run"
+    assert parity_words(manifest("checkpoint", "fp32")) == "the reference"
 
 
 @given(st.text())

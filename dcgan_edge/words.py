@@ -1,0 +1,32 @@
+"""How sizes, counts and verdicts are said: the same way on the screen and in reports."""
+
+from __future__ import annotations
+
+from dcgan_edge.artifact import Manifest
+
+
+def size_words(count: int) -> str:
+    """Return `count` bytes as people read them, in units of 1024: "512 B", "1.3 MiB"."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, 4)
+    return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+
+
+def count_words(count: int, thing: str) -> str:
+    """Return "1 picture", "2 pictures"; `thing` takes a plain s."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def parity_words(manifest: Manifest) -> str:
+    """Return what a manifest says about parity: "passed, 74.5 dB, 1 grey level at most", "not run: ..."."""
+    parity = manifest.parity
+    if manifest.kind == "checkpoint":
+        return "the reference"
+    verdict = str(parity.get("verdict", "not run")).replace("_", " ")
+    if "reason" in parity:
+        return f"{verdict}: {parity['reason']}"
+    if "worst_psnr_db" not in parity:
+        return verdict
+    levels = count_words(parity["grey_levels"], "grey level")
+    return f"{verdict}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"
