@@ -142,14 +142,10 @@ def _build(
 
 
 def _table(built: Sequence[_Engine]) -> Table:
-    from rich.table import Table
-
+    from dcgan_edge.cli.tables import new_table
     from dcgan_edge.words import parity_words, size_words
 
-    table = Table()
-    table.add_column("engine", overflow="fold", ratio=1)
-    for heading in ("batch", "size", "sha256", "time", "parity with PyTorch"):
-        table.add_column(heading)
+    table = new_table("engine", "batch", ">size", "sha256", ">time", "~parity with PyTorch")
     for engine in built:
         manifest = engine.manifest
         batch = f"{manifest.batch.min}-{manifest.batch.max}, best {manifest.batch.opt}"

@@ -184,15 +184,10 @@ def _count(text: str) -> int | None:
 
 
 def _show(cells: Sequence[Cell], images: int) -> None:
-    from rich.table import Table
-
-    from dcgan_edge.cli.tables import show
+    from dcgan_edge.cli.tables import new_table, show
 
     counts = list(dict.fromkeys(cell.labels for cell in cells))
-    table = Table()
-    table.add_column("")
-    for count in counts:
-        table.add_column(f"{count:,} labels", justify="right")
+    table = new_table("features", *(f">{count:,} labels" for count in counts))
     for method in dict.fromkeys(cell.method for cell in cells):
         row = [next(c for c in cells if c.method == method and c.labels == count) for count in counts]
         table.add_row(METHODS[method], *(_accuracy(cell) for cell in row))

@@ -38,7 +38,7 @@ def _artifact(facts: Mapping[str, Any]) -> dict[str, Lines]:
             "built for": ", ".join(facts["targets"]),
             "versions": _listed(facts["versions"]),
             **{f"built on {key}": str(value) for key, value in facts["built_on"].items()},
-            **_flat(facts["notes"]),
+            **_flat({**facts["notes"], **_workspace(facts["notes"])}),
             "parent SHA-256": facts["parent_sha256"],
             "SHA-256": facts["sha256"],
         },
@@ -49,9 +49,7 @@ def _checkpoint(facts: Mapping[str, Any]) -> dict[str, Lines]:
     config = dict(facts["config"])
     architecture = config.pop("architecture")
     return {
-        f"{_title(facts, facts['bytes'])}, {count_words(facts['tensors'], 'tensor')}": {
-            "file": facts["path"]
-        },
+        f"{_title(facts, facts['bytes'])}, {facts['tensors']:,} tensors": {"file": facts["path"]},
         "Generator": _architecture(architecture),
         "Training so far": {
             "progress": f"step {facts['step']:,}, epoch {facts['epoch']:,}",
@@ -107,6 +105,10 @@ def _parity(facts: Mapping[str, Any]) -> Lines:
     if measured:
         lines["measured on"] = f"{measured['backend']} {measured['version']}, {measured.get('device', 'cpu')}"
     return lines
+
+
+def _workspace(notes: Mapping[str, Any]) -> Lines:
+    return {"workspace": size_words(int(notes["workspace"]))} if "workspace" in notes else {}
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> Lines:

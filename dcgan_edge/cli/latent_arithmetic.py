@@ -154,14 +154,9 @@ def measure(
 
 
 def _show(found: ArithmeticMeasurement) -> None:
-    from rich.table import Table
+    from dcgan_edge.cli.tables import new_table, show
 
-    from dcgan_edge.cli.tables import show
-
-    table = Table()
-    table.add_column("answer from")
-    for experiment in found.rates:
-        table.add_column(experiment, justify="right")
+    table = new_table("answer from", *(f">{experiment}" for experiment in found.rates))
     for variant in next(iter(found.rates.values())):
         rates = (each[variant] for each in found.rates.values())
         table.add_row(variant, *(f"{r.share:.1%} [{r.low:.1%}, {r.high:.1%}]" for r in rates))

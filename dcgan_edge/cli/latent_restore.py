@@ -238,14 +238,9 @@ def _print(found: Restored, *, as_json: bool) -> None:
 
 
 def _show_scores(scores: dict[str, dict[str, float]], images: int) -> None:
-    from rich.table import Table
+    from dcgan_edge.cli.tables import new_table, show
 
-    from dcgan_edge.cli.tables import show
-
-    table = Table()
-    table.add_column("")
-    table.add_column("PSNR", justify="right")
-    table.add_column("SSIM", justify="right")
+    table = new_table("image", ">PSNR", ">SSIM")
     for name, figures in scores.items():
         table.add_row(name, f"{figures['psnr_db']:.2f} dB", f"{figures['ssim']:.3f}")
     show(table)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from dcgan_edge.cli.tables import new_table
+
 if TYPE_CHECKING:
     from dcgan_edge.claims.presets import Comparison
     from dcgan_edge.claims.spread import Spread
@@ -126,11 +128,7 @@ def _spread(found: Spread, digits: int) -> str:
 
 
 def _table(corner: str, names: Iterable[str]) -> Table:
-    table = Table()
-    table.add_column(corner)
-    for name in names:
-        table.add_column(name, justify="right", overflow="fold")
-    return table
+    return new_table(corner, *(f">{name}" for name in names))
 
 
 def _short(names: list[str]) -> list[str]:
