@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,12 @@ def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str
         with contextlib.redirect_stdout(None):  # some builds print their fallback attempts
             session = ort.InferenceSession(data, options, providers=[(wanted, settings)])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
-        reason = str(error).strip().splitlines()[0][:300]
+        reason = _reason(error)
+        if "max supported IR version" in reason:
+            raise UnavailableError(
+                f"This file is newer than ONNX Runtime {ort.__version__} can read; version 1.18 can: "
+                "pip install --upgrade 'onnxruntime>=1.18'"
+            ) from error
         if provider == "cpu":
             raise ArtifactError(f"ONNX Runtime refuses this file: {reason}") from error
         raise UnavailableError(
@@ -151,6 +157,11 @@ def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str
             f"{wanted} could not be started; ONNX Runtime offered {session.get_providers()}."
         )
     return session
+
+
+def _reason(error: Exception) -> str:
+    """Return what ONNX Runtime says, without the place in its own source code that it names first."""
+    return re.sub(r"\S*/onnxruntime_src/.*\) ", "", " ".join(str(error).split()))[:300]
 
 
 def provider_options(provider: str, manifest: Manifest, index: int = 0) -> dict[str, Any]:

@@ -1,21 +1,33 @@
-"""Versions of everything native in the header, and small artifacts that many tests use."""
+"""Versions of everything native in the header, small artifacts that many tests use, and what tests need.
+
+`pytest --base` skips, with the reason, each test that needs an optional library which is not installed. In
+the development environment everything is installed, and nothing is skipped for that reason.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import traceback
+from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
-import torch
-from hypothesis import settings
 
-from dcgan_edge.artifact import Architecture, BatchProfile
-from dcgan_edge.models import build_generator
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.cli import EXTRAS
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions
+from tests.prepared import TINY, artifacts_in, checkpoint_in
 
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.load_profile("steady")
+if TYPE_CHECKING:
+    import torch
 
-TINY = Architecture("dcgan", 28, 1, 4, latent_dim=16)
+TESTS = Path(__file__).parent
+OPTIONAL = {*EXTRAS, "tensorrt", "tensorrt_rtx", "cuda", "pynvml"}
+hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True)  # slow machines too
+hypothesis.settings.load_profile("everywhere")
 
 
 def pytest_report_header() -> list[str]:
@@ -23,8 +35,72 @@ def pytest_report_header() -> list[str]:
     return [f"libraries: {versions}", f"nvidia gpu: {'yes' if has_nvidia_gpu() else 'none'}"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--base", action="store_true", help="skip what needs a library that is not installed")
+
+
+def _lacking(error: BaseException | None, path: Path) -> str:
+    """The optional library that the test at `path` may do without, going by `error`, or "".
+
+    A test may say itself that it needs a library, by importing it. That the package wants one is no excuse
+    in the tests of what a device runs.
+    """
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if error is None or name not in OPTIONAL:
+        return ""
+    importer = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    promised = path.parent == TESTS or path.is_relative_to(TESTS / "runtime")
+    return name if importer.is_relative_to(TESTS) or not promised else ""
+
+
+@contextlib.contextmanager
+def _skip_what_is_lacking(item: pytest.Item) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = _lacking(error, item.path)
+        if name and item.config.getoption("base"):
+            pytest.skip(f"needs {name}, which is not installed")
+        raise
+
+
+class _Module(pytest.Module):
+    """A test module that is skipped under `--base` when it needs an optional library that is not there."""
+
+    def collect(self) -> Any:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            name = _lacking(error.__cause__, self.path)
+            if name and self.config.getoption("base"):
+                pytest.skip(f"{self.path.name} needs {name}, which is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return _Module.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    if item.get_closest_marker("torch") and find_spec("torch") is None and item.config.getoption("base"):
+        pytest.skip("needs torch, which is not installed")
+    with _skip_what_is_lacking(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    with _skip_what_is_lacking(item):
+        return (yield)
+
+
 def lively_generator(architecture: Architecture = TINY) -> torch.nn.Module:
     """A generator with settled BatchNorm statistics and images of full contrast, as after training."""
+    import torch
+
+    from dcgan_edge.models import build_generator
+
     torch.manual_seed(0)
     generator = build_generator(architecture).train()
     with torch.no_grad():
@@ -50,18 +126,9 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint after two steps on the digits: everything real but the quality."""
-    from dcgan_edge.training import TrainConfig, train
-
-    config = TrainConfig(TINY, batch=3500, epochs=1, precision="fp32")
-    return train(config, tmp_path_factory.mktemp("run")).checkpoint
+    return checkpoint_in(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="session")
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with generator.fp32.onnx and generator.fp16.onnx of `checkpoint`."""
-    from dcgan_edge.export.pipeline import export
-
-    folder = tmp_path_factory.mktemp("artifacts")
-    export(checkpoint, folder, batch=BatchProfile(1, 4, 8))
-    return folder
+    return artifacts_in(tmp_path_factory.mktemp("artifacts"), checkpoint)

@@ -10,7 +10,8 @@ from dcgan_edge.latent.inversion import Networks
 from dcgan_edge.latents import Distribution, FloatArray
 from dcgan_edge.models import build_discriminator
 from dcgan_edge.runtime.session import Session, SessionFacts
-from tests.conftest import TINY, lively_generator
+from tests.conftest import lively_generator
+from tests.prepared import TINY
 
 SIDE = 4
 

@@ -27,6 +27,7 @@ def result(checkpoint: Path, exported: Path, tmp_path_factory: pytest.TempPathFa
     return found
 
 
+@pytest.mark.torch
 def test_the_baseline_stands_beside_a_generator_that_learnt_nothing(result: dict[str, Any]) -> None:
     assert (result["schema_version"], result["n"], result["seeds"]) == (1, 60, [0, 59])
     baseline, (untrained, _) = result["baseline"], [one["scores"] for one in result["inputs"].values()]
@@ -35,6 +36,7 @@ def test_the_baseline_stands_beside_a_generator_that_learnt_nothing(result: dict
     assert untrained["classes"]["covered"] < baseline["classes"]["covered"] == 10
 
 
+@pytest.mark.torch
 def test_half_precision_is_compared_with_the_checkpoint_seed_by_seed(
     result: dict[str, Any], exported: Path
 ) -> None:
@@ -45,6 +47,7 @@ def test_half_precision_is_compared_with_the_checkpoint_seed_by_seed(
     assert cost["kid"]["low"] <= cost["kid"]["value"] <= cost["kid"]["high"]
 
 
+@pytest.mark.torch
 def test_files_are_written(result: dict[str, Any]) -> None:
     paths = [Path(path) for path in result["files"]]
     assert [path.name for path in paths] == [
@@ -59,6 +62,7 @@ def test_files_are_written(result: dict[str, Any]) -> None:
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.torch
 def test_the_table_has_the_baseline_and_every_input(checkpoint: Path, exported: Path) -> None:
     answer = run("eval", checkpoint, exported / "generator.fp32.onnx", "--seeds", "100-149")
     assert answer.exit_code == 0, answer.stderr

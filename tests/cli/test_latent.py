@@ -129,6 +129,7 @@ def test_what_cannot_be_drawn(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.torch
 def test_missing_files_and_libraries(
     artifact: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

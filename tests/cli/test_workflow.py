@@ -26,6 +26,7 @@ def document(*arguments: object, code: int = 0) -> dict[str, Any]:
     return facts
 
 
+@pytest.mark.torch
 def test_export_and_verify(checkpoint: Path, tmp_path: Path) -> None:
     made = document("export", checkpoint, "--out", tmp_path, "--max-batch", 32)
     assert [Path(file["path"]).name for file in made["files"]] == [
@@ -40,6 +41,7 @@ def test_export_and_verify(checkpoint: Path, tmp_path: Path) -> None:
     assert table.stdout.count("passed") == 2
 
 
+@pytest.mark.torch
 def test_verify_fails_against_another_checkpoint(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
     other = tmp_path / "run"
     made = run(
@@ -67,6 +69,7 @@ def test_a_seed_has_one_picture(exported: Path, tmp_path: Path) -> None:
     assert (tmp_path / "one" / picture).read_bytes() == (tmp_path / "many" / picture).read_bytes()
 
 
+@pytest.mark.torch
 def test_bench_writes_what_it_prints(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
     record = tmp_path / "bench.json"
     artifact = exported / "generator.fp32.onnx"
@@ -101,6 +104,7 @@ def test_an_artifact_is_compared_with_a_baseline_round_by_round(exported: Path) 
     assert facts["measurements"][1]["roofline"].get("ratio")  # found by its name, whatever is added to it
 
 
+@pytest.mark.torch
 def test_a_checkpoint_is_a_baseline_of_what_was_exported_from_it(checkpoint: Path, exported: Path) -> None:
     artifact = exported / "generator.fp32.onnx"
     facts = document(

@@ -22,7 +22,7 @@ from dcgan_edge.latents import latents
 from dcgan_edge.runtime import onnxruntime_session
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession, provider_options, run_bound
 from dcgan_edge.runtime.session import EngineOptions, open_session
-from tests.conftest import TINY
+from tests.prepared import TINY
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from dcgan_edge.export.onnx.graph import NEWEST_IR, OPSET, build_graph, check_gr
 from dcgan_edge.export.onnx.precision import to_fp16
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
-from tests.conftest import TINY
+from tests.prepared import TINY
 
 
 @pytest.fixture(scope="module")

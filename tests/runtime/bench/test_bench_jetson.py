@@ -25,7 +25,6 @@ from dcgan_edge.runtime.bench.record import BenchReport, Measurement, read_repor
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.runtime.telemetry import sampler
 from dcgan_edge.runtime.telemetry.sampler import Recorder
-from tests.conftest import TINY
 from tests.html_page import Page
 from tests.jetson_trees import (
     AGX_ORIN,
@@ -40,6 +39,7 @@ from tests.jetson_trees import (
     refuse_reading,
     replant,
 )
+from tests.prepared import TINY
 
 BATCH = 2
 NAME = "generator.fp32.onnx"
