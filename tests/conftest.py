@@ -7,6 +7,7 @@ the development environment everything is installed, and nothing is skipped for 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import traceback
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from click.testing import CliRunner
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.cli import EXTRAS
@@ -28,6 +30,8 @@ TESTS = Path(__file__).parent
 OPTIONAL = {*EXTRAS, "tensorrt", "tensorrt_rtx", "cuda", "pynvml"}
 hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True)  # slow machines too
 hypothesis.settings.load_profile("everywhere")
+if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 would put both streams into one
+    CliRunner.__init__.__defaults__ = ("utf-8", None, False, False)
 
 
 def pytest_report_header() -> list[str]:

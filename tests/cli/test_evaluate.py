@@ -93,7 +93,9 @@ def test_an_artifact_is_scored_without_torch(exported: Path, tmp_path: Path) -> 
         (["--n", "20"], "at least 50 images"),
         (["--weights", "w.pth"], "--features inception"),
         (["--features", "inception"], "--weights PATH"),
-        (["--data", "nowhere", "--n", "50"], "There is no folder nowhere"),
+        pytest.param(
+            ["--data", "nowhere", "--n", "50"], "There is no folder nowhere", marks=pytest.mark.torch
+        ),
     ],
 )
 def test_what_cannot_be_done_is_a_usage_error(exported: Path, arguments: list[str], message: str) -> None:
