@@ -7,13 +7,22 @@ READY := $(VENV)/.installed
 EXTRAS := export,cpu,rtx,report,data,restore,features,video,dev
 
 help:                ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)       ## Train on the bundled digits, export, verify, benchmark; ends with a report
 	$(BIN)/dcgan-edge demo
 
 test: lint           ## Lint, type-check, check the imports, run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
+
+test-wheel: $(READY)    ## All tests against the built wheel, installed where the sources are not
+	$(BIN)/python -m tests.installed wheel
+
+test-lowest: $(READY)   ## What a device runs, without torch, with the lowest versions that are declared
+	$(BIN)/python -m tests.installed lowest
+
+test-pythons: $(READY)  ## The same on Python 3.10 and the newest Python that is here
+	$(BIN)/python -m tests.installed pythons
 
 lint: $(READY)       ## Only the checks that read the code
 	$(BIN)/ruff check .
@@ -40,4 +49,4 @@ clean:               ## Remove .venv, caches and everything that was produced he
 	  .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test lint bench setup clean
+.PHONY: help demo test test-wheel test-lowest test-pythons lint bench setup clean

@@ -11,7 +11,7 @@ from dcgan_edge.report.readings import recorded
 from dcgan_edge.report.rows import Row
 from dcgan_edge.runtime.bench.record import BenchReport
 
-OTHER_LOAD = "other load:"
+OTHER_PROGRAMS = "other programs:"
 MISSING = "\N{EN DASH}"
 
 
@@ -50,12 +50,12 @@ def environment(runs: Mapping[str, BenchReport], rows: Sequence[Row]) -> list[tu
 
 
 def differing(tables: Sequence[tuple[str, list[Fact]]]) -> list[tuple[str, Fact]]:
-    """(heading, fact) of every fact on which the runs do not agree, but for the other load of the moment."""
+    """(heading, fact) of every fact on which the runs do not agree, but for what other programs did."""
     return [
         (heading, fact)
         for heading, facts in tables
         for fact in facts
-        if not fact.same and not fact.name.startswith(OTHER_LOAD)
+        if not fact.same and not fact.name.startswith(OTHER_PROGRAMS)
     ]
 
 

@@ -59,8 +59,8 @@ GROUPS = (
     Group("Power", "power (W)", ("power", "energy"), True),
     Group("Clocks", "clock (MHz)", ("clock",), False),
     Group("Temperatures", "temp. (\N{DEGREE SIGN}C)", ("temperature",), False),
-    Group("Load", "load (%)", ("load",), True),
-    Group("Other load on the machine", "% of a core", ("cpu_time",), True),
+    Group("Utilization", "utilization (%)", ("utilization",), True),
+    Group("CPU time of programs", "% of a core", ("cpu_time",), True),
     Group("Throttling", "state, events", ("throttle", "throttle_count"), True),
     Group("Memory", "memory (MB)", ("memory",), True),
 )

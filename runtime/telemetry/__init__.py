@@ -1,4 +1,4 @@
-"""The machine beside the benchmark: rails, clocks, temperatures, throttling, other load.
+"""The machine beside the benchmark: rails, clocks, temperatures, throttling, other programs.
 
 `sample_telemetry` records, `energy` and `verdict` judge the record. The vendors' libraries (nvidia-ml-py,
 jetson-stats) are imported when they are asked for readings, if they are there.

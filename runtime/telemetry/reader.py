@@ -17,7 +17,7 @@ UNITS = {
     "power": "W",
     "energy": "J",  # counts up
     "clock": "MHz",
-    "load": "%",
+    "utilization": "%",
     "temperature": "degC",
     "throttle": "state",  # 0 is not throttled
     "throttle_count": "events",  # counts up

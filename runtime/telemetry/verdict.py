@@ -46,7 +46,7 @@ def _clocks(telemetry: Telemetry, label: str, names: Sequence[str]) -> list[str]
 
 def _held_back(telemetry: Telemetry, label: str) -> list[str]:
     """The GPU is busy and yet not at the clock that its power mode allows."""
-    clock, load = telemetry.find("clock/gpu"), telemetry.find("load/gpu")
+    clock, load = telemetry.find("clock/gpu"), telemetry.find("utilization/gpu")
     limit = telemetry.limits.get("clock/gpu")
     windows = telemetry.labelled(label)
     if clock is None or load is None or limit is None:
@@ -99,7 +99,7 @@ def _other_load(telemetry: Telemetry, label: str) -> list[str]:
     taken = _increase(stolen, windows) / seconds
     reasons = []
     if others > OTHER_LOAD:
-        busiest = telemetry.facts.get("other load", {}).get("busiest_other", "")
+        busiest = telemetry.facts.get("other programs", {}).get("busiest_other", "")
         most = f", most by {busiest}" if busiest else ""
         reasons.append(f"other load on the machine took {others:.0%} of a core{most}")
     if taken > OTHER_LOAD:

@@ -66,8 +66,8 @@ def test_both_distributions_are_drawn_over_each_other() -> None:
 
 
 def test_versions_settings_and_sessions_that_differ_are_listed_and_the_passing_load_is_not() -> None:
-    workload = {"facts": {"other load": {"load_average": "1"}, "power mode": {"mode": "15W"}}}
-    other = {"facts": {"other load": {"load_average": "2"}, "power mode": {"mode": "MAXN"}}}
+    workload = {"facts": {"other programs": {"load_average": "1"}, "power mode": {"mode": "15W"}}}
+    other = {"facts": {"other programs": {"load_average": "2"}, "power mode": {"mode": "MAXN"}}}
     runs = {
         "a": bench_report(
             measurement("g", calls=5), versions={"numpy": "1", "onnx": "3"}, telemetry=workload

@@ -44,7 +44,7 @@ class NvmlReader:
             "energy/gpu_board": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu) * MILLI,
             "clock/gpu": lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
             "clock/memory": lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM),
-            "load/gpu": lambda: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+            "utilization/gpu": lambda: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
             "temperature/gpu": lambda: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
         }
         values = {}

@@ -29,7 +29,7 @@ class _Process:
 class ProcessReader:
     """`cpu_time/all`, `cpu_time/ours` and `cpu_time/stolen` (by the hypervisor), seconds over all cores."""
 
-    name = "other load"
+    name = "other programs"
     interval_s = SCAN_INTERVAL_S
     limits: Mapping[str, float] = {}
 
@@ -106,5 +106,5 @@ def open_processes(root: Path, *, pid: int | None = None) -> ProcessReader | Unr
     try:
         read_text(root / "proc/stat")
     except OSError as error:
-        return Unreadable("other load", why(error))
+        return Unreadable("other programs", why(error))
     return ProcessReader(root / "proc", os.getpid() if pid is None else pid, os.sysconf("SC_CLK_TCK"))

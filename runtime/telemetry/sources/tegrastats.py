@@ -43,13 +43,13 @@ def parse_line(line: str) -> dict[str, float]:
             values[f"temperature/{name.lower()}"] = float(celsius)
     for engine, load, clocks in ENGINE.findall(line):
         if load:
-            values[f"load/{PLACES[engine]}"] = float(load)
+            values[f"utilization/{PLACES[engine]}"] = float(load)
         megahertz = max(map(int, filter(None, clocks.split(","))), default=0)
         if megahertz:
             values[f"clock/{PLACES[engine]}"] = float(megahertz)
     cores = [(int(load), int(clock)) for group in CORES.findall(line) for load, clock in CORE.findall(group)]
     if cores:
-        values["load/cpu"] = sum(load for load, _ in cores) / len(cores)
+        values["utilization/cpu"] = sum(load for load, _ in cores) / len(cores)
         values["clock/cpu"] = float(max(clock for _, clock in cores))
     for used, _ in RAM.findall(line):
         values["memory/used"] = float(used)

@@ -143,4 +143,4 @@ def test_a_process_that_ends_while_it_is_read_is_no_error(tmp_path: Path) -> Non
 
 
 def test_without_proc_other_load_is_a_sentence(tmp_path: Path) -> None:
-    assert "other load: not readable, because no such file" in str(open_processes(tmp_path))
+    assert "other programs: not readable, because no such file" in str(open_processes(tmp_path))

@@ -105,8 +105,8 @@ def test_an_ina238_without_power_file_is_voltage_times_current(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("tree", "values", "limit"),
     [
-        (ORIN_NANO, {"clock/gpu": 306.0, "load/gpu": 12.0}, 1020.0),
-        (AGX_ORIN, {"load/gpu": 0.0}, 1300.0),  # a clock of 0 is a gated GPU, not a clock
+        (ORIN_NANO, {"clock/gpu": 306.0, "utilization/gpu": 12.0}, 1020.0),
+        (AGX_ORIN, {"utilization/gpu": 0.0}, 1300.0),  # a clock of 0 is a gated GPU, not a clock
         (THOR, {"clock/gpu": 1575.0}, 1575.0),  # gpu-nvd-0 is the video engine
     ],
     ids=["orin nano", "agx orin", "thor"],

@@ -103,7 +103,7 @@ def test_nvml_gives_watts_joules_megahertz_and_reasons(monkeypatch: pytest.Monke
     assert reader.read() == pytest.approx(
         {
             "power/gpu_board": 123.4, "energy/gpu_board": 5000.0, "clock/gpu": 1800.0, "clock/memory": 7000.0,
-            "load/gpu": 97.0, "temperature/gpu": 61.0, "throttle/software_power_cap": 1.0,
+            "utilization/gpu": 97.0, "temperature/gpu": 61.0, "throttle/software_power_cap": 1.0,
             "throttle/hardware_slowdown": 0.0, "throttle/software_thermal": 0.0,
             "throttle/hardware_thermal": 0.0, "throttle/power_brake": 0.0,
         }
@@ -122,7 +122,7 @@ def test_what_a_gpu_does_not_support_is_left_out(monkeypatch: pytest.MonkeyPatch
         nvmlDeviceGetCurrentClocksEventReasons=AttributeError("an old binding"),
         nvmlDeviceGetEnforcedPowerLimit=unsupported,
     )
-    assert set(reader.read()) == {"clock/gpu", "clock/memory", "load/gpu", "temperature/gpu"}
+    assert set(reader.read()) == {"clock/gpu", "clock/memory", "utilization/gpu", "temperature/gpu"}
     assert "power_limit_w" not in reader.facts
 
 
@@ -216,7 +216,7 @@ def test_jtop_gives_rails_temperatures_and_the_gpu(monkeypatch: pytest.MonkeyPat
     assert isinstance(reader, JtopReader), str(reader)
     assert reader.read() == pytest.approx(
         {
-            "power/VDD_CPU_GPU_CV": 0.802, "power/VDD_IN": 4.093, "temperature/cpu": 47.5, "load/gpu": 12.0,
+            "power/VDD_CPU_GPU_CV": 0.802, "power/VDD_IN": 4.093, "temperature/cpu": 47.5, "utilization/gpu": 12.0,
             "clock/gpu": 306.0,
         }
     )  # fmt: skip
@@ -234,7 +234,7 @@ def test_a_jtop_with_other_fields_gives_less_and_raises_nothing(
     reader = open_jtop(HERE)
     assert isinstance(reader, JtopReader)
     setattr(made[0], field, value)
-    lost = {"power": "power/VDD_IN", "temperature": "temperature/cpu", "gpu": "load/gpu"}
+    lost = {"power": "power/VDD_IN", "temperature": "temperature/cpu", "gpu": "utilization/gpu"}
     values = reader.read()
     assert lost[field] not in values
     assert all(name in values for other, name in lost.items() if other != field)

@@ -19,7 +19,7 @@ def judged(
 
 
 def told(*readings: Series, limits: dict[str, float] | None = None, busiest: str = "") -> Telemetry:
-    facts = {"other load": {"busiest_other": busiest}} if busiest else {}
+    facts = {"other programs": {"busiest_other": busiest}} if busiest else {}
     return dataclasses.replace(record(*readings, windows=RUN), limits=limits or {}, facts=facts)
 
 
@@ -32,7 +32,7 @@ def test_a_quiet_machine_gives_no_reason() -> None:
     assert (
         judged(
             steps("clock/gpu", *[1020] * 9),
-            steps("load/gpu", *[99] * 9),
+            steps("utilization/gpu", *[99] * 9),
             steps("temperature/tj", *[60] * 9),
             steps("throttle/gpu-throttle-alert", *[0] * 9),
             steps("throttle_count/oc3", *[37] * 9),
@@ -65,11 +65,11 @@ def test_the_clock_of_the_other_device_does_not_matter() -> None:
 
 
 def test_a_busy_gpu_below_the_clock_it_is_allowed_is_held_back() -> None:
-    load = steps("load/gpu", *[LOADED] * 9)
+    load = steps("utilization/gpu", *[LOADED] * 9)
     clock = steps("clock/gpu", *[612.0] * 9)
     limits = {"clock/gpu": 1020.0}
     assert judged(clock, load, limits=limits) == ("the busy gpu ran at 612 MHz, of 1020 MHz allowed",)
-    assert judged(clock, steps("load/gpu", *[LOADED - 1] * 9), limits=limits) == ()
+    assert judged(clock, steps("utilization/gpu", *[LOADED - 1] * 9), limits=limits) == ()
     assert judged(steps("clock/gpu", *[1020 * BELOW_LIMIT] * 9), load, limits=limits) == ()
     assert judged(clock, load) == ()  # without a limit nothing can be said
 
