@@ -29,7 +29,7 @@ HZ, KHZ, PER_MILLE = 1e-6, 1e-3, 0.1  # to MHz, MHz, %
 
 
 def open_gpu(root: Path) -> GaugeReader | Unreadable:
-    """`clock/gpu` in MHz (left out while the GPU is gated) and `utilization/gpu` in % of a Jetson's own GPU."""
+    """`clock/gpu` in MHz (left out while the GPU is gated), `utilization/gpu` in %, of a Jetson's own GPU."""
     for folder in folders(root, "sys/class/devfreq/*"):
         if GPU_DEVICE.fullmatch(folder.name):
             gauges = [Gauge("clock/gpu", (folder / "cur_freq",), HZ, lowest=0)]

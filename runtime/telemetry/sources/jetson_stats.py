@@ -56,7 +56,10 @@ class JtopReader:
     def _gpu(self) -> dict[str, float]:
         for gpu in self._jtop.gpu.values():
             clock = gpu["freq"]["cur"] * KHZ
-            return {"utilization/gpu": float(gpu["status"]["load"]), **({"clock/gpu": clock} if clock else {})}
+            return {
+                "utilization/gpu": float(gpu["status"]["load"]),
+                **({"clock/gpu": clock} if clock else {}),
+            }
         return {}
 
 

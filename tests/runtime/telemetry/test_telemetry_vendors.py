@@ -216,8 +216,8 @@ def test_jtop_gives_rails_temperatures_and_the_gpu(monkeypatch: pytest.MonkeyPat
     assert isinstance(reader, JtopReader), str(reader)
     assert reader.read() == pytest.approx(
         {
-            "power/VDD_CPU_GPU_CV": 0.802, "power/VDD_IN": 4.093, "temperature/cpu": 47.5, "utilization/gpu": 12.0,
-            "clock/gpu": 306.0,
+            "power/VDD_CPU_GPU_CV": 0.802, "power/VDD_IN": 4.093, "temperature/cpu": 47.5,
+            "utilization/gpu": 12.0, "clock/gpu": 306.0,
         }
     )  # fmt: skip
     assert reader.facts["power_mode"] == "MAXN_SUPER"
