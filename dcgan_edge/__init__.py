@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dcgan_edge.claims.arithmetic import ArithmeticMeasurement, measure_arithmetic
     from dcgan_edge.data.fetch import Fetched, fetch
     from dcgan_edge.data.prepare import Prepared, prepare
+    from dcgan_edge.demo import DemoResult, run_demo
     from dcgan_edge.errors import (
         ArtifactError,
         BenchmarkError,
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
     from dcgan_edge.latent.plan import SearchPlan
     from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
+    from dcgan_edge.report import write_report
     from dcgan_edge.runtime.bench.record import BenchReport
+    from dcgan_edge.runtime.doctor import Diagnosis, diagnose
+    from dcgan_edge.runtime.info import describe
+    from dcgan_edge.runtime.sampling import Sampled, sample
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
     from dcgan_edge.verification import verify
 
@@ -46,6 +51,8 @@ _HOMES = {  # public name -> the module that it lives in
     "ArtifactError": "errors",
     "BenchReport": "runtime.bench.record",
     "BenchmarkError": "errors",
+    "DemoResult": "demo",
+    "Diagnosis": "runtime.doctor",
     "Drawing": "latent.drawing",
     "EdgeError": "errors",
     "EngineOptions": "runtime.session",
@@ -53,6 +60,7 @@ _HOMES = {  # public name -> the module that it lives in
     "Manifest": "artifact",
     "Prepared": "data.prepare",
     "Restored": "latent.restoring",
+    "Sampled": "runtime.sampling",
     "SearchPlan": "latent.plan",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
@@ -61,6 +69,8 @@ _HOMES = {  # public name -> the module that it lives in
     "VerificationError": "errors",
     "bench": "benchmarking",
     "denoise": "latent.restoring",
+    "describe": "runtime.info",
+    "diagnose": "runtime.doctor",
     "export": "export",
     "fetch": "data.fetch",
     "inpaint": "latent.restoring",
@@ -71,16 +81,20 @@ _HOMES = {  # public name -> the module that it lives in
     "measure_arithmetic": "claims.arithmetic",
     "open_session": "runtime.session",
     "prepare": "data.prepare",
+    "run_demo": "demo",
+    "sample": "runtime.sampling",
     "stylize": "latent.restoring",
     "verify": "verification",
+    "write_report": "report",
 }
 
 __all__ = [
-    "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "Drawing",
-    "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared", "Restored", "SearchPlan", "Session",
-    "SessionFacts", "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "export",
-    "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic",
-    "open_session", "prepare", "stylize", "verify",
+    "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "DemoResult",
+    "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared", "Restored",
+    "Sampled", "SearchPlan", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
+    "bench", "denoise", "describe", "diagnose", "export", "fetch", "inpaint", "interpolate", "invert",
+    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample",
+    "stylize", "verify", "write_report",
 ]  # fmt: skip
 
 

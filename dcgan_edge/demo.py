@@ -19,7 +19,7 @@ from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
 from dcgan_edge.files import write_atomic
 from dcgan_edge.latents import latents
-from dcgan_edge.report import ReportContent, WorstSeed, worst_seed, write_report
+from dcgan_edge.report import ReportContent, WorstSeed, render, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity, verify
 from dcgan_edge.runtime.sampling import sample_to_folder
@@ -41,7 +41,7 @@ GRIDS_SHOWN = 6
 @dataclass(frozen=True)
 class DemoResult:
     """What the demo made. `artifacts` are the checkpoint and what was exported from it, `events` what the
-    watch saw in the training.
+    monitor saw in the training.
     """
 
     report: Path
@@ -103,7 +103,7 @@ def run_demo(
         commands=_commands(out, checkpoint, onnx_files, engine, minutes),
         notes=_notes(engine),
     )
-    write_report(content, out / "report.html")
+    write_atomic(out / "report.html", render(content).encode())
     return DemoResult(out / "report.html", artifacts, parity, measured, trained.events)
 
 

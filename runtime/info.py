@@ -8,6 +8,7 @@ from typing import Any
 from dcgan_edge import safetensors_file
 from dcgan_edge.artifact import Manifest, read_artifact, read_file, sha256
 from dcgan_edge.errors import ArtifactError, EdgeError
+from dcgan_edge.files import StrPath
 from dcgan_edge.schema import read_json
 
 from .tensorrt.inspect import inspect_engine
@@ -15,14 +16,15 @@ from .tensorrt.inspect import inspect_engine
 CHECKPOINT_KEY = "dcgan_edge"  # in the metadata of a checkpoint's safetensors header
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """The facts of an artifact or a checkpoint, its hash checked on the way.
+def describe(path: StrPath) -> dict[str, Any]:
+    """Return the facts of an artifact or a checkpoint, its hash checked on the way.
 
     An engine has an `inspector` as well: `available`, and either what TensorRT knows of its layers or
     `because`, the sentence that says why that is not to be had here. It has to be loaded for that.
 
     Raises UsageError when there is no such file, ArtifactError when it is not one of ours or was changed.
     """
+    path = Path(path)
     if path.suffix == ".safetensors":
         return _describe_checkpoint(path)
     manifest, data = read_artifact(path)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcgan_edge.cli.program import json_answer
+
+if TYPE_CHECKING:
+    from dcgan_edge.report.writing import ReportFormat
 
 DEFAULT_PAGE = Path("report.html")
 
@@ -27,10 +31,10 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
     show_default=True,
     callback=_note_json,
     is_eager=True,
-    help="A page, a table for a README, summaries, or one line for each measurement.",
+    help="Write a page, a table for a README, summaries, or one line for each measurement.",
 )
 @click.option(
-    "--out",
+    "--output",
     type=click.Path(path_type=Path),
     help=f"File to write. [default: {DEFAULT_PAGE} for html, standard output for the others]",
 )
@@ -52,40 +56,32 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
 @click.option("--title", help="Heading. [default: made from the machine or the file names]")
 def command(
     records: tuple[Path, ...],
-    kind: str,
-    out: Path | None,
+    kind: ReportFormat,
+    output: Path | None,
     artifacts: Path | None,
     samples: Path | None,
     training: Path | None,
     title: str | None,
 ) -> None:
-    """Show what `dcgan-edge bench --out RUN.json` has recorded.
+    """Show what `dcgan-edge bench --output RUN.json` has recorded.
 
     One record is a report, two are a comparison (the second against the first), three or more are a fleet,
     in which boards that do not behave like the others are named. The page needs no network and no script.
 
     \b
     dcgan-edge report run.json --artifacts out --samples samples/grid.png
-    dcgan-edge report before.json after.json --out change.html
-    dcgan-edge report orin-*.json --out fleet.html
-    dcgan-edge report --training runs/digits/metrics.jsonl --out training.html
+    dcgan-edge report before.json after.json --output change.html
+    dcgan-edge report orin-*.json --output fleet.html
+    dcgan-edge report --training runs/digits/metrics.jsonl --output training.html
     dcgan-edge report run.json --format md >> README.md
     """  # fmt: skip
-    if samples and kind != "html":
-        raise click.UsageError("Only the page (--format html) shows --samples.")
-    if training and kind == "csv":
-        raise click.UsageError("A CSV file has measurements only, no --training.")
-    if not records and not training:
-        raise click.UsageError("Give one or more RUN.json of dcgan-edge bench, or --training METRICS.jsonl.")
-    from dcgan_edge import report
-    from dcgan_edge.files import write_atomic
+    from dcgan_edge.report import write_report
 
-    makers = {"html": report.render, "md": report.to_markdown, "json": report.to_json, "csv": report.to_csv}
-    content = report.gather(records, artifacts=artifacts, samples=samples, training=training, title=title)
-    text = makers[kind](content)
-    target = out or (DEFAULT_PAGE if kind == "html" else None)
+    target = output or (DEFAULT_PAGE if kind == "html" else None)
+    text = write_report(
+        records, target, format=kind, artifacts=artifacts, samples=samples, training=training, title=title
+    )
     if target is None:
         click.echo(text, nl=False)
-        return
-    write_atomic(target, text.encode())
-    click.echo(f"{target} ({len(text.encode()):,} bytes)")
+    else:
+        click.echo(f"{target} ({len(text.encode()):,} bytes)")

@@ -20,6 +20,7 @@ from dcgan_edge.runtime.session import Backend
 @click.option(
     "--scale", type=click.IntRange(1, 64), default=1, show_default=True, help="Draw each pixel N x N."
 )
+@click.option("--batch", type=click.IntRange(min=1), help="Images per call. [default: 8]")
 @device_option
 @backend_option
 @threads_option
@@ -30,6 +31,7 @@ def command(
     layout: str | None,
     out: Path,
     scale: int,
+    batch: int | None,
     device: str,
     backend: Backend,
     threads: int | None,
@@ -44,26 +46,16 @@ def command(
     dcgan-edge sample out/generator.fp16.onnx --seeds 7,12,100-103 --scale 8
     """
     from dcgan_edge.images import parse_grid
-    from dcgan_edge.runtime.parity import verification_words
-    from dcgan_edge.runtime.sampling import sample_to_folder
-    from dcgan_edge.runtime.session import open_session
+    from dcgan_edge.runtime.sampling import sample
+    from dcgan_edge.words import count_words
 
-    shape = parse_grid(layout) if layout else None
-    with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        with counter("Sampling", len(set(seeds)), "images") as progress:
-            paths = sample_to_folder(session, seeds, out, layout=shape, scale=scale, progress=progress)
-        facts, sha256 = session.facts.to_dict(), session.manifest.sha256
-        words = verification_words(session)
+    with counter("Sampling", len(set(seeds)), "images") as progress:
+        made = sample(
+            artifact, seeds, out, grid=parse_grid(layout) if layout else None, scale=scale, batch=batch,
+            device=device, backend=backend, threads=threads, progress=progress,
+        )  # fmt: skip
     if as_json:
-        files = [str(path) for path in paths]
-        print_json(
-            {
-                "artifact": str(artifact),
-                "sha256": sha256,
-                "session": facts,
-                "verification": words,
-                "files": files,
-            }
-        )
-    else:
-        click.echo(f"{len(paths)} pictures in {out}, the last {paths[-1].name}; {artifact.name} is {words}")
+        print_json(made.to_dict())
+        return
+    pictures = count_words(len(made.files), "picture")
+    click.echo(f"{pictures} in {out}, the last {made.files[-1].name}; {artifact.name} is {made.verification}")

@@ -17,7 +17,7 @@ from dcgan_edge.evaluation.extractor import FeatureExtractor
 from dcgan_edge.evaluation.reality import real_images
 from dcgan_edge.evaluation.scores import Difference, Judged, Reference, difference, judge, make_reference
 from dcgan_edge.images import PixelArray, to_uint8
-from dcgan_edge.runtime.sampling import sample
+from dcgan_edge.runtime.sampling import images_of
 from dcgan_edge.runtime.session import Session
 
 Opener = Callable[[], Session]
@@ -111,7 +111,7 @@ def evaluate(
 
 def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
     """The images of the rising `seeds`, uint8 (n, c, h, w). Raises EdgeError when one holds NaN."""
-    return np.stack([to_uint8(image) for _, image in sample(session, seeds)])
+    return np.stack([to_uint8(image) for _, image in images_of(session, seeds)])
 
 
 def _check_enough(count: int, what: str) -> None:

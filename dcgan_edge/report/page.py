@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dcgan_edge import __version__
 from dcgan_edge.errors import UnavailableError
-from dcgan_edge.files import write_atomic
 from dcgan_edge.report import bench, cost
 from dcgan_edge.report.comparison import compared, overlays
 from dcgan_edge.report.content import FLEET, ReportContent, WorstSeed
@@ -28,11 +26,6 @@ TEMPLATE = "page.html.jinja"
 IMAGE_BUDGET = 900_000  # bytes of PNG, which base64 makes a third longer: the page stays below 2 MB
 HERO, GRID, WORST = 440, 260, 170  # CSS pixels: width of the samples, of a grid over time, of a worst seed
 MOST_TIMELINES = 6
-
-
-def write_report(content: ReportContent, path: Path) -> None:
-    """Write `render(content)` to `path`, whole or not at all; errors as `render` and `write_atomic`."""
-    write_atomic(path, render(content).encode())
 
 
 def render(content: ReportContent) -> str:

@@ -52,7 +52,7 @@ def test_the_other_formats_go_to_stdout_or_into_a_file(kind: str, begins: str, t
     printed = run(path, "--format", kind)
     assert printed.exit_code == 0, printed.stderr
     assert printed.stdout.startswith(begins)
-    written = run(path, "--format", kind, "--out", tmp_path / "x")
+    written = run(path, "--format", kind, "--output", tmp_path / "x")
     assert written.stdout.startswith(str(tmp_path / "x"))
     assert (tmp_path / "x").read_text() == printed.stdout
 
@@ -81,7 +81,7 @@ def test_a_training_run_is_shown_beside_a_record_or_alone(tmp_path: Path) -> Non
     assert "| artifact |" in beside.stdout
     facts = json.loads(run("--training", tmp_path, "--format", "json").stdout)
     assert facts["training"]["events"][0]["problem"] == "mode collapse"
-    page = run("--training", told, "--out", tmp_path / "page.html")
+    page = run("--training", told, "--output", tmp_path / "page.html")
     assert page.exit_code == 0, page.stderr
     html = (tmp_path / "page.html").read_text()
     assert "Sample diversity" in html
@@ -96,13 +96,13 @@ def test_a_training_run_is_shown_beside_a_record_or_alone(tmp_path: Path) -> Non
         (["run.json", "run.json"], 2, "given twice"),
         (["run.json", "--artifacts", "."], 2, "no artifacts"),
         (["run.json", "--samples", "text.json"], 1, "not a PNG"),
-        (["run.json", "--samples", "x.png", "--format", "md"], 2, "--samples"),
-        (["run.json", "--out", "text.json/x"], 1, "Cannot write"),
-        ([], 2, "RUN.json"),
+        (["run.json", "--samples", "x.png", "--format", "md"], 2, "amples"),
+        (["run.json", "--output", "text.json/x"], 1, "Cannot write"),
+        ([], 2, "record"),
         (["--training", "no.jsonl"], 2, "There is no file"),
         (["--training", "text.json"], 6, "not the metrics file"),
         (["--training", "run.json"], 6, "not the metrics file"),
-        (["run.json", "--training", "text.json", "--format", "csv"], 2, "--training"),
+        (["run.json", "--training", "text.json", "--format", "csv"], 2, "training"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from dcgan_edge.errors import EdgeError, UnavailableError
+from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png
-from dcgan_edge.report import ReportContent, render, worst_seed, write_report
+from dcgan_edge.report import ReportContent, render, worst_seed
 from tests.html_page import Page
 from tests.report_pieces import (
     ENERGY,
@@ -226,7 +227,7 @@ def test_an_image_that_is_not_a_png_is_refused() -> None:
 
 def test_the_same_content_gives_the_same_file(tmp_path: Path, html: str) -> None:
     path = tmp_path / "new" / "report.html"
-    write_report(whole_content(), path)
+    write_atomic(path, render(whole_content()).encode())
     assert path.read_text(encoding="utf-8") == html
 
 

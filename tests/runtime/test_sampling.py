@@ -11,7 +11,7 @@ from PIL import Image
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.sampling import block_size, sample, sample_to_folder
+from dcgan_edge.runtime.sampling import block_size, images_of, sample_to_folder
 from tests.doubles import ArithmeticSession
 
 PROFILES = st.sampled_from(
@@ -24,16 +24,16 @@ PROFILES = st.sampled_from(
 )
 def test_an_image_does_not_depend_on_what_else_was_asked(profile: BatchProfile, seeds: list[int]) -> None:
     # The double's images depend on the row and the batch size, so any other way of batching would show.
-    together = dict(sample(ArithmeticSession(profile), seeds))
+    together = dict(images_of(ArithmeticSession(profile), seeds))
     assert list(together) == sorted(set(seeds))
     for seed in list(together)[:5]:
-        ((_, alone),) = sample(ArithmeticSession(profile), [seed])
+        ((_, alone),) = images_of(ArithmeticSession(profile), [seed])
         np.testing.assert_array_equal(alone, together[seed])
 
 
 def test_every_call_has_the_same_batch() -> None:
     session = ArithmeticSession(BatchProfile(1, 4, 64))
-    list(sample(session, [0, 5, 9, 70]))
+    list(images_of(session, [0, 5, 9, 70]))
     assert set(session.batches) == {block_size(session.manifest.batch)} == {8}
 
 

@@ -199,7 +199,7 @@ def images_of(measurement: Measurement) -> int:
 def page_of(root: Path) -> Page:
     """The page that `dcgan-edge report` makes of the record."""
     target = root / "page.html"
-    arguments = ["report", str(root / "record.json"), "--out", str(target)]
+    arguments = ["report", str(root / "record.json"), "--output", str(target)]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     html = target.read_text()
