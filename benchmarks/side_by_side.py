@@ -120,7 +120,7 @@ class Overhead:
 def overheads(report: BenchReport) -> list[Overhead]:
     """Our session against the bare library, round by round, for each batch that both were measured at."""
     medians = {
-        (each.name, each.batch): [statistics.median(round_) for round_ in each.latency_ms]
+        (each.name, each.batch): [statistics.median(times) for times in each.latency_ms]
         for each in report.measurements
     }
     shared = [batch for name, batch in medians if name == OURS and (BARE, batch) in medians]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -12,6 +14,7 @@ import platformdirs
 from dcgan_edge.errors import EdgeError
 
 CHUNK = 1 << 20  # bytes read at a time
+LONGEST_NAME = 200  # bytes of a name that go into the temporary one
 StrPath = str | os.PathLike[str]  # what every public function takes as a path
 
 
@@ -19,23 +22,29 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """Put `data` at `path`: written under a temporary name beside it, fsynced, then renamed over it.
 
     Missing parent folders are made. Whatever goes wrong, the previous content of `path` stays as it was.
+    A symbolic link stays one: what it points to is written. What is there and no file is never replaced by
+    one: a character device or a pipe with a reader is written into, anything else is refused.
 
     Raises EdgeError naming the path and the reason when the file system refuses (no space, no permission).
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    temporary = target.with_name(f".{_shortened(target.name)}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_special(target):
+            _write_into(target, data)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise EdgeError(f"Cannot write {path}: {error.strerror or error}.") from error
+        _sync_folder(target.parent)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise EdgeError(f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def check_writable(path: Path) -> None:
@@ -76,6 +85,31 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get("DCGAN_EDGE_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("dcgan-edge", appauthor=False)
+
+
+def _shortened(name: str) -> str:
+    """Return as much of `name` as leaves room for a prefix and a suffix in 255 bytes."""
+    return os.fsencode(name)[:LONGEST_NAME].decode(errors="ignore")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether `path` is there and neither a regular file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_into(path: Path, data: bytes | memoryview) -> None:
+    """Write into a character device or a pipe. Raises OSError for a pipe without a reader, and for others."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
+        raise OSError(errno.EINVAL, "it is neither a file nor a pipe")
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # or a pipe without a reader would wait for one
+    with open(descriptor, "wb") as stream:
+        os.set_blocking(descriptor, True)
+        stream.write(data)
 
 
 def _sync_folder(folder: Path) -> None:

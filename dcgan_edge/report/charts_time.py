@@ -16,7 +16,7 @@ from dcgan_edge.report.thinning import Numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Kind = Literal["workload", "round_", "break", "warm-up"]
+Kind = Literal["workload", "round", "break", "warm-up"]
 WIDTH = 720
 TALL, LOW, AXIS = 190, 96, 38  # SVG units: of the latency, of a reading, of the time axis's labels
 LEFT, RIGHT, TOP, ABOVE = 62, 10, 8, 24
@@ -119,7 +119,7 @@ def _limit(axes: Axes, shown: Panel, ends: list[float]) -> None:
 
 
 def _shade(axes: Axes, span: Span, until: float) -> None:
-    if span.kind == "round_":
+    if span.kind == "round":
         axes.axvspan(span.start, span.stop, color=RULE, alpha=0.55, linewidth=0, zorder=0)
     elif span.kind == "warm-up":
         hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": MUTED, "hatch": "//", "linewidth": 0}

@@ -1,6 +1,4 @@
-"""What an image costs: energy where it was measured, and the roofline bound of the roofline model beside the
-time.
-"""
+"""What an image costs: its energy where that was measured, and the roofline bound beside its time."""
 
 from __future__ import annotations
 

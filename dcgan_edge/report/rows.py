@@ -48,7 +48,7 @@ class Row:
     @property
     def latency_ms(self) -> npt.NDArray[np.float64]:
         """Milliseconds of every query of every round."""
-        return np.concatenate([round_.latency_ms for round_ in self.measurement.rounds])
+        return np.concatenate([each.latency_ms for each in self.measurement.rounds])
 
     def percentile(self, percent: float) -> Percentile | None:
         """None where the record was made without this percentile."""

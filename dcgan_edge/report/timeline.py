@@ -76,9 +76,9 @@ def _spans(rows: Sequence[Row]) -> list[tuple[int, int, Kind, str]]:
             taken = [
                 row.measurement.rounds[number] for row in members if number < len(row.measurement.rounds)
             ]
-            first = min(int(round_.due_ns.min()) for round_ in taken)
-            last = max(int((round_.due_ns + round_.latency_ns).max()) for round_ in taken)
-            spans.append((first, last, "round_" if number % 2 == 0 else "break", str(number + 1)))
+            first = min(int(each.due_ns.min()) for each in taken)
+            last = max(int((each.due_ns + each.latency_ns).max()) for each in taken)
+            spans.append((first, last, "round" if number % 2 == 0 else "break", str(number + 1)))
         begin, end = spans[-rounds][0], spans[-1][1]
         warm = int(1e9 * sum(row.measurement.warm_up.seconds for row in members))
         spans.append((begin - warm, begin, "warm-up", ""))
@@ -90,9 +90,9 @@ def _spans(rows: Sequence[Row]) -> list[tuple[int, int, Kind, str]]:
 
 def _samples(row: Row, start: int) -> tuple[tuple[Numbers, Numbers], ...]:
     parts = []
-    for round_ in row.measurement.rounds:
-        order = np.argsort(round_.due_ns, kind="stable")  # they come in the order of completion
-        parts.append(((round_.due_ns[order] - start) / 1e9, round_.latency_ms[order]))
+    for each in row.measurement.rounds:
+        order = np.argsort(each.due_ns, kind="stable")  # they come in the order of completion
+        parts.append(((each.due_ns[order] - start) / 1e9, each.latency_ms[order]))
     return tuple(parts)
 
 

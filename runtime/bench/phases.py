@@ -73,9 +73,9 @@ def trtexec_times(measurement: Measurement) -> list[dict[str, float]]:
     """
     if measurement.phases:
         return [dict(call) for call in measurement.phases]
-    begin = min(int(round_.due_ns.min()) for round_ in measurement.rounds)
+    begin = min(int(each.due_ns.min()) for each in measurement.rounds)
     return [
         {"startEnqMs": (due - begin) / 1e6, "endD2hMs": (due - begin + took) / 1e6, "latencyMs": took / 1e6}
-        for round_ in measurement.rounds
-        for due, took in zip(round_.due_ns.tolist(), round_.latency_ns.tolist(), strict=True)
+        for each in measurement.rounds
+        for due, took in zip(each.due_ns.tolist(), each.latency_ns.tolist(), strict=True)
     ]
