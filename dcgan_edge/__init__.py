@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from dcgan_edge.runtime.info import describe
     from dcgan_edge.runtime.sampling import Sampled, sample
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
+    from dcgan_edge.training.loop import TrainResult
+    from dcgan_edge.training.monitor import TrainEvent
+    from dcgan_edge.training.request import train
+    from dcgan_edge.training.run import TrainProgress
     from dcgan_edge.verification import verify
 
 _HOMES = {  # public name -> the module that it lives in
@@ -64,6 +68,9 @@ _HOMES = {  # public name -> the module that it lives in
     "SearchPlan": "latent.plan",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
+    "TrainEvent": "training.monitor",
+    "TrainProgress": "training.run",
+    "TrainResult": "training.loop",
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
@@ -84,6 +91,7 @@ _HOMES = {  # public name -> the module that it lives in
     "run_demo": "demo",
     "sample": "runtime.sampling",
     "stylize": "latent.restoring",
+    "train": "training.request",
     "verify": "verification",
     "write_report": "report",
 }
@@ -91,10 +99,11 @@ _HOMES = {  # public name -> the module that it lives in
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "DemoResult",
     "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared", "Restored",
-    "Sampled", "SearchPlan", "Session", "SessionFacts", "UnavailableError", "UsageError", "VerificationError",
-    "bench", "denoise", "describe", "diagnose", "export", "fetch", "inpaint", "interpolate", "invert",
-    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample",
-    "stylize", "verify", "write_report",
+    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
+    "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "describe", "diagnose",
+    "export", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
+    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",
+    "write_report",
 ]  # fmt: skip
 
 

@@ -26,8 +26,8 @@ from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
-from dcgan_edge.training.loop import Progress, train
-from dcgan_edge.training.monitor import Event
+from dcgan_edge.training.loop import TrainProgress, run_training
+from dcgan_edge.training.monitor import TrainEvent
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
 BATCH = 64  # with the width, thousands of steps in three minutes of two cores: they count most here
@@ -48,7 +48,7 @@ class DemoResult:
     artifacts: tuple[tuple[Path, Manifest], ...]
     parity: dict[str, Parity]
     bench: BenchReport
-    events: tuple[Event, ...]
+    events: tuple[TrainEvent, ...]
 
 
 def run_demo(
@@ -58,7 +58,7 @@ def run_demo(
     seed: int = 0,
     bench_seconds: float = 3.0,
     on_step: Callable[[str], None],
-    on_training: Callable[[Progress], None],
+    on_training: Callable[[TrainProgress], None],
 ) -> DemoResult:
     """Run the whole way in folder `out`; training goes on where an earlier run in `out` stopped.
 
@@ -68,7 +68,7 @@ def run_demo(
     checkpoint = out / "training" / CHECKPOINT_NAME
     on_step(f"training {ARCHITECTURE.preset} on the bundled digits for {minutes:g} minutes")
     classify = load_digit_features("torch").logits
-    trained = train(
+    trained = run_training(
         config, checkpoint.parent, resume=checkpoint.is_file(), progress=on_training, classify=classify
     )
 

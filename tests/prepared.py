@@ -24,9 +24,9 @@ def checkpoint_in(folder: Path) -> Path:
         return (
             Path(shutil.copytree(Path(FOLDER) / "run", folder, dirs_exist_ok=True)) / "checkpoint.safetensors"
         )
-    from dcgan_edge.training import TrainConfig, train
+    from dcgan_edge.training import TrainConfig, run_training
 
-    return train(TrainConfig(TINY, batch=3500, epochs=1, precision="fp32"), folder).checkpoint
+    return run_training(TrainConfig(TINY, batch=3500, epochs=1, precision="fp32"), folder).checkpoint
 
 
 def artifacts_in(folder: Path, checkpoint: Path) -> Path:

@@ -26,7 +26,7 @@ from dcgan_edge.evaluation.scores import Scores
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.images import PixelArray
 from dcgan_edge.models import build_generator
-from dcgan_edge.training import CHECKPOINT_NAME, Progress, TrainConfig, read_header, train
+from dcgan_edge.training import CHECKPOINT_NAME, TrainConfig, TrainProgress, read_header, run_training
 from dcgan_edge.training.header import Header
 
 FIGURES: dict[str, Callable[[Scores], float | None]] = {
@@ -37,7 +37,7 @@ FIGURES: dict[str, Callable[[Scores], float | None]] = {
     "classes": lambda scores: scores.classes.covered if scores.classes else None,
     "speckle": lambda scores: scores.speckle,
 }
-Report = Callable[[Progress], None]
+Report = Callable[[TrainProgress], None]
 CLAIM = ("dcgan", "gan")  # the first is said to be the better one
 SHOWN = 12  # samples of each preset in the picture, of the seeds from 0 on: nothing is picked
 
@@ -195,7 +195,7 @@ def _trained(
     begun = checkpoint.is_file()
     if not begun or not _is_finished(read_header(checkpoint), config):
         with bar() as report:
-            train(config, folder, resume=begun, progress=report)
+            run_training(config, folder, resume=begun, progress=report)
     header = read_header(checkpoint)
     images = header.step * header.config.batch
     return TrainedRun(config.architecture.preset, config.seed, checkpoint, images, header.elapsed_seconds)

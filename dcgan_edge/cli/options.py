@@ -100,6 +100,25 @@ class Duration(ParamType):
         return seconds
 
 
+class Minutes(Duration):
+    """Minutes, above 0: a bare number, or what `parse_duration` reads, with its unit."""
+
+    name = "minutes"
+
+    def __init__(self) -> None:
+        super().__init__(least=0.0, most=60.0 * 1e6)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` in minutes; fail for no duration, and for none at all."""
+        bare = isinstance(value, str) and value.strip()[-1:].isdigit()
+        minutes = super().convert(f"{value}min" if bare else value, param, ctx) / 60.0
+        if isinstance(value, float):  # a default, which is in minutes
+            minutes = value
+        if minutes <= 0.0:
+            self.fail(f"{value!r} is no time to train.", param, ctx)
+        return minutes
+
+
 class FiniteRange(click.FloatRange):
     """click's FloatRange lets NaN through every bound, and infinity where there is none."""
 

@@ -4,116 +4,153 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcgan_edge.cli import is_quiet, json_option, print_json
-from dcgan_edge.cli.options import FiniteRange
+from dcgan_edge.cli import Command, is_quiet, json_option, print_json
+from dcgan_edge.cli.options import DEVICE, FiniteRange, Minutes
 from dcgan_edge.cli.progress import stderr
-from dcgan_edge.errors import UnavailableError, UsageError
-from dcgan_edge.latents import MAX_SEED
+from dcgan_edge.latents import MAX_SEED, Distribution
 from dcgan_edge.models import CHANNELS, PRESETS
 
 if TYPE_CHECKING:
-    from dcgan_edge.training import Event, Progress, TrainConfig, TrainResult
-    from dcgan_edge.training.vital_signs import Classify
+    from dcgan_edge.training import TrainConfig, TrainEvent, TrainProgress, TrainResult
+    from dcgan_edge.training.config import TrainPrecision
 
-FREE_ON_RESUME = ("out", "resume", "epochs", "minutes", "device", "dry_run", "as_json")
+
+def _option(name: str, kind: Any, what: str, default: object = None) -> Callable[[Command], Command]:
+    """Return an option without a value of its own: what is not given is the default, or the resumed run's."""
+    return click.option(name, type=kind, help=what if default is None else f"{what} [default: {default}]")
+
+
+OPTIONS = (
+    _option("--data", str, "'digits', or a folder of pictures, IDX files, CIFAR-10 or SVHN.", "digits"),
+    _option("--arch", click.Choice(list(PRESETS)), "Networks to train.", "dcgan"),
+    _option("--size", click.IntRange(min=1), "Side of the images in pixels.", "28 for digits, else 64"),
+    _option(
+        "--channels",
+        click.Choice([str(number) for number in CHANNELS]),
+        "Channels of the images.",
+        "1 if they are grey, else 3",
+    ),
+    _option(
+        "--width",
+        click.IntRange(min=1),
+        "Channels at the finest level; each coarser one has twice as many.",
+        64,
+    ),
+    _option("--latent-dim", click.IntRange(min=1), "Number of components of a latent.", 100),
+    _option(
+        "--distribution",
+        click.Choice(["normal", "uniform"]),
+        "Distribution of the latents: N(0, 1) or U(-1, 1).",
+        "normal",
+    ),
+    _option("--batch", click.IntRange(min=2), "Batch size: images per step.", 128),
+    _option("--epochs", click.IntRange(min=1), "Passes over the data.", 25),
+    _option(
+        "--minutes",
+        Minutes(),
+        "Training time in minutes, resumed runs included, instead of --epochs; 90s or 2h are understood.",
+    ),
+    _option(
+        "--seed", click.IntRange(0, MAX_SEED), "Seed of the weights, the order of images and the latents.", 0
+    ),
+    _option(
+        "--precision",
+        click.Choice(["auto", "fp32", "bf16"]),
+        "Arithmetic of the networks. bf16 is autocast; auto is the faster one, measured.",
+        "auto",
+    ),
+    click.option(
+        "--device",
+        type=DEVICE,
+        metavar="auto|cpu|cuda[:N]",
+        help="What computes. Fail if it is not available; never fall back to the CPU. [default: auto]",
+    ),
+    _option("--learning-rate", FiniteRange(min=0, min_open=True), "Learning rate of Adam.", "0.0002"),
+    _option("--beta1", FiniteRange(0, 1, max_open=True), "Decay of Adam's first moment.", 0.5),
+    _option(
+        "--ema-decay",
+        FiniteRange(0, 1, max_open=True),
+        "Decay per step of the averaged generator, which is exported.",
+        0.999,
+    ),
+    _option("--log-every", click.IntRange(min=1), "Steps between two lines of metrics.jsonl.", 10),
+)
+
+
+def training_options(command: Command) -> Command:
+    """Add all settings of a training to `command`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command("train")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option(
-    "--data", default="digits", show_default=True, help="'digits', a folder of pictures or of IDX files."
-)
-@click.option(
-    "--arch", type=click.Choice(list(PRESETS)), default="dcgan", show_default=True, help="Networks to train."
-)
-@click.option("--size", type=click.IntRange(min=1), help="Pixels. [default: 28 for digits and IDX, else 64]")
-@click.option(
-    "--channels",
-    type=click.Choice([str(c) for c in CHANNELS]),
-    help="[default: 1 if the images are grey, else 3]",
-)
-@click.option(
-    "--width",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Channels at the finest level; each coarser one has twice as many.",
-)
-@click.option(
-    "--latent-dim", type=click.IntRange(min=1), default=100, show_default=True, help="Size of a latent."
-)
-@click.option(
-    "--distribution",
-    type=click.Choice(["normal", "uniform"]),
-    default="normal",
-    show_default=True,
-    help="Distribution of the latents: N(0, 1) or U(-1, 1).",
-)
-@click.option("--batch", type=click.IntRange(min=2), default=128, show_default=True, help="Images per step.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the data. [default: 25]")
-@click.option(
-    "--minutes", type=FiniteRange(min=0, min_open=True), help="Train so long instead, over all resumes."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, MAX_SEED),
-    default=0,
-    show_default=True,
-    help="Of weights, order and latents.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "fp32", "bf16"]),
-    default="auto",
-    show_default=True,
-    help="bf16 is autocast; auto measures which is faster.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="What is asked for and not here is an error.",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, in its own configuration.")
-@click.option("-n", "--dry-run", is_flag=True, help="Print the configuration and stop.")
+@training_options
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, in its own settings.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print the settings and stop.")
 @json_option
-@click.pass_context
 def command(
-    ctx: click.Context, /, out: Path, resume: bool, dry_run: bool, as_json: bool, **asked: Any
+    out: Path,
+    data: str | None,
+    arch: str | None,
+    size: int | None,
+    channels: str | None,
+    width: int | None,
+    latent_dim: int | None,
+    distribution: Distribution | None,
+    batch: int | None,
+    epochs: int | None,
+    minutes: float | None,
+    seed: int | None,
+    precision: TrainPrecision | None,
+    device: str | None,
+    learning_rate: float | None,
+    beta1: float | None,
+    ema_decay: float | None,
+    log_every: int | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Train a GAN on a folder of images. The folder --out gets checkpoint.safetensors, metrics.jsonl and
-    grids of samples. Ctrl-C saves; --resume goes on from there, or from the last save of a run that was
-    killed. When a run goes wrong (mode collapse, a discriminator that wins or is lost, gradients that
-    explode or vanish) it is said while it happens, with what to try.
+    """Train a GAN on a folder of images.
+
+    The folder --out gets checkpoint.safetensors, metrics.jsonl and grids of samples. Ctrl-C and SIGTERM save;
+    --resume goes on from there, or from the last save of a run that was killed. Mode collapse, a
+    discriminator that wins or is lost, and gradients that explode or vanish are reported while the run
+    trains, with what to try.
 
     \b
     dcgan-edge train --data digits --minutes 3 --out runs/digits
     dcgan-edge train --data photos --size 64 --epochs 50 --out runs/photos
     dcgan-edge train --resume --epochs 100 --out runs/photos
     """
-    with _needs_torch():
-        from dcgan_edge.training import train
+    from dcgan_edge.training.request import TrainRequest, resolve, run_request
 
-        config = _resumed(ctx, out, asked) if resume else _requested(asked)
-        if dry_run:
-            _show_plan(config, out, resume=resume, as_json=as_json)
-            return
-        with training_bar() as progress, _says_how_to_resume(out):
-            result = train(config, out, resume=resume, progress=progress, classify=_classifier(config))
+    request = TrainRequest(
+        data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, batch, epochs,
+        minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+    )  # fmt: skip
+    if dry_run:
+        _show_plan(resolve(request, out, resume=resume), out, resume=resume, as_json=as_json)
+        return
+    with training_bar() as progress, _says_how_to_resume(out):
+        result = run_request(request, out, resume=resume, progress=progress)
     _show_result(result, as_json=as_json)
 
 
 @contextlib.contextmanager
-def training_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar of the budget with losses and speed, and a line for each event that the monitor reports, -q or
-    not; call what is yielded with the progress of `train`.
+def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
+    """Show a bar of the budget with losses and speed; call what is yielded with the progress of `train`.
+
+    Each event that the monitor reports becomes a line on stderr, with -q as well.
     """
     from rich import progress as bars
 
@@ -128,7 +165,7 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
     with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, bars.TaskID] = {}
 
-        def update(progress: Progress) -> None:
+        def update(progress: TrainProgress) -> None:
             if progress.stage not in tasks:
                 for task in tasks.values():
                     bar.remove_task(task)
@@ -146,42 +183,13 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
 STAGES = {"read": "reading images", "train": "training"}
 
 
-def _facts(progress: Progress) -> str:
+def _facts(progress: TrainProgress) -> str:
     if progress.losses is None:
         return f"{progress.step}/{progress.steps}"
     return (
         f"step {progress.step}, epoch {progress.epoch}, loss D {progress.losses.loss_d:.2f} "
         f"G {progress.losses.loss_g:.2f}, {progress.images_per_second:,.0f} images/s"
     )
-
-
-def _classifier(config: TrainConfig) -> Classify | None:
-    """The shipped digit classifier where it can be asked: grey images of its size, from digits or IDX files.
-
-    It runs in PyTorch: the threads of ONNX Runtime would get in the way of the training's.
-    """
-    from dcgan_edge.data import DIGITS
-    from dcgan_edge.data.idx import is_idx_folder
-    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
-
-    architecture = config.architecture
-    if (architecture.size, architecture.channels) != (SIZE, 1):
-        return None
-    if config.data != DIGITS and not is_idx_folder(Path(config.data)):
-        return None
-    return load_digit_features("torch").logits
-
-
-@contextlib.contextmanager
-def _needs_torch() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise UnavailableError(
-            f"Training needs {error.name}, which is not installed: pip install 'dcgan-edge[train]'"
-        ) from error
 
 
 @contextlib.contextmanager
@@ -191,58 +199,11 @@ def _says_how_to_resume(out: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         if any(out.glob("checkpoint.safetensors")):
             stderr().print(
-                f"The run is kept. Go on with: dcgan-edge train --resume --out {out}", soft_wrap=True
+                f"The run is kept. Go on with: dcgan-edge train --resume --out {shlex.quote(str(out))}",
+                markup=False,
+                soft_wrap=True,
             )
         raise
-
-
-def _requested(asked: dict[str, Any]) -> TrainConfig:
-    """The configuration that the options ask for, its defaults taken from the data."""
-    from dcgan_edge.artifact import Architecture
-    from dcgan_edge.data import native_channels, native_size
-    from dcgan_edge.training import TrainConfig
-    from dcgan_edge.training.config import DEFAULT_EPOCHS
-
-    data, epochs, minutes = asked["data"], asked["epochs"], asked["minutes"]
-    if epochs is not None and minutes is not None:
-        raise UsageError("Give --epochs or --minutes, not both.")
-    architecture = Architecture(
-        asked["arch"],
-        asked["size"] or native_size(data),
-        int(asked["channels"] or native_channels(data)),
-        asked["width"],
-        asked["latent_dim"],
-        asked["distribution"],
-    )
-    return TrainConfig(
-        architecture,
-        data=data,
-        batch=asked["batch"],
-        epochs=DEFAULT_EPOCHS if epochs is None and minutes is None else epochs,
-        minutes=minutes,
-        seed=asked["seed"],
-        device=asked["device"],
-        precision=asked["precision"],
-    )
-
-
-def _resumed(ctx: click.Context, out: Path, asked: dict[str, Any]) -> TrainConfig:
-    """The configuration of the run in `out`. Refuses options that it cannot take any more."""
-    from dcgan_edge.training import resumed_config
-
-    typed = [
-        name for name in asked if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    fixed = [f"--{name.replace('_', '-')}" for name in typed if name not in FREE_ON_RESUME]
-    if fixed:
-        raise UsageError(
-            f"A resumed run keeps its configuration: leave out {', '.join(fixed)}. Only --epochs, --minutes "
-            "and --device may be given."
-        )
-    if asked["epochs"] is not None and asked["minutes"] is not None:
-        raise UsageError("Give --epochs or --minutes, not both.")
-    config = resumed_config(out, epochs=asked["epochs"], minutes=asked["minutes"])
-    return dataclasses.replace(config, device=asked["device"]) if "device" in typed else config
 
 
 def _show_plan(config: TrainConfig, out: Path, *, resume: bool, as_json: bool) -> None:
@@ -258,7 +219,7 @@ def _show_plan(config: TrainConfig, out: Path, *, resume: bool, as_json: bool) -
             click.echo(f"{name.replace('_', ' '):<20} {value}")
 
 
-def print_events(events: Sequence[Event]) -> None:
+def print_events(events: Sequence[TrainEvent]) -> None:
     """Sum up on stdout what the monitor saw; nothing where it saw nothing."""
     if events:
         click.echo("\nWhat went wrong (docs/training.md says more):")
@@ -277,6 +238,7 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
     )
     click.echo(f"Checkpoint: {result.checkpoint}\nSamples:    {result.grid}\nMetrics:    {result.metrics}")
     print_events(result.events)
+    checkpoint, folder = result.checkpoint, result.checkpoint.parent / "export"
     click.echo(
-        f"\nNext:\n  dcgan-edge export {result.checkpoint} --out {result.checkpoint.parent / 'export'}"
+        f"\nNext:\n  dcgan-edge export {shlex.quote(str(checkpoint))} --out {shlex.quote(str(folder))}"
     )

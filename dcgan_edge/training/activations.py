@@ -52,7 +52,7 @@ def convolutions(discriminator: nn.Module) -> list[Layer]:
     found = [layer for layer in layers_of(discriminator) if layer.is_convolution]
     if not found:
         raise UsageError(
-            "This discriminator is fully connected: it has no convolutions, and so no filters to look at."
+            "This discriminator is fully connected: it has no convolutions, and so no filters to show."
         )
     return found
 

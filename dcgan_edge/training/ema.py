@@ -14,7 +14,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.latents import latents
@@ -34,12 +34,14 @@ def ramped_decay(step: int, decay: float) -> float:
     return min(decay, (1 + step) / (10 + step))
 
 
-@torch.no_grad()
 def update_average(average: nn.Module, generator: nn.Module, *, step: int, decay: float) -> None:
-    """Move the weights of `average` towards those of `generator`, after training step `step` (from 1)."""
-    share = 1.0 - ramped_decay(step, decay)
-    for mean, value in zip(average.parameters(), generator.parameters(), strict=True):
-        mean.lerp_(value, share)
+    """Move the weights of `average` towards those of `generator`, after training step `step` (from 1).
+
+    `torch.optim.swa_utils.AveragedModel` itself would copy the weights at its first update, and has no decay
+    that changes; its update function is used.
+    """
+    move = get_ema_multi_avg_fn(ramped_decay(step, decay))
+    move(list(average.parameters()), list(generator.parameters()), step)
 
 
 def statistics_latents(architecture: Architecture) -> Tensor:
@@ -49,20 +51,11 @@ def statistics_latents(architecture: Architecture) -> Tensor:
     return torch.from_numpy(latents(seeds, architecture.latent_dim, architecture.distribution))
 
 
-@torch.no_grad()
 def measure_statistics(generator: nn.Module, latents: Tensor) -> None:
-    """Set the BatchNorm statistics of `generator` to those of its own images of `latents`, float32.
+    """Set the BatchNorm statistics of `generator` to those of its own images of `latents`.
 
-    They are the plain mean over batches; nothing of earlier statistics is left. Leaves eval mode on.
+    `latents` are float32 (n, latent_dim, 1, 1). The statistics are the plain mean over batches; nothing of
+    earlier ones is left. The generator is in eval mode afterwards.
     """
-    norms = [module for module in generator.modules() if isinstance(module, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative average
-        norm.train()
-    for batch in torch.split(latents, STATISTICS_BATCH) if norms else ():
-        generator(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    update_bn(torch.split(latents, STATISTICS_BATCH), generator)
     generator.eval()

@@ -6,17 +6,20 @@ anything is built from it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from typing import Any, get_args
 
 from dcgan_edge.errors import ArtifactError, UsageError
-from dcgan_edge.training.config import Arithmetic, TrainConfig, Types, typed
+from dcgan_edge.schema import build, read_json
+from dcgan_edge.training.config import Arithmetic, TrainConfig
 
 METADATA_KEY = "dcgan_edge"
 SCHEMA_VERSION = 1
 KIND = "checkpoint"
+HEADER_LIMIT = 2**20  # bytes; ours have two thousand
+MOST_STEPS = 2**53  # exact in a float, and more than anybody takes
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Header:
     """`step` counts from the start, `step_in_epoch` within `epoch`; the next step is the one after them.
 
     `precision` is what training runs in, "auto" resolved. `images` is the size of the data set,
-    `elapsed_seconds` the time trained over all resumes.
+    `elapsed_seconds` the time trained, resumed runs included.
     """
 
     config: TrainConfig
@@ -36,47 +39,38 @@ class Header:
     elapsed_seconds: float
     versions: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a state that no run is ever in."""
+        for name in ("step", "epoch", "step_in_epoch", "images"):
+            if not 0 <= getattr(self, name) <= MOST_STEPS:
+                raise ValueError(f"{name} is {getattr(self, name)!r}")
+        if not 0.0 <= self.elapsed_seconds < math.inf:
+            raise ValueError(f"elapsed_seconds is {self.elapsed_seconds!r}")
+
     def to_json(self) -> str:
-        facts = {name: getattr(self, name) for name in _TYPES if name not in ("schema_version", "kind")}
-        facts |= {"schema_version": SCHEMA_VERSION, "kind": KIND, "config": self.config.to_dict()}
+        """Return the text that `from_json` reads."""
+        facts = {"schema_version": SCHEMA_VERSION, "kind": KIND, **dataclasses.asdict(self)}
         return json.dumps(facts, sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> Header:
-        """Raises ArtifactError naming `origin` unless `text` is a sound header of a known schema."""
+        """Return the header that `text` holds.
+
+        Raises ArtifactError naming `origin` unless it is a sound one of a known schema.
+        """
+        facts = read_json(text, f"the header of {origin}", limit=HEADER_LIMIT)
+        version, kind = (facts.pop(name, None) if isinstance(facts, dict) else None for name in _OWN)
         try:
-            facts = json.loads(text)
-            if isinstance(facts, dict) and facts.get("schema_version") not in (None, SCHEMA_VERSION):
+            if kind != KIND or not isinstance(version, int):
+                raise ValueError("it is not a checkpoint's")
+            if version != SCHEMA_VERSION:
                 raise ArtifactError(
-                    f"{origin} has checkpoint schema {facts['schema_version']}; this program reads "
-                    f"{SCHEMA_VERSION}. Use the version of dcgan-edge that wrote it."
+                    f"{origin} has checkpoint schema {version}; this program reads {SCHEMA_VERSION}. Use the "
+                    "version of dcgan-edge that wrote it."
                 )
-            return cls(**_checked(facts))
-        except (ValueError, RecursionError, UsageError) as error:
+            return build(cls, facts)
+        except (ValueError, UsageError) as error:
             raise ArtifactError(f"The header of {origin} is damaged or foreign ({error}).") from error
 
 
-_TYPES: Types = {
-    "schema_version": (int,),
-    "kind": (str,),
-    "config": (dict,),
-    "precision": (str,),
-    "step": (int,),
-    "epoch": (int,),
-    "step_in_epoch": (int,),
-    "images": (int,),
-    "elapsed_seconds": (int, float),
-    "versions": (dict,),
-}
-
-
-def _checked(facts: Any) -> dict[str, Any]:
-    fields = dict(typed(facts, _TYPES))
-    if fields.pop("kind") != KIND or fields.pop("schema_version") != SCHEMA_VERSION:
-        raise ValueError("it is not a checkpoint's")
-    if fields["precision"] not in get_args(Arithmetic):
-        raise ValueError(f"precision is {fields['precision']!r}")
-    for name in ("step", "epoch", "step_in_epoch", "images", "elapsed_seconds"):
-        if not 0 <= fields[name] < math.inf:
-            raise ValueError(f"{name} is {fields[name]!r}")
-    return {**fields, "config": TrainConfig.from_dict(fields["config"])}
+_OWN = ("schema_version", "kind")  # fields that say what the rest is

@@ -1,4 +1,4 @@
-"""`train`: from a request to a checkpoint, in one call or over many resumes, with the same result."""
+"""`run_training`: from settings to a checkpoint, in one call or over many resumes, with the same result."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.interrupt import deferred_interrupt
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
-from dcgan_edge.training.monitor import Event
+from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
-from dcgan_edge.training.run import Clock, Losses, Progress, Run
+from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
 from dcgan_edge.training.state import new_state
 from dcgan_edge.training.vital_signs import Classify
 
-__all__ = ["Progress", "TrainResult", "resumed_config", "train"]
-Report = Callable[[Progress], None]
+__all__ = ["TrainProgress", "TrainResult", "resumed_config", "run_training"]
+Report = Callable[[TrainProgress], None]
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class TrainResult:
     precision: Arithmetic
     losses: Losses | None
     skipped: list[str]
-    events: tuple[Event, ...]
+    events: tuple[TrainEvent, ...]
 
 
-def train(
+def run_training(
     config: TrainConfig,
     out: Path,
     *,
@@ -71,11 +71,11 @@ def train(
 
     With `resume` the run in `out` goes on where its checkpoint stands, bit for bit as if it had never stopped
     (on a CPU); `config` may then differ in budget and device only, see `resumed_config`. `progress` is called
-    after every step; an Event in it says that something goes wrong, or is well again (see `monitor`), for
+    after every step; a TrainEvent in it says that something goes wrong, or is well again (see `monitor`), for
     which the classes of images are counted too where `classify` tells them. Nothing of that changes the
     training. torch's random generators are left as they were found.
 
-    Ctrl-C ends the step, saves, and raises KeyboardInterrupt; so does KeyboardInterrupt out of `progress`.
+    Ctrl-C or SIGTERM ends the step, saves, and raises KeyboardInterrupt; so does the same out of `progress`.
 
     Raises UsageError (a checkpoint is in the way, or none is there to resume, or another request), EdgeError
     (data that cannot be read, diverged training, a full disk), UnavailableError (no such device) and
@@ -174,7 +174,7 @@ def _remove_leftovers(out: Path) -> None:
 def _open(config: TrainConfig, saved: Header | None, progress: Report | None) -> Dataset:
     def report(done: int, count: int) -> None:
         if progress is not None:
-            progress(Progress("read", done / count, done, count))
+            progress(TrainProgress("read", done / count, done, count))
 
     data = open_data(config.data, config.architecture.size, config.architecture.channels, progress=report)
     if len(data) < config.batch:

@@ -2,7 +2,7 @@
 
 A `Monitor` reads the lines of metrics.jsonl one after the other and answers each with the events that come
 with it. It knows nothing else: the lines that a resumed run keeps, read again, bring it to where it was. It
-judges medians over the last looks, never a single line, and a problem ends at a milder threshold than it
+judges medians over the last lines, never a single line, and a problem ends at a milder threshold than it
 begins at.
 
 Sources of the problems: Goodfellow 2016, "NIPS 2016 Tutorial: Generative Adversarial Networks",
@@ -20,15 +20,15 @@ from typing import Any, Literal
 
 from dcgan_edge.training.problems import MANY_CLASSES, PROBLEMS, VARIED, Medians, Problem
 
-WINDOW = 11  # looks; with one every 10 steps they span 100, longer than a swing of the two networks
-CLASS_WINDOW = 5  # looks at the classes, which are rarer
-SETTLING = 50  # looks; before, a healthy generator varies as little as a broken one, and the other errs
+WINDOW = 11  # lines; with one every 10 steps they span 100, longer than a swing of the two networks
+CLASS_WINDOW = 5  # lines with classes, which are rarer
+SETTLING = 50  # lines; before, a healthy generator varies as little as a broken one, and the other errs
 NORMS = {"grad_norm_d": "discriminator", "grad_norm_g": "generator"}
 LEAST_ENTROPY = 1.0  # bits that the classes of real images must have for a share of it to mean anything
 
 
 @dataclass(frozen=True)
-class Event:
+class TrainEvent:
     """A problem begins or ends at `step`: what is seen, with its number, and what to try ("" at an end)."""
 
     step: int
@@ -47,21 +47,21 @@ class Monitor:
 
     def __init__(self, lines: Iterable[Mapping[str, Any]] = ()) -> None:
         """Begins where `lines`, those that a run already has, lead to."""
-        self.events: list[Event] = []
+        self.events: list[TrainEvent] = []
         self.active: set[str] = set()
-        self._looks = 0
+        self._lines = 0
         self._seen: dict[str, deque[float]] = {}
         self._not_finite: deque[set[str]] = deque(maxlen=WINDOW)
         self._has_varied = self._has_mixed = False
         for line in lines:
             self.observe(line)
 
-    def observe(self, line: Mapping[str, Any]) -> tuple[Event, ...]:
+    def observe(self, line: Mapping[str, Any]) -> tuple[TrainEvent, ...]:
         """What begins or ends with `line`, a record with its `step`. Figures that are missing are not judged;
         a gradient norm that is None is not finite.
         """
-        self._looks += 1
-        for name, value in _figures(line).items() if self._looks > SETTLING else ():
+        self._lines += 1
+        for name, value in _figures(line).items() if self._lines > SETTLING else ():
             longest = CLASS_WINDOW if name == "class_share" else WINDOW
             self._seen.setdefault(name, deque(maxlen=longest)).append(value)
         now = self._medians(line)
@@ -79,20 +79,20 @@ class Monitor:
         self._has_varied |= found.get("diversity", 0.0) >= VARIED
         self._has_mixed |= found.get("class_share", 0.0) >= MANY_CLASSES
         return Medians(
-            self._looks,
+            self._lines,
             has_varied=self._has_varied,
             has_mixed=self._has_mixed,
             not_finite=not_finite,
             **found,
         )
 
-    def _judged(self, problem: Problem, now: Medians, step: int) -> Event | None:
+    def _judged(self, problem: Problem, now: Medians, step: int) -> TrainEvent | None:
         if problem.name not in self.active and problem.begins(now):
             self.active.add(problem.name)
-            return Event(step, problem.name, "begins", problem.seen(now), problem.advice)
+            return TrainEvent(step, problem.name, "begins", problem.seen(now), problem.advice)
         if problem.name in self.active and problem.ends(now):
             self.active.remove(problem.name)
-            return Event(step, problem.name, "ends", problem.over(now), "")
+            return TrainEvent(step, problem.name, "ends", problem.over(now), "")
         return None
 
 

@@ -9,7 +9,8 @@ from typing import get_args
 import torch
 
 from dcgan_edge.errors import UnavailableError
-from dcgan_edge.training.config import Arithmetic, Device, TrainConfig
+from dcgan_edge.runtime.device import parse_device
+from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.state import new_state
 from dcgan_edge.training.steps import train_step
 
@@ -18,19 +19,25 @@ TRIAL_ROUNDS = 10
 TRIAL_SECONDS = 2.0  # after which the rounds that were had must do
 
 
-def resolve_device(device: Device) -> torch.device:
-    """The torch device for "auto" (CUDA if it is here), "cpu" or "cuda".
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device for "auto" (CUDA if it is here), "cpu", "cuda" or "cuda:1".
 
-    Raises UnavailableError when CUDA was asked for and is not here.
+    Raises UsageError for another word, UnavailableError when CUDA or its GPU of that number is not here.
     """
-    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+    chosen = parse_device(device)
+    if chosen.kind == "cpu" or (chosen.kind == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise UnavailableError(
             "There is no CUDA device that this torch can use. Train with --device cpu, or install a CUDA "
             "build of torch for your driver."
         )
-    return torch.device("cuda", torch.cuda.current_device())
+    if chosen.index >= torch.cuda.device_count():
+        raise UnavailableError(
+            f"There is no CUDA device {chosen.index}: torch finds {torch.cuda.device_count()}, counted from "
+            "0."
+        )
+    return torch.device("cuda", chosen.index)
 
 
 def resolve_precision(config: TrainConfig, device: torch.device) -> Arithmetic:

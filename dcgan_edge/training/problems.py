@@ -1,6 +1,6 @@
 """What can go wrong with a GAN while it trains: by which figures it is told, and what to try.
 
-Pure rules on the medians that `monitor` takes over its last looks. Every threshold is named, with its reason;
+Pure rules on the medians that `monitor` takes over the last lines. Every threshold is named, with its reason;
 "healthy runs" are those of `dcgan` and `gan` on the bundled digits, at widths from 8 to 64.
 """
 
@@ -24,19 +24,20 @@ NARROW = 0.5  # diversity: a single digit drawn in all its real variety comes to
 VARIED = 0.65
 FEW_CLASSES = 0.5  # of the entropy of real images: of ten classes evenly made, three are left
 MANY_CLASSES = 0.65
-PATIENCE = 300  # looks without ever having varied; `dcgan` takes about 25, `gan` 140
+PATIENCE = 300  # lines without ever having varied; `dcgan` takes about 25, `gan` 140
 
 
 @dataclass(frozen=True)
 class Medians:
-    """Over the last looks; None where a figure was not there often enough. `looks` counts from the start.
+    """Hold medians of the last lines; None where a figure was not there often enough.
+    `lines` counts from the start.
 
     `accuracy` is the mean of both, `score_gap` the mean score of real images less that of generated ones.
     `diversity` and `class_share` are relative to real images; `has_varied` and `has_mixed` tell whether
     either was once well. `not_finite` names the networks one of whose gradients was not.
     """
 
-    looks: int
+    lines: int
     accuracy: float | None = None
     score_gap: float | None = None
     loss_g: float | None = None
@@ -81,7 +82,7 @@ def _lost_classes(now: Medians) -> bool:
 
 def _is_due(now: Medians, has_been_well: bool) -> bool:
     """A generator that has not learnt to vary yet is given time; one that has forgotten it is not."""
-    return has_been_well or now.looks >= PATIENCE
+    return has_been_well or now.lines >= PATIENCE
 
 
 def _norms(now: Medians) -> list[float]:
@@ -142,7 +143,7 @@ PROBLEMS = (
             f"{now.loss_g:.1f}."
         ),
         "The generator learns little from a judge that is never wrong: use more images, a larger --batch, a "
-        "smaller --width or a lower learning_rate of TrainConfig.",
+        "smaller --width or a lower --learning-rate.",
     ),
     Problem(
         "discriminator lost",
@@ -162,7 +163,7 @@ PROBLEMS = (
         lambda now: not now.not_finite and bool(_norms(now)) and max(_norms(now)) < CALM,
         _violence,
         lambda now: f"The largest gradient norm is {max(_norms(now)):,.0f} again.",
-        "Begin anew with a larger --batch, --precision fp32 or a lower learning_rate of TrainConfig.",
+        "Begin anew with a larger --batch, --precision fp32 or a lower --learning-rate.",
     ),
     Problem(
         "gradients vanish",
@@ -170,7 +171,6 @@ PROBLEMS = (
         lambda now: _over(now.grad_norm_g, FELT),
         lambda now: f"The gradient norm of the generator is {now.grad_norm_g:.1g}: it does not learn.",
         lambda now: f"The gradient norm of the generator is {now.grad_norm_g:.2g} again.",
-        "Begin anew with another --seed; if it comes back, with another --arch or a lower learning_rate of "
-        "TrainConfig.",
+        "Begin anew with another --seed; if it comes back, with another --arch or a lower --learning-rate.",
     ),
 )

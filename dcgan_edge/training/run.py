@@ -24,7 +24,7 @@ from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.metrics import MetricsLog
-from dcgan_edge.training.monitor import Event, Monitor
+from dcgan_edge.training.monitor import Monitor, TrainEvent
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
@@ -47,7 +47,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainProgress:
     """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
 
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
@@ -63,7 +63,7 @@ class Progress:
     images_per_second: float = 0.0
     elapsed: float = 0.0
     losses: Losses | None = None
-    events: tuple[Event, ...] = ()
+    events: tuple[TrainEvent, ...] = ()
 
 
 class Run:
@@ -88,7 +88,7 @@ class Run:
         self.steps_per_epoch = images // config.batch
         self.steps = None if config.epochs is None else config.epochs * self.steps_per_epoch
         self.losses: Losses | None = None
-        self.events: tuple[Event, ...] = ()
+        self.events: tuple[TrainEvent, ...] = ()
         self.monitor = Monitor(metrics.kept)
         self.images_per_second = 0.0
         self.is_whole = True  # False within a step, when half of the networks are a step ahead
@@ -139,8 +139,8 @@ class Run:
             self.save()
         self._lap = self._clock()  # what was written does not count into images per second
 
-    def progress(self) -> Progress:
-        return Progress(
+    def progress(self) -> TrainProgress:
+        return TrainProgress(
             "train",
             self.fraction,
             self.state.step,

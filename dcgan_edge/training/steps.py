@@ -19,7 +19,7 @@ from dcgan_edge.training.state import TrainState
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step leaves to be looked at, on the training device and without a graph.
+    """What a step leaves for the monitor, on the training device and without a graph.
 
     `figures` float32 (4,): the discriminator's and the generator's loss, and the mean sigmoid of the
     discriminator on real and on generated images. `real_logits` and `fake_logits` (batch,) are its verdicts

@@ -2,7 +2,7 @@
 
 Everything is read off the step: its logits, its gradients, the images it made and the real ones it saw. No
 network is run but the classifier, no random number is drawn, so that training is the same, bit for bit,
-whether it is looked at or not.
+whether it is monitored or not.
 """
 
 from __future__ import annotations

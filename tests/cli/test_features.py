@@ -12,7 +12,7 @@ from PIL import Image
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.cli import main
-from dcgan_edge.training import TrainConfig, train
+from dcgan_edge.training import TrainConfig, run_training
 
 USAGE = 2
 
@@ -82,7 +82,7 @@ def test_visualize_draws_two_pictures(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_a_fully_connected_discriminator_has_nothing_to_show(tmp_path: Path) -> None:
     config = TrainConfig(Architecture("gan", 28, 1, 4, latent_dim=8), batch=3500, epochs=1, precision="fp32")
-    dense = train(config, tmp_path / "run").checkpoint
+    dense = run_training(config, tmp_path / "run").checkpoint
     result = run("visualize", dense, "--out", tmp_path / "out")
     assert result.exit_code == USAGE
     assert "fully connected" in result.stderr

@@ -18,9 +18,17 @@ from PIL import Image
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.cli import main
-from dcgan_edge.cli import train as train_command
 from dcgan_edge.cli.train import training_bar
-from dcgan_edge.training import CHECKPOINT_NAME, Progress, ema, load_generator, monitor, read_header, steps
+from dcgan_edge.training import (
+    CHECKPOINT_NAME,
+    TrainProgress,
+    ema,
+    load_generator,
+    monitor,
+    read_header,
+    request,
+    steps,
+)
 from dcgan_edge.training.checkpoint import check_checkpoint
 from dcgan_edge.training.run import Losses
 
@@ -165,10 +173,10 @@ def test_pickles_are_not_resumed(tmp_path: Path) -> None:
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr(train_command, "_requested", missing)
+    monkeypatch.setattr(request, "resolve", missing)
     result = call("--out", tmp_path)
     assert result.exit_code == 5
     assert "pip install 'dcgan-edge[train]'" in result.stderr
@@ -182,8 +190,10 @@ def test_the_bar_follows_reading_and_training(monkeypatch: pytest.MonkeyPatch) -
         main.make_context("dcgan-edge", ["info"]),
         training_bar() as progress,
     ):
-        progress(Progress("read", 0.5, 20, 40))
-        progress(Progress("train", 0.25, 5, 20, losses=Losses(1.0, 2.0, 0.5, 0.5), images_per_second=1234.0))
+        progress(TrainProgress("read", 0.5, 20, 40))
+        progress(
+            TrainProgress("train", 0.25, 5, 20, losses=Losses(1.0, 2.0, 0.5, 0.5), images_per_second=1234.0)
+        )
     shown = stderr.getvalue().decode()
     assert "reading images" in shown
     assert "1,234 images/s" in shown
@@ -191,7 +201,8 @@ def test_the_bar_follows_reading_and_training(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-def test_ctrl_c_saves_and_exits_with_130(tmp_path: Path, pictures: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_save_and_exit_with_130(tmp_path: Path, pictures: Path, number: signal.Signals) -> None:
     out = tmp_path / "run"
     arguments = ["--data", str(pictures), "--size", "28", "--minutes", "10", "--out", str(out), *TINY]
     process = subprocess.Popen(
@@ -204,7 +215,7 @@ def test_ctrl_c_saves_and_exits_with_130(tmp_path: Path, pictures: Path) -> None
     metrics = out / "metrics.jsonl"
     while not (metrics.is_file() and metrics.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert f"dcgan-edge train --resume --out {out}" in stderr
@@ -217,7 +228,7 @@ def test_ctrl_c_saves_and_exits_with_130(tmp_path: Path, pictures: Path) -> None
 
 @pytest.fixture
 def collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings whose generator always gets the same latent, and a watch that judges after two lines."""
+    """Trainings whose generator always gets the same latent, and a monitor that judges after two lines."""
     drawn = steps.draw_latents
     monkeypatch.setattr(steps, "draw_latents", lambda *arguments: drawn(*arguments).zero_())
     monkeypatch.setattr(monitor, "SETTLING", 1)
@@ -265,7 +276,7 @@ def test_classes_are_counted_where_the_classifier_knows_the_images(
         found.append(classify)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dcgan_edge.training.train", note)
+    monkeypatch.setattr("dcgan_edge.training.request.run_training", note)
     asked = [str(pictures) if word == "pictures" else word for word in asked]
     assert call(*asked, "--out", tmp_path / "run", *TINY).exit_code == 130
     assert [classify is not None for classify in found] == [is_asked]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.training.config import TrainConfig, architecture_from_dict, differences
+from dcgan_edge.training.config import TrainConfig, differences
 from tests.training.tiny_run import tiny_config
 
 CONFIG = tiny_config(Path("digits"))
@@ -34,7 +34,7 @@ CONFIG = tiny_config(Path("digits"))
         ({"log_every": 0}, "log interval"),
         ({"grid_every": -5}, "grid interval"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint interval"),
-        ({"device": "tpu"}, "device is one of auto, cpu, cuda"),
+        ({"device": "tpu"}, "auto, cpu, cuda"),
         ({"precision": "fp16"}, "precision is one of auto, fp32, bf16"),
         ({"architecture": dataclasses.replace(CONFIG.architecture, size=37)}, "not 37"),
     ],
@@ -52,14 +52,13 @@ def test_the_defaults_are_the_papers() -> None:
 
 def test_a_config_survives_its_dict() -> None:
     assert TrainConfig.from_dict(CONFIG.to_dict()) == CONFIG
-    assert architecture_from_dict(dataclasses.asdict(CONFIG.architecture)) == CONFIG.architecture
 
 
 @pytest.mark.parametrize(
-    "change", [{"more": 1}, {"seed": 1.0}, {"seed": True}, {"data": None}, {"epochs": "4"}]
+    "change", [{"more": 1}, {"seed": 1.5}, {"seed": True}, {"data": None}, {"epochs": "4"}]
 )
 def test_a_foreign_dict_is_a_value_error(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"expected|is "):
+    with pytest.raises(ValueError, match=r"unknown|is "):
         TrainConfig.from_dict({**CONFIG.to_dict(), **change})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dcgan_edge.training import CHECKPOINT_NAME, ema, load_generator, train
+from dcgan_edge.training import CHECKPOINT_NAME, ema, load_generator, run_training
 from dcgan_edge.training.checkpoint import check_checkpoint
 from tests.training.tiny_run import assert_same_run, tiny_config, write_digits
 
@@ -23,13 +23,13 @@ SESSION = """
 import sys
 from pathlib import Path
 from tests.training.tiny_run import tiny_config
-from dcgan_edge.training import CHECKPOINT_NAME, ema, train
+from dcgan_edge.training import CHECKPOINT_NAME, ema, run_training
 
 ema.STATISTICS_BATCHES = 2
 data, out, epochs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 config = tiny_config(data, epochs=epochs, checkpoint_seconds=0.0, grid_every=50)
 is_begun = (out / CHECKPOINT_NAME).is_file()
-train(config, out, resume=is_begun, progress=lambda progress: print(progress.stage, flush=True))
+run_training(config, out, resume=is_begun, progress=lambda progress: print(progress.stage, flush=True))
 """
 
 
@@ -54,7 +54,7 @@ def test_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ema, "STATISTICS_BATCHES", 2)  # as in a session
     data = write_digits(tmp_path / "data")
     config = tiny_config(data, epochs=EPOCHS, checkpoint_seconds=0.0, grid_every=50)
-    train(config, tmp_path / "whole")
+    run_training(config, tmp_path / "whole")
     out = tmp_path / "killed"
     moments = random.Random(0)
     steps = [0]
@@ -66,7 +66,7 @@ def test_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         steps.append(check_checkpoint(out / CHECKPOINT_NAME).step)
         load_generator(out / CHECKPOINT_NAME)
     assert steps == sorted(steps)
-    train(config, out, resume=True)
+    run_training(config, out, resume=True)
     assert_same_run(out, tmp_path / "whole")
     grids = [sorted(path.name for path in (run / "samples").iterdir()) for run in (out, tmp_path / "whole")]
     assert grids[0] == grids[1]

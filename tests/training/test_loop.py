@@ -18,14 +18,14 @@ from dcgan_edge.data import dataset
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
-    Progress,
     TrainConfig,
+    TrainProgress,
     ema,
     load_generator,
     loop,
     read_header,
     resumed_config,
-    train,
+    run_training,
 )
 from dcgan_edge.training.checkpoint import check_checkpoint
 from tests.training.tiny_run import (
@@ -52,10 +52,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_digits(tmp_path_factory.mktemp("digits"))
 
 
-def interrupt_at(step: int) -> Callable[[Progress], None]:
+def interrupt_at(step: int) -> Callable[[TrainProgress], None]:
     """Stands for Ctrl-C right after a step."""
 
-    def progress(progress: Progress) -> None:
+    def progress(progress: TrainProgress) -> None:
         if progress.stage == "train" and progress.step == step:
             raise KeyboardInterrupt
 
@@ -64,7 +64,7 @@ def interrupt_at(step: int) -> Callable[[Progress], None]:
 
 def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=2, grid_every=4, log_every=2)
-    result = train(config, tmp_path)
+    result = run_training(config, tmp_path)
     assert (result.step, result.epoch, result.images) == (10, 2, 10 * BATCH)
     assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT_NAME, "metrics.jsonl", "samples"]
     grids = [f"step{step:06}.png" for step in (0, 4, 8, 10)]
@@ -83,8 +83,8 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
 
 
 def test_progress_tells_of_every_step(tmp_path: Path, data: Path) -> None:
-    seen: list[Progress] = []
-    train(tiny_config(data, epochs=2), tmp_path, progress=seen.append)
+    seen: list[TrainProgress] = []
+    run_training(tiny_config(data, epochs=2), tmp_path, progress=seen.append)
     reading = [progress for progress in seen if progress.stage == "read"]
     training = [progress for progress in seen if progress.stage == "train"]
     assert [progress.step for progress in training] == list(range(1, 11))
@@ -96,7 +96,7 @@ def test_progress_tells_of_every_step(tmp_path: Path, data: Path) -> None:
 
 def test_a_seed_is_a_run_and_another_seed_another(tmp_path: Path, data: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train(tiny_config(data, epochs=1, seed=seed), tmp_path / name)
+        run_training(tiny_config(data, epochs=1, seed=seed), tmp_path / name)
     assert_same_run(tmp_path / "a", tmp_path / "b")
     assert metrics(tmp_path / "a") != metrics(tmp_path / "c")
 
@@ -104,7 +104,7 @@ def test_a_seed_is_a_run_and_another_seed_another(tmp_path: Path, data: Path) ->
 def test_torchs_random_generator_is_left_as_it_was(tmp_path: Path, data: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    train(tiny_config(data, epochs=1), tmp_path)
+    run_training(tiny_config(data, epochs=1), tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -112,13 +112,13 @@ def test_torchs_random_generator_is_left_as_it_was(tmp_path: Path, data: Path) -
 def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty steps in one go."""
     out = tmp_path_factory.mktemp("whole")
-    train(tiny_config(data), out)
+    run_training(tiny_config(data), out)
     return out
 
 
 def test_ten_steps_and_ten_more_are_twenty(tmp_path: Path, data: Path, whole: Path) -> None:
-    train(tiny_config(data, epochs=2), tmp_path)
-    train(resumed_config(tmp_path, epochs=4), tmp_path, resume=True)
+    run_training(tiny_config(data, epochs=2), tmp_path)
+    run_training(resumed_config(tmp_path, epochs=4), tmp_path, resume=True)
     assert_same_run(tmp_path, whole)
 
 
@@ -126,17 +126,17 @@ def test_interrupted_in_the_middle_of_epochs(tmp_path: Path, data: Path, whole: 
     config = tiny_config(data)
     for number, step in enumerate((3, 4, 13)):
         with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path, resume=number > 0, progress=interrupt_at(step))
+            run_training(config, tmp_path, resume=number > 0, progress=interrupt_at(step))
         header = check_checkpoint(tmp_path / CHECKPOINT_NAME)
         assert (header.step, header.epoch, header.step_in_epoch) == (step, *divmod(step, STEPS_PER_EPOCH))
-    train(config, tmp_path, resume=True)
+    run_training(config, tmp_path, resume=True)
     assert_same_run(tmp_path, whole)
 
 
 def test_resumed_in_bf16(tmp_path: Path, data: Path) -> None:
-    train(tiny_config(data, precision="bf16"), tmp_path / "whole")
-    train(tiny_config(data, precision="bf16", epochs=1), tmp_path / "parts")
-    train(resumed_config(tmp_path / "parts", epochs=4), tmp_path / "parts", resume=True)
+    run_training(tiny_config(data, precision="bf16"), tmp_path / "whole")
+    run_training(tiny_config(data, precision="bf16", epochs=1), tmp_path / "parts")
+    run_training(resumed_config(tmp_path / "parts", epochs=4), tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
     assert metrics(tmp_path / "whole") != []
 
@@ -145,23 +145,23 @@ def test_streamed_data_trains_the_same(
     tmp_path: Path, data: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset, "available_memory", lambda: 0)
-    train(tiny_config(data), tmp_path)
+    run_training(tiny_config(data), tmp_path)
     assert_same_run(tmp_path, whole)
 
 
 def test_killed_after_the_last_checkpoint_loses_those_steps_and_repeats_none(
     tmp_path: Path, data: Path, whole: Path
 ) -> None:
-    train(tiny_config(data, epochs=2), tmp_path)
+    run_training(tiny_config(data, epochs=2), tmp_path)
     kept = (tmp_path / CHECKPOINT_NAME).read_bytes()
-    train(resumed_config(tmp_path, epochs=3), tmp_path, resume=True)
+    run_training(resumed_config(tmp_path, epochs=3), tmp_path, resume=True)
     (tmp_path / CHECKPOINT_NAME).write_bytes(kept)  # steps 11-15 are in the metrics, not in the checkpoint
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"step": 16, "epo')
     leftover, other = tmp_path / f".{CHECKPOINT_NAME}.0123abcd.tmp", tmp_path / ".mine.tmp"
     leftover.write_bytes(kept[:100])
     other.write_bytes(b"")
-    train(resumed_config(tmp_path, epochs=4), tmp_path, resume=True)
+    run_training(resumed_config(tmp_path, epochs=4), tmp_path, resume=True)
     assert_same_run(tmp_path, whole)
     assert not leftover.exists()
     assert other.exists()
@@ -172,12 +172,12 @@ def test_checkpoints_are_written_at_intervals(tmp_path: Path, data: Path) -> Non
     clock = itertools.count()
     steps: list[int] = []
 
-    def progress(progress: Progress) -> None:
+    def progress(progress: TrainProgress) -> None:
         if progress.stage == "train":
             steps.append(read_header(tmp_path / CHECKPOINT_NAME).step)
 
     config = tiny_config(data, epochs=8, checkpoint_seconds=40.0)
-    train(config, tmp_path, progress=progress, clock=lambda: float(next(clock)))
+    run_training(config, tmp_path, progress=progress, clock=lambda: float(next(clock)))
     assert steps[0] == 0  # there was one before the first step
     assert steps == sorted(steps)
     assert 3 <= len(set(steps)) <= 20  # more than the first, and by no means after every step
@@ -191,50 +191,50 @@ def test_minutes_count_over_all_resumes(tmp_path: Path, data: Path) -> None:
         return float(next(clock))
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path, progress=interrupt_at(3), clock=second)
+        run_training(config, tmp_path, progress=interrupt_at(3), clock=second)
     first = read_header(tmp_path / CHECKPOINT_NAME).elapsed_seconds
     assert 0 < first < 120
-    result = train(config, tmp_path, resume=True, clock=second)
+    result = run_training(config, tmp_path, resume=True, clock=second)
     assert result.step > 3
     assert 120 <= result.seconds < 160  # the last step and checkpoint look at the clock a few times more
-    again = train(config, tmp_path, resume=True, clock=second)
+    again = run_training(config, tmp_path, resume=True, clock=second)
     assert again.step == result.step
     assert again.losses is None
 
 
 def test_a_finished_run_needs_a_larger_budget(tmp_path: Path, data: Path, whole: Path) -> None:
-    assert train(tiny_config(data), whole, resume=True).step == 20
+    assert run_training(tiny_config(data), whole, resume=True).step == 20
 
 
 def test_diverged_training_keeps_the_last_good_checkpoint(tmp_path: Path, data: Path) -> None:
     with pytest.raises(EdgeError, match="diverged") as caught:
-        train(tiny_config(data, learning_rate=1e30), tmp_path)
+        run_training(tiny_config(data, learning_rate=1e30), tmp_path)
     assert caught.value.exit_code == 1
     assert check_checkpoint(tmp_path / CHECKPOINT_NAME).step == 0
     assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path, data: Path) -> None:
-    train(tiny_config(data, epochs=1), tmp_path)
+    run_training(tiny_config(data, epochs=1), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(UsageError, match="already holds a checkpoint"):
-        train(tiny_config(data, epochs=1), tmp_path)
+        run_training(tiny_config(data, epochs=1), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UsageError, match="no checkpoint"):
-        train(tiny_config(data), tmp_path / "new", resume=True)
+        run_training(tiny_config(data), tmp_path / "new", resume=True)
     with pytest.raises(UsageError, match="no checkpoint"):
         resumed_config(tmp_path / "new")
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
-        train(tiny_config(data), tmp_path / "file")
+        run_training(tiny_config(data), tmp_path / "file")
 
 
 def test_a_resumed_run_keeps_its_settings(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=1)
-    train(config, tmp_path)
+    run_training(config, tmp_path)
     changes: list[dict[str, Any]] = [
         {"seed": 3},
         {"batch": 8},
@@ -244,7 +244,7 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path, data: Path) -> None:
     for change in changes:
         other = dataclasses.replace(config, epochs=2, **change)
         with pytest.raises(UsageError, match=next(iter(change))):
-            train(other, tmp_path, resume=True)
+            run_training(other, tmp_path, resume=True)
     assert resumed_config(tmp_path) == config
     assert resumed_config(tmp_path, minutes=2.0) == dataclasses.replace(config, epochs=None, minutes=2.0)
 
@@ -255,36 +255,36 @@ def test_the_images_must_be_the_same_ones(tmp_path: Path) -> None:
     for index in range(20):
         Image.new("L", (28, 28), index).save(folder / f"{index}.png")
     config = tiny_config(folder, epochs=1)
-    train(config, tmp_path / "run")
+    run_training(config, tmp_path / "run")
     (folder / "7.png").unlink()
     with pytest.raises(UsageError, match="has 19 images now and had 20"):
-        train(config, tmp_path / "run", resume=True)
+        run_training(config, tmp_path / "run", resume=True)
 
 
 def test_too_few_images_for_a_batch(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UsageError, match="83 images, too few for one batch of 84"):
-        train(tiny_config(data, batch=84), tmp_path)
+        run_training(tiny_config(data, batch=84), tmp_path)
     assert not (tmp_path / CHECKPOINT_NAME).exists()
 
 
 def test_a_damaged_checkpoint_is_not_resumed(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=1)
-    train(config, tmp_path)
+    run_training(config, tmp_path)
     path = tmp_path / CHECKPOINT_NAME
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ArtifactError):
-        train(config, tmp_path, resume=True)
+        run_training(config, tmp_path, resume=True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_that_is_not_here_is_an_error(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UnavailableError, match="--device cpu"):
-        train(tiny_config(data, device="cuda"), tmp_path)
+        run_training(tiny_config(data, device="cuda"), tmp_path)
 
 
 def test_training_in_a_thread(tmp_path: Path, data: Path, whole: Path) -> None:
     """Signals belong to the main thread; a program with a window trains in another."""
-    thread = threading.Thread(target=train, args=(tiny_config(data), tmp_path))
+    thread = threading.Thread(target=run_training, args=(tiny_config(data), tmp_path))
     thread.start()
     thread.join()
     assert_same_run(tmp_path, whole)
@@ -294,22 +294,22 @@ def test_training_in_a_thread(tmp_path: Path, data: Path, whole: Path) -> None:
 def test_every_preset_trains_and_resumes(tmp_path: Path, data: Path, preset: str) -> None:
     config = tiny_config(data)
     config = dataclasses.replace(config, architecture=dataclasses.replace(config.architecture, preset=preset))
-    train(dataclasses.replace(config, epochs=1), tmp_path / "parts")
-    train(dataclasses.replace(config, epochs=2), tmp_path / "parts", resume=True)
-    train(dataclasses.replace(config, epochs=2), tmp_path / "whole")
+    run_training(dataclasses.replace(config, epochs=1), tmp_path / "parts")
+    run_training(dataclasses.replace(config, epochs=2), tmp_path / "parts", resume=True)
+    run_training(dataclasses.replace(config, epochs=2), tmp_path / "whole")
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
 
 
 def test_uniform_latents(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=1)
     uniform = dataclasses.replace(config.architecture, distribution="uniform")
-    train(dataclasses.replace(config, architecture=uniform), tmp_path)
+    run_training(dataclasses.replace(config, architecture=uniform), tmp_path)
     assert load_generator(tmp_path / CHECKPOINT_NAME)[1].distribution == "uniform"
 
 
 def test_the_config_is_whole_in_the_header(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=1, seed=2**64 - 1)
-    train(config, tmp_path)
+    run_training(config, tmp_path)
     header = read_header(tmp_path / CHECKPOINT_NAME)
     assert header.config == config
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
@@ -329,7 +329,7 @@ def test_too_little_memory_is_said(
 
     monkeypatch.setattr(loop, "new_state", fail)
     with pytest.raises(EdgeError, match="smaller --batch"):
-        train(tiny_config(data), tmp_path)
+        run_training(tiny_config(data), tmp_path)
 
 
 def test_other_runtime_errors_are_bugs_and_keep_their_traceback(
@@ -340,4 +340,4 @@ def test_other_runtime_errors_are_bugs_and_keep_their_traceback(
 
     monkeypatch.setattr(loop, "new_state", fail)
     with pytest.raises(RuntimeError, match="memory format"):
-        train(tiny_config(data), tmp_path)
+        run_training(tiny_config(data), tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcgan_edge.training.monitor import CLASS_WINDOW, SETTLING, WINDOW, Event, Monitor
+from dcgan_edge.training.monitor import CLASS_WINDOW, SETTLING, WINDOW, Monitor, TrainEvent
 from dcgan_edge.training.problems import PATIENCE, PROBLEMS
 
 SETTLED = SETTLING + WINDOW  # healthy lines until a run has settled and is known to be well
@@ -45,7 +45,7 @@ def lines(*parts: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"step": 10 * number, **line} for number, line in enumerate(told, start=1)]
 
 
-def events(told: Iterable[dict[str, Any]]) -> list[Event]:
+def events(told: Iterable[dict[str, Any]]) -> list[TrainEvent]:
     return Monitor(told).events
 
 

@@ -15,9 +15,9 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
-    Event,
-    Progress,
     TrainConfig,
+    TrainEvent,
+    TrainProgress,
     TrainResult,
     ema,
     loop,
@@ -25,8 +25,8 @@ from dcgan_edge.training import (
     problems,
     read_header,
     run,
+    run_training,
     steps,
-    train,
 )
 from dcgan_edge.training.state import TrainState, new_state
 from dcgan_edge.training.steps import draw_latents
@@ -39,7 +39,7 @@ from tests.training.tiny_run import (
     write_digits,
 )
 
-SETTLING, WINDOW = 20, 5  # looks, one at each step: fewer than usual, so that a test takes a second
+SETTLING, WINDOW = 20, 5  # lines, one at each step: fewer than usual, so that a test takes a second
 STEPS = 35
 BROKEN, MENDED = 45, 55  # steps between which the generator of `Collapsing` gets the same latent each time
 
@@ -88,7 +88,7 @@ def told(result: TrainResult) -> dict[str, list[str]]:
 
 
 def test_a_sound_training_raises_nothing(tmp_path: Path, data: Path) -> None:
-    result = train(config(data, 2 * STEPS), tmp_path)
+    result = run_training(config(data, 2 * STEPS), tmp_path)
     assert result.step == 2 * STEPS
     assert result.events == ()
     assert all("events" not in line for line in metrics(tmp_path))
@@ -98,8 +98,8 @@ def test_a_generator_without_latents_collapses(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "draw_latents", lambda *arguments: draw_latents(*arguments).zero_())
-    seen: list[Event] = []
-    result = train(config(data), tmp_path, progress=lambda progress: seen.extend(progress.events))
+    seen: list[TrainEvent] = []
+    result = run_training(config(data), tmp_path, progress=lambda progress: seen.extend(progress.events))
     assert told(result)["mode collapse"] == ["begins"]
     assert tuple(seen) == result.events
     event = next(event for event in seen if event.problem == "mode collapse")
@@ -128,13 +128,13 @@ def train_collapsing(
         drawn.step = read_header(out / CHECKPOINT_NAME).step
     drawn.step += 1
 
-    def progress(progress: Progress) -> None:
+    def progress(progress: TrainProgress) -> None:
         if progress.stage == "train":
             drawn.step = progress.step + 1
             if progress.step == stop:
                 raise KeyboardInterrupt
 
-    return train(config, out, resume=resume, progress=progress)
+    return run_training(config, out, resume=resume, progress=progress)
 
 
 def test_a_collapse_is_over_when_it_is_and_a_resumed_run_remembers(
@@ -153,7 +153,7 @@ def test_a_collapse_is_over_when_it_is_and_a_resumed_run_remembers(
     assert parts.events == whole.events
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
     written = [event for line in metrics(tmp_path / "parts") for event in line.get("events", ())]
-    assert [Event(**event) for event in written] == list(whole.events)
+    assert [TrainEvent(**event) for event in written] == list(whole.events)
 
 
 def test_a_discriminator_that_alone_learns_wins(
@@ -164,7 +164,7 @@ def test_a_discriminator_that_alone_learns_wins(
         set_rate(state.discriminator_adam, 0.02)  # a hundred times the usual
 
     changed_state(monkeypatch, unequal)
-    result = train(config(data, 2 * STEPS), tmp_path)
+    result = run_training(config(data, 2 * STEPS), tmp_path)
     assert told(result)["discriminator wins"] == ["begins"]
 
 
@@ -177,7 +177,7 @@ def test_a_dead_discriminator_is_lost_and_the_generator_gets_no_gradient(
             parameter.zero_()
 
     changed_state(monkeypatch, kill)
-    problems = told(train(config(data), tmp_path))
+    problems = told(run_training(config(data), tmp_path))
     assert problems["discriminator lost"] == problems["gradients vanish"] == ["begins"]
 
 
@@ -191,7 +191,7 @@ def test_weights_out_of_all_proportion_make_gradients_explode(
         last.mul_(1e6)
 
     changed_state(monkeypatch, blow_up)
-    assert told(train(config(data), tmp_path))["gradients explode"] == ["begins"]
+    assert told(run_training(config(data), tmp_path))["gradients explode"] == ["begins"]
 
 
 def test_the_monitor_does_not_change_the_training(
@@ -200,10 +200,10 @@ def test_the_monitor_does_not_change_the_training(
     def classify(images: FloatArray) -> FloatArray:
         return images[:, 0, 14, 10:20]
 
-    train(config(data, 20), tmp_path / "monitored", classify=classify)
+    run_training(config(data, 20), tmp_path / "monitored", classify=classify)
     assert [line["step"] for line in metrics(tmp_path / "monitored") if "class_entropy" in line] == [10, 20]
     monkeypatch.setattr(run, "vital_signs", lambda *_: {})
-    train(config(data, 20), tmp_path / "alone")
+    run_training(config(data, 20), tmp_path / "alone")
     assert "diversity" not in (tmp_path / "alone" / "metrics.jsonl").read_text()
     monitored, alone = weights(tmp_path / "monitored"), weights(tmp_path / "alone")
     assert monitored.keys() == alone.keys()
@@ -215,7 +215,7 @@ def test_a_gradient_that_is_not_finite_is_null_in_the_metrics(
 ) -> None:
     signs = {"grad_norm_d": None, "grad_norm_g": 1.0}
     monkeypatch.setattr(run, "vital_signs", lambda *_: signs)
-    (event,) = train(config(data, 5), tmp_path).events
+    (event,) = run_training(config(data, 5), tmp_path).events
     assert (event.step, event.problem) == (1, "gradients explode")
     first = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
     assert first["grad_norm_d"] is None

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dcgan_edge.errors import UnavailableError
-from dcgan_edge.training import CHECKPOINT_NAME, precision, read_header, train
+from dcgan_edge.training import CHECKPOINT_NAME, precision, read_header, run_training
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.precision import resolve_device, resolve_precision
 from tests.training.tiny_run import tiny_config, write_digits
@@ -57,9 +57,9 @@ def test_a_resumed_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pyte
     data = write_digits(tmp_path / "data")
     out = tmp_path / "run"
     pretend(monkeypatch, bf16=1.0, fp32=2.0)
-    train(tiny_config(data, epochs=1, precision="auto"), out)
+    run_training(tiny_config(data, epochs=1, precision="auto"), out)
     pretend(monkeypatch, bf16=2.0, fp32=1.0)
-    assert train(tiny_config(data, epochs=2, precision="auto"), out, resume=True).precision == "bf16"
+    assert run_training(tiny_config(data, epochs=2, precision="auto"), out, resume=True).precision == "bf16"
     header = read_header(out / CHECKPOINT_NAME)
     assert (header.precision, header.config.precision) == ("bf16", "auto")
 
@@ -71,8 +71,11 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("cuda")
     assert caught.value.exit_code == 5
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device("auto") == resolve_device("cuda") == torch.device("cuda", 0)
+    assert resolve_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(UnavailableError, match="no CUDA device 2"):
+        resolve_device("cuda:2")
     assert resolve_device("cpu") == CPU
 
 
@@ -82,5 +85,8 @@ def test_training_on_a_gpu_and_going_on_there(tmp_path: Path) -> None:
     data = write_digits(tmp_path / "data")
     out = tmp_path / "run"
     config = tiny_config(data, epochs=1, device="cuda", precision="auto")
-    assert train(config, out).device.startswith("cuda")
-    assert train(tiny_config(data, epochs=2, device="cuda", precision="auto"), out, resume=True).step == 10
+    assert run_training(config, out).device.startswith("cuda")
+    assert (
+        run_training(tiny_config(data, epochs=2, device="cuda", precision="auto"), out, resume=True).step
+        == 10
+    )

@@ -1,0 +1,170 @@
+"""From what a user asks for to a run: defaults that depend on the data, and what a resumed run may change.
+
+`train` is the public function; the command line builds a `TrainRequest` and calls the same `run_request`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan_edge.data import DIGITS, native_channels, native_size
+from dcgan_edge.data.idx import is_idx_folder
+from dcgan_edge.errors import UsageError
+from dcgan_edge.files import StrPath
+from dcgan_edge.latents import Distribution
+from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, TrainConfig, TrainPrecision
+from dcgan_edge.training.loop import TrainResult, resumed_config, run_training
+from dcgan_edge.training.run import TrainProgress
+from dcgan_edge.training.vital_signs import Classify
+
+DEFAULT_OUT = "runs/digits"
+WIDTH = 64  # channels at the finest level
+OF_ARCHITECTURE = {"arch": "preset", "size": "size", "channels": "channels", "width": "width",
+                   "latent_dim": "latent_dim", "distribution": "distribution"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What a user asks for, named as in `train`. None is the default, or what a resumed run has."""
+
+    data: str | None = None
+    arch: str | None = None
+    size: int | None = None
+    channels: int | None = None
+    width: int | None = None
+    latent_dim: int | None = None
+    distribution: Distribution | None = None
+    batch: int | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int | None = None
+    precision: TrainPrecision | None = None
+    device: str | None = None
+    learning_rate: float | None = None
+    beta1: float | None = None
+    ema_decay: float | None = None
+    log_every: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return what was asked for, by name; what is None is left out."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def train(
+    data: StrPath | None = None,
+    out: StrPath = DEFAULT_OUT,
+    *,
+    arch: str | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    width: int | None = None,
+    latent_dim: int | None = None,
+    distribution: Distribution | None = None,
+    batch: int | None = None,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    precision: TrainPrecision | None = None,
+    device: str | None = None,
+    learning_rate: float | None = None,
+    beta1: float | None = None,
+    ema_decay: float | None = None,
+    log_every: int | None = None,
+    resume: bool = False,
+    progress: Callable[[TrainProgress], None] | None = None,
+) -> TrainResult:
+    """Train a GAN on `data` ("digits", or what `dcgan-edge train --data` takes) and return what it came to.
+
+    The folder `out` gets checkpoint.safetensors, metrics.jsonl and grids of samples. `None` is the default:
+    preset "dcgan", the size in pixels and the channels of the data, width 64, latents of 100 from "normal",
+    128 images per step, 25 epochs, seed 0, precision and device "auto", and the rates of the DCGAN paper.
+    Time may be the budget instead, as `minutes`, resumed runs included.
+
+    With `resume` the run in `out` goes on, bit for bit as if it had never stopped (on a CPU); `None` is then
+    its own setting, and only `epochs`, `minutes` and `device` may be others. `progress` is called after every
+    step, with what the monitor saw. Ctrl-C and SIGTERM save and raise KeyboardInterrupt.
+
+    Raises UsageError (settings that cannot be met, a checkpoint that is in the way, nothing to resume),
+    EdgeError (unreadable data, diverged training, a full disk), UnavailableError (no such device) and
+    ArtifactError (a damaged checkpoint).
+    """
+    request = TrainRequest(
+        None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
+        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+    )  # fmt: skip
+    return run_request(request, Path(out), resume=resume, progress=progress)
+
+
+def run_request(
+    request: TrainRequest,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[TrainProgress], None] | None = None,
+) -> TrainResult:
+    """Train as `request` asks, in the folder `out`; see `train`, which raises the same."""
+    config = resolve(request, out, resume=resume)
+    return run_training(config, out, resume=resume, progress=progress, classify=digit_classifier(config))
+
+
+def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainConfig:
+    """Return the settings that `request` comes to: with `resume` those of the run in `out`, else defaults.
+
+    Raises UsageError when they cannot be met, or a resumed run has others.
+    """
+    if request.epochs is not None and request.minutes is not None:
+        raise UsageError("Give --epochs or --minutes, not both.")
+    try:
+        return _resumed(request, out) if resume else _begun(request)
+    except ValueError as error:  # a value of another type, which only Python code can give
+        raise UsageError(f"These settings cannot be met: {error}.") from error
+
+
+def _begun(request: TrainRequest) -> TrainConfig:
+    """Return the settings of a new run, its defaults taken from the data."""
+    asked = {"arch": "dcgan", "width": WIDTH, "data": DIGITS, **request.given()}
+    if request.size is None:
+        asked["size"] = native_size(asked["data"])
+    if request.channels is None:
+        asked["channels"] = native_channels(asked["data"])
+    if request.minutes is None:
+        asked.setdefault("epochs", DEFAULT_EPOCHS)
+    architecture = {own: asked.pop(name) for name, own in OF_ARCHITECTURE.items() if name in asked}
+    return TrainConfig.from_dict({"architecture": architecture, **asked})
+
+
+def _resumed(request: TrainRequest, out: Path) -> TrainConfig:
+    """Return the settings of the run in `out`, with what `request` may change and does."""
+    config = resumed_config(out, epochs=request.epochs, minutes=request.minutes)
+    facts = config.to_dict()
+    has = {name: facts["architecture"][own] for name, own in OF_ARCHITECTURE.items()} | facts
+    given = request.given()
+    others = [name for name in given if name not in CHANGEABLE and given[name] != has[name]]
+    if others:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise UsageError(
+            f"A resumed run keeps its settings: leave out {named}. Only --epochs, --minutes and --device may "
+            "be others."
+        )
+    return dataclasses.replace(config, device=request.device) if request.device is not None else config
+
+
+def digit_classifier(config: TrainConfig) -> Classify | None:
+    """Return the shipped digit classifier where it can be asked, else None.
+
+    It knows grey images of its size, from digits or IDX files. It runs in PyTorch: threads of ONNX Runtime
+    would get in the way of those of the training.
+    """
+    from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
+
+    architecture = config.architecture
+    if (architecture.size, architecture.channels) != (SIZE, 1):
+        return None
+    if config.data != DIGITS and not is_idx_folder(Path(config.data)):
+        return None
+    return load_digit_features("torch").logits
