@@ -1,20 +1,22 @@
-"""Ctrl-C at the end of a step instead of in the middle of it."""
+"""Ctrl-C and SIGTERM at the end of a step instead of in the middle of it."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what docker, systemd and Slurm stop a program with
 
-@contextmanager
+
+@contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within the block the first Ctrl-C is only noted: the function it yields tells whether it came. The
-    second raises KeyboardInterrupt at once, for whoever cannot wait.
+    """Note the first Ctrl-C or SIGTERM within the block only; what is yielded tells whether one came.
 
-    Signals are the main thread's; in another thread nothing is deferred, and nothing arrives.
+    The second raises KeyboardInterrupt at once, for whoever cannot wait. Signals are the main thread's; in
+    another thread nothing is deferred, and nothing arrives.
     """
     seen = False
 
@@ -27,8 +29,7 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    previous = signal.signal(signal.SIGINT, note)
-    try:
+    with contextlib.ExitStack() as stack:
+        for number in SIGNALS:
+            stack.callback(signal.signal, number, signal.signal(number, note))
         yield lambda: seen
-    finally:
-        signal.signal(signal.SIGINT, previous)

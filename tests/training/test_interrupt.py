@@ -1,4 +1,4 @@
-"""Ctrl-C is noted first and obeyed at once when it comes again."""
+"""Ctrl-C or SIGTERM is noted first and obeyed at once when it comes again."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pytest
 from dcgan_edge.training.interrupt import deferred_interrupt
 
 
-def test_the_first_is_noted_and_the_second_raises() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_is_noted_and_the_second_raises(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with deferred_interrupt() as seen:
         assert not seen()
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert seen()
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
 
 
 def test_other_threads_have_no_signals_to_defer() -> None:
