@@ -10,11 +10,13 @@ import numpy as np
 from dcgan_edge.artifact import Architecture, BatchProfile, Kind, Manifest, Precision, generator_tensors
 from dcgan_edge.images import encode_png
 from dcgan_edge.report import ReportContent, worst_seed
+from dcgan_edge.report.drawing import Svg
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp
 from dcgan_edge.runtime.bench.workload import Samples
 from dcgan_edge.runtime.parity import GATES, Parity, compare
 from dcgan_edge.runtime.telemetry.reader import unit_of
 
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 ARCHITECTURE = Architecture("dcgan", 28, 1, 8)
 SESSION = {"backend": "onnxruntime", "version": "1.2.3", "provider": "CPUExecutionProvider", "threads": 2}
 MACHINE = {"cpu": "a processor", "cpus": "4"}
@@ -30,6 +32,11 @@ ENERGY: dict[str, Any] = {
     "seconds": 2.0, "idle_watts": 3.0, "idle_seconds": 1.0, "images": 800, "samples": 10,
     "notes": ["it was short"], "watts": 5.0, "joules_per_image": 0.005, "images_per_joule": 200.0,
 }  # fmt: skip
+
+
+def plotted(svg: Svg) -> str:
+    """The drawing without its style sheet, which names every colour."""
+    return svg.text.partition("</style></defs>")[2]
 
 
 def png(seed: int = 0, size: int = 8) -> bytes:

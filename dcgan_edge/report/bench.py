@@ -28,12 +28,11 @@ def distributions(rows: Sequence[Row]) -> list[Chart]:
     """The latency distribution of all artifacts under each workload."""
     names = legend(rows)
     drawn = []
-    for number, (said, measured) in enumerate(grouped(rows, "workload").items()):
+    for said, measured in grouped(rows, "workload").items():
         # Every chart has all names, so that an artifact keeps its colour where another is missing.
         samples: dict[str, Any] = {label: () for _, label in names}
         samples |= {names[row.index][1]: row.latency_ms for row in measured}
-        title = f"Latency, {said}"
-        drawn.append(Chart(title, charts.distribution(f"latency{number}", title, samples), names))
+        drawn.append(Chart(f"Latency, {said}", charts.distribution(samples), names))
     return drawn
 
 
@@ -41,14 +40,14 @@ def throughputs(rows: Sequence[Row]) -> list[Chart]:
     """Images per second over the batch, for each way of measuring that has two batch sizes or more."""
     names = legend(rows)
     drawn = []
-    for number, (said, measured) in enumerate(grouped(rows, "setup").items()):
+    for said, measured in grouped(rows, "setup").items():
         if len({row.measurement.batch for row in measured}) > 1:
             title = "Throughput by batch" + (f", {said}" if said else "")
             points = {
                 label: _throughput([row for row in measured if row.index == index])
                 for index, (_, label) in enumerate(names)
             }
-            drawn.append(Chart(title, charts.throughput(f"throughput{number}", title, points), names))
+            drawn.append(Chart(title, charts.throughput(points), names))
     return drawn
 
 

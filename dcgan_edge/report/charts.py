@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_edge.report.drawing import COLOURS, INK, MUTED, RULE, draw, marker, stroke
+from dcgan_edge.report.drawing import COLOURS, INK, MUTED, RULE, Svg, draw, marker, stroke
 from dcgan_edge.report.scales import WIDE, few_ticks, is_wide, logarithmic, short
 from dcgan_edge.report.thinning import Numbers, cumulative, stretches
 
@@ -37,7 +37,7 @@ class Chart:
     """A drawing with its heading and legend, (sample of the series, name) each."""
 
     title: str
-    svg: str
+    svg: Svg
     legend: tuple[tuple[str, str], ...] = ()
 
 
@@ -51,8 +51,6 @@ class Mark:
 
 
 def curves(
-    name: str,
-    title: str,
     series: Mapping[str, Points],
     *,
     x: str,
@@ -60,8 +58,8 @@ def curves(
     zero: bool = False,
     log: bool = False,
     marks: Sequence[Mark] = (),
-) -> str:
-    """Training curves as SVG; `x` and `y` are the axes' labels, `zero` starts y at 0, `log` makes it
+) -> Svg:
+    """Draw training curves; `x` and `y` are the axes' labels, `zero` starts y at 0, `log` makes it
     logarithmic where the values span a factor of `WIDE`. `marks` are shaded.
 
     A long curve is drawn as the median of each of `BINS` stretches and a band from smallest to largest.
@@ -87,7 +85,7 @@ def curves(
     for mark in marks:
         until = "the end" if mark.stop is None else f"{mark.stop:,.0f}"
         words.append(f"marked {mark.text}: from {mark.start:,.0f} to {until}")
-    return draw(name, title, f"{y} over {x}: {'; '.join(words)}.", plot)
+    return draw(f"{y} over {x}: {'; '.join(words)}.", plot)
 
 
 def _shade(axes: Axes, mark: Mark, last: float) -> None:
@@ -114,10 +112,8 @@ def plot_stretches(axes: Axes, index: int, x: Numbers, y: Numbers, most: int) ->
         axes.plot(x, y, **{**marker(index), "markersize": 4})
 
 
-def distribution(
-    name: str, title: str, latency_ms: Mapping[str, Sequence[float] | npt.NDArray[np.float64]]
-) -> str:
-    """The share of calls (%) that took at most x milliseconds, as SVG: every sample, the longest included.
+def distribution(latency_ms: Mapping[str, Sequence[float] | npt.NDArray[np.float64]]) -> Svg:
+    """Draw the share of calls (%) that took at most x milliseconds: every sample, the longest included.
 
     A marker stands on the median; a series without samples is left out, but keeps its colour. The time axis
     is logarithmic when the samples span a factor of `WIDE`.
@@ -144,11 +140,11 @@ def distribution(
             continue
         median, longest = float(np.median(samples)), float(samples[-1])
         words.append(f"{label}: half of the calls within {median:.3g} ms, the longest {longest:.3g} ms")
-    return draw(name, title, f"Cumulative distribution of the latency. {'; '.join(words)}.", plot)
+    return draw(f"Cumulative distribution of the latency. {'; '.join(words)}.", plot)
 
 
-def throughput(name: str, title: str, series: Mapping[str, Points]) -> str:
-    """Images per second over the batch size as SVG. The batch axis is logarithmic, the other from 0 unless
+def throughput(series: Mapping[str, Points]) -> Svg:
+    """Draw images per second over the batch size. The batch axis is logarithmic, the other from 0 unless
     the figures span a factor of four times `WIDE`.
     """
 
@@ -173,4 +169,4 @@ def throughput(name: str, title: str, series: Mapping[str, Points]) -> str:
     for label, points in series.items():
         figures = [f"{y:,.0f} at batch {x:g}" for x, y in zip(points.x, points.y, strict=True)]
         words += [f"{label}: {', '.join(figures)}"] if figures else []
-    return draw(name, title, f"Images per second. {'; '.join(words)}.", plot)
+    return draw(f"Images per second. {'; '.join(words)}.", plot)

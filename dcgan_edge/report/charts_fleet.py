@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dcgan_edge.report.drawing import COLOURS, MUTED, PAPER, Canvas, draw
+from dcgan_edge.report.drawing import COLOURS, MUTED, PAPER, Canvas, Svg, draw
 from dcgan_edge.report.scales import few_ticks, is_wide, logarithmic
 from dcgan_edge.report.thinning import Numbers, picked_ranks
 
@@ -33,9 +33,10 @@ class Board:
     stands_out: bool = False
 
 
-def boxes(name: str, title: str, boards: Sequence[Board], *, levels: int = 256) -> str:
-    """Box from the 25th to the 75th percentile with a line at the median, triangle at the 90th, diamond at
-    the 99th, below them a dash for each sample; those between the ends are thinned to `levels` by rank.
+def boxes(boards: Sequence[Board], *, levels: int = 256) -> Svg:
+    """Draw a box from the 25th to the 75th percentile of each board, a line at its median, a triangle at its
+    90th percentile, a diamond at its 99th, and below them a dash for each sample; those between the ends are
+    thinned to `levels` by rank.
     The time axis is logarithmic when the samples span a factor of `WIDE`.
     """
     canvas = Canvas(height=TOP + AXIS + ROW * len(boards), margins=(LEFT, RIGHT, AXIS, TOP))
@@ -57,7 +58,7 @@ def boxes(name: str, title: str, boards: Sequence[Board], *, levels: int = 256) 
         axes.tick_params(axis="y", length=0)
         axes.set(xlabel="latency of a call (ms)")
 
-    return draw(name, title, _words(boards), plot, canvas)
+    return draw(_words(boards), plot, canvas)
 
 
 def _row(axes: Axes, row: int, board: Board, levels: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_edge.report.drawing import DASHES, INK, draw, marker
+from dcgan_edge.report.drawing import DASHES, INK, Svg, draw, marker
 from dcgan_edge.report.scales import logarithmic, short
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Attained:
     hollow: bool
 
 
-def roofline(name: str, title: str, roofs: Sequence[Roof], points: Sequence[Attained]) -> str:
-    """Roofs and points over arithmetic intensity as SVG, both axes logarithmic; hollow is unstable."""
+def roofline(roofs: Sequence[Roof], points: Sequence[Attained]) -> Svg:
+    """Draw roofs and points over arithmetic intensity, both axes logarithmic; hollow is unstable."""
     ridges = [roof.flops / roof.bandwidth for roof in roofs]
     x = [*(point.intensity for point in points), *ridges]
     low, high = min(x) / MARGIN, max(x) * MARGIN
@@ -65,4 +65,4 @@ def roofline(name: str, title: str, roofs: Sequence[Roof], points: Sequence[Atta
 
     words = [f"{roof.label}: {short(roof.flops)}FLOP/s, {short(roof.bandwidth)}B/s" for roof in roofs]
     words += [f"{point.label}: {point.flops:.3g} FLOP/s at {point.intensity:.3g} FLOP/B" for point in points]
-    return draw(name, title, f"Roofline. {'; '.join(words)}.", plot)
+    return draw(f"Roofline. {'; '.join(words)}.", plot)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dcgan_edge.report.charts import plot_stretches
-from dcgan_edge.report.drawing import INK, MUTED, RULE, Canvas, draw, stroke
+from dcgan_edge.report.drawing import INK, MUTED, RULE, Canvas, Svg, draw, stroke
 from dcgan_edge.report.scales import few_ticks, is_wide, logarithmic, short
 from dcgan_edge.report.thinning import Numbers
 
@@ -53,7 +53,6 @@ class Span:
 class Panel:
     """What is drawn: its y axis with unit, its lines, and `until`, where the time axis ends (s)."""
 
-    title: str
     y: str
     lines: Sequence[Line]
     until: float
@@ -62,8 +61,8 @@ class Panel:
     zero: bool = False
 
 
-def panel(name: str, shown: Panel) -> str:
-    """One panel as SVG; panels of the same `until` have the same time axis at the same place.
+def panel(shown: Panel) -> Svg:
+    """Draw one panel; panels of the same `until` have the same time axis at the same place.
 
     A part of many samples is drawn as the median and a band from smallest to largest of short stretches, so
     that every extreme is seen. The value axis is logarithmic when the values span a factor of `WIDE`.
@@ -93,7 +92,7 @@ def panel(name: str, shown: Panel) -> str:
         axes.yaxis.set_label_coords(-46 / (WIDTH - LEFT - RIGHT), 0.5)
 
     words = [_words(line) for line in shown.lines]
-    return draw(name, shown.title, f"{shown.y} over time in seconds. {'; '.join(words)}.", plot, canvas)
+    return draw(f"{shown.y} over time in seconds. {'; '.join(words)}.", plot, canvas)
 
 
 def _plot_part(axes: Axes, line: Line, x: Numbers, y: Numbers, until: float) -> None:

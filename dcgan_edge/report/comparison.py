@@ -76,10 +76,10 @@ def overlays(found: Compared) -> list[Chart]:
     """Both distributions of each measurement that the two runs share, one over the other."""
     drawn = []
     legend = ((key(0, marked=True), found.then), (key(1, marked=True), found.now))
-    for number, change in enumerate(found.changes[:MOST_CHARTS]):
+    for change in found.changes[:MOST_CHARTS]:
         title = f"{change.now.label}, {change.now.workload}"
         samples = {"then": change.then.latency_ms, "now": change.now.latency_ms}
-        drawn.append(Chart(title, charts.distribution(f"overlay{number}", title, samples), legend))
+        drawn.append(Chart(title, charts.distribution(samples), legend))
     return drawn
 
 

@@ -76,7 +76,7 @@ def roofline_chart(bounds: Sequence[BoundRow]) -> Chart:
         for f in bounds
     ]
     keys = tuple((roof_key(number), roof.label) for number, roof in enumerate(roofs))
-    svg = charts_roofline.roofline("roofline", "Roofline", roofs, points)
+    svg = charts_roofline.roofline(roofs, points)
     return Chart(
         "Arithmetic attained, under the roofs", svg, (*keys, *legend([bound.row for bound in bounds]))
     )

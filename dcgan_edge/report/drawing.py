@@ -1,26 +1,31 @@
-"""How the report draws: matplotlib with sentinel colours, made into SVG that a page can hold inline.
+"""How the report draws: matplotlib's SVG, for an `<img>` of the page.
 
-The sentinels become CSS variables of the page, so that a chart follows its light or dark colours; text stays
-text, in the page's font; ids are prefixed, so that many drawings fit into one page.
+A drawing stands alone: it has the page's light colours, and a style sheet that replaces each of them by its
+dark one where the reader's screen is dark. Text stays text, in the page's font.
 """
 
 from __future__ import annotations
 
+import base64
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 400, 264  # SVG units; text of 12 of them is still read when a phone shows 340 pixels
-VARIABLES = {"#fd0001": "ink", "#fd0002": "muted", "#fd0003": "rule", "#fd0004": "paper"} | {
-    f"#fe000{index}": f"s{index}" for index in range(6)
-}
-INK, MUTED, RULE, PAPER, *COLOURS = VARIABLES
+LIGHT = {
+    "paper": "#fcfcfa", "ink": "#1b1f24", "muted": "#59616b", "rule": "#dddbd3", "s0": "#0067a8",
+    "s1": "#b44d00", "s2": "#00795a", "s3": "#99396f", "s4": "#7a6400", "s5": "#4d5560",
+}  # fmt: skip
+DARK = {
+    "paper": "#14171a", "ink": "#e8eaeb", "muted": "#a3abb3", "rule": "#343a40", "s0": "#5fb4f4",
+    "s1": "#f59a5f", "s2": "#41c99d", "s3": "#e48fc6", "s4": "#d9c44b", "s5": "#b9bfc6",
+}  # fmt: skip
+PAPER, INK, MUTED, RULE, *COLOURS = LIGHT.values()
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 DASHES = (
     (),
     (7, 3),
@@ -53,17 +58,30 @@ class Canvas:
 CHART = Canvas()
 
 
-def draw(
-    name: str, title: str, description: str, plot: Callable[[Axes], None], canvas: Canvas = CHART
-) -> str:
-    """Let `plot` draw on empty axes; return the `<svg>` element. `name` is unique in the page, an XML name.
+@dataclass(frozen=True)
+class Svg:
+    """A drawing as the text of an SVG file, its size in SVG units, and in words what the eye would see."""
 
-    `title` and `description` are what a screen reader says. The reader's matplotlib settings play no part.
+    text: str
+    width: float
+    height: float
+    description: str
+
+    @property
+    def uri(self) -> str:
+        """The drawing as a data URI, for the `src` of an image."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.text.encode()).decode()
+
+
+def draw(description: str, plot: Callable[[Axes], None], canvas: Canvas = CHART) -> Svg:
+    """Let `plot` draw on empty axes, and return the drawing. Equal plots give equal text.
+
+    `description` is what a screen reader says. The user's matplotlib settings and backend play no part.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    buffer = io.BytesIO()
+    buffer = io.StringIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**STYLE, "figure.constrained_layout.use": canvas.margins is None})
@@ -71,8 +89,22 @@ def draw(
         if canvas.margins:
             figure.subplots_adjust(**_shares(canvas.width, canvas.height, *canvas.margins))
         plot(figure.subplots())
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return _inline(buffer.getvalue(), name, title, description, canvas)
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue().replace("</defs>", f"<style>{_style_sheet()}</style></defs>", 1)
+    return Svg(text, canvas.width, canvas.height, description)
+
+
+def _style_sheet() -> str:
+    """Return the page's font and, for dark screens, each dark colour in place of its light one."""
+    dark = (
+        f'[style*="{use}: {LIGHT[name]}"] {{{use}: {DARK[name]} !important}}'
+        for name in LIGHT
+        for use in ("fill", "stroke")
+    )
+    return (
+        f"text {{font-family: {FONT} !important; font-variant-numeric: tabular-nums}} "
+        f"@media screen and (prefers-color-scheme: dark) {{{' '.join(dark)}}}"
+    )
 
 
 def stroke(index: int) -> dict[str, Any]:
@@ -107,42 +139,3 @@ def _shares(
     return {
         "left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height,
     }  # fmt: skip
-
-
-def _inline(svg: bytes, name: str, title: str, description: str, canvas: Canvas) -> str:
-    root = ElementTree.fromstring(svg)
-    for parent in list(root.iter()):
-        for child in list(parent):  # the style sheet would reach the whole page, the metadata name web sites
-            if child.tag.rpartition("}")[2] in ("metadata", "style"):
-                parent.remove(child)
-    referenced = {match for element in root.iter() for match in _references(element)}
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {
-            attribute.rpartition("}")[2]: _mended(value, name)
-            for attribute, value in element.attrib.items()
-            if attribute != "id" or value in referenced
-        }
-        if "id" in element.attrib:
-            element.attrib["id"] = f"{name}-{element.attrib['id']}"
-    text = ElementTree.Element("desc", {"id": f"{name}-desc"})
-    text.text = description
-    root.insert(0, text)
-    root.attrib = {
-        "class": "chart", "viewBox": f"0 0 {canvas.width:g} {canvas.height:g}", "role": "img",
-        "aria-label": title, "aria-describedby": f"{name}-desc",
-    }  # fmt: skip
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _references(element: ElementTree.Element) -> list[str]:
-    return [match for value in element.attrib.values() for match in re.findall(r"#([A-Za-z][\w.-]*)", value)]
-
-
-def _mended(value: str, name: str) -> str:
-    """An attribute's value with the page's colours and font, prefixed references and two decimals."""
-    value = re.sub(r"font-family:[^;]*;?", "", value)
-    value = re.sub(r"#f[de]000\d", lambda match: f"var(--{VARIABLES[match[0]]})", value)
-    value = re.sub(r"(^|url\()#", rf"\1#{name}-", value)
-    value = re.sub(r"-?\d+\.\d{3,}", lambda match: f"{round(float(match[0]), 2):g}", value)
-    return " ".join(value.split())

@@ -118,9 +118,9 @@ def fleet_charts(found: Fleet) -> list[Chart]:
     numbers = {device.name: number for number, device in enumerate(found.devices, start=1)}
     levels = max(24, min(256, MARKS // max(1, sum(len(members) for _, members in found.groups))))
     drawn = []
-    for number, (title, members) in enumerate(found.groups):
+    for title, members in found.groups:
         boards = [_board(numbers[row.run], row, bool(found.stands_out(row))) for row in members]
-        drawn.append(Chart(title, boxes(f"boxes{number}", title, boards, levels=levels)))
+        drawn.append(Chart(title, boxes(boards, levels=levels)))
     return drawn
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcgan_edge.report.drawing import COLOURS, VARIABLES, dash, shape
+from dcgan_edge.report.drawing import COLOURS, dash, shape
 
 PATHS = {  # matplotlib's name of a marker: the same shape around (14, 6)
     "o": "M10.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
@@ -15,7 +15,7 @@ HATCH = "M2 12l10-12M10 12l10-12M18 12l10-12"
 
 def key(index: int, *, marked: bool) -> str:
     """Series `index`: its colour and dash and, if `marked`, its marker."""
-    colour = f"var(--{VARIABLES[COLOURS[index % len(COLOURS)]]})"
+    colour = f"var(--s{index % len(COLOURS)})"
     marker = f'<path d="{PATHS[shape(index)]}" style="fill: {colour}"/>' if marked else ""
     return _svg(_line("M0 6h28", colour, index) + marker)
 

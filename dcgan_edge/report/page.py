@@ -12,6 +12,7 @@ from dcgan_edge.errors import UnavailableError
 from dcgan_edge.report import bench, cost
 from dcgan_edge.report.comparison import compared, overlays
 from dcgan_edge.report.content import FLEET, ReportContent, WorstSeed
+from dcgan_edge.report.drawing import DARK, FONT, LIGHT
 from dcgan_edge.report.environment import differing, environment
 from dcgan_edge.report.fleet import RULE, Fleet, fleet, fleet_charts
 from dcgan_edge.report.headline import headline
@@ -58,6 +59,9 @@ def _context(content: ReportContent) -> dict[str, Any]:
     tables = environment(content.runs, measured)
     return {
         "content": content,
+        "light": LIGHT,
+        "dark": DARK,
+        "font": FONT,
         "version": __version__,
         "headline": headline(content.artifacts, content.parity, measured, comparison or boards),
         "environment": tables,
@@ -119,9 +123,9 @@ def _timelines(content: ReportContent, measured: Sequence[Row], boards: Fleet | 
     odd = {outlier.row.run for outlier in boards.outliers} if boards else set()
     chosen = sorted(names, key=lambda name: name not in odd)[:MOST_TIMELINES]
     drawn = []
-    for number, name in enumerate(name for name in names if name in chosen):
+    for name in (name for name in names if name in chosen):
         mine = [row for row in measured if row.run == name]
-        drawn.append(timeline(f"time{number}", name, content.runs[name].telemetry, mine))
+        drawn.append(timeline(name, content.runs[name].telemetry, mine))
     return drawn
 
 

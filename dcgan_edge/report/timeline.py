@@ -28,8 +28,8 @@ class Timeline:
     not_readable: tuple[str, ...]
 
 
-def timeline(name: str, run: str, telemetry: Mapping[str, Any], rows: Sequence[Row]) -> Timeline:
-    """Draw `rows`, the measurements of `run`, and its `telemetry`. `name` is unique in the page.
+def timeline(run: str, telemetry: Mapping[str, Any], rows: Sequence[Row]) -> Timeline:
+    """Draw `rows`, the measurements of `run`, and its `telemetry`.
 
     Raises ArtifactError when the telemetry is damaged.
     """
@@ -41,15 +41,15 @@ def timeline(name: str, run: str, telemetry: Mapping[str, Any], rows: Sequence[R
     until = (stop - start) / 1e9 or 1.0
     shaded = [Span((a - start) / 1e9, (b - start) / 1e9, kind, text) for a, b, kind, text in spans]
     lines = [Line(row.index, f"{row.label}, {row.workload}", _samples(row, start)) for row in rows]
-    latency = panel(f"{name}-latency", Panel("Latency", "latency (ms)", lines, until, shaded, tall=True))
+    latency = panel(Panel("latency (ms)", lines, until, shaded, tall=True))
     charts = [Chart("Latency of each call, at the time it was due", latency, _legend(rows))]
     still = [each for each in series if each.is_throttling and not each.values.any()]
     moving = [each for each in series if not each.is_throttling or each.values.any()]
-    for number, (group, members) in enumerate(grouped_readings(moving)):
+    for group, members in grouped_readings(moving):
         lines = [_line(index, reading, start) for index, reading in enumerate(members)]
         bands = [Span(span.start, span.stop, span.kind) for span in shaded if span.kind != "workload"]
-        shown = Panel(group.title, group.y, lines, until, bands, zero=group.zero)
-        svg = panel(f"{name}-readings{number}", shown)
+        shown = Panel(group.y, lines, until, bands, zero=group.zero)
+        svg = panel(shown)
         charts.append(Chart(group.title, svg, _reading_legend(members, beside)))
     return Timeline(run, tuple(charts), tuple(_notes(beside, series, still)), beside.not_readable)
 

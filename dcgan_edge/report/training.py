@@ -17,7 +17,7 @@ from dcgan_edge.report.keys import key, swatch
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_GRIDS = 8
 MANY_MARKS = 12  # incidents; the charts show no more, the table all
-CURVES = (  # name of the chart, title, y axis, series by their names in metrics.jsonl
+CURVES = (  # its name here, title, y axis, series by their names in metrics.jsonl
     ("loss", "Loss", "loss", {"loss_d": "discriminator", "loss_g": "generator"}),
     (
         "score", "How real the discriminator finds them", "mean score, 0 to 1",
@@ -63,7 +63,7 @@ def training_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
         if series:
             zero, log = name not in ("loss", "gradients"), name == "gradients"
             shown = [mark for mark in marks if name != "speed"]
-            svg = charts.curves(name, title, series, x=axis, y=label, zero=zero, log=log, marks=shown)
+            svg = charts.curves(series, x=axis, y=label, zero=zero, log=log, marks=shown)
             legend = [(key(index, marked=False), said) for index, said in enumerate(series)]
             legend = legend if len(lines) > 1 else []
             legend += [(swatch(False), "numbered: something went wrong, see the table")] if shown else []

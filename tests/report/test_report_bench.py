@@ -10,8 +10,9 @@ from dcgan_edge.report.bench import (
     throughputs,
 )
 from dcgan_edge.report.charts import Chart
+from dcgan_edge.report.drawing import COLOURS
 from dcgan_edge.report.rows import Row, rows
-from tests.report_pieces import bench_report, measurement
+from tests.report_pieces import bench_report, measurement, plotted
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def test_every_legend_has_every_artifact_and_every_line_the_colour_of_its_artifa
     drawn: list[Chart],
 ) -> None:
     assert all([label for _, label in chart.legend] == ["a", "b"] for chart in drawn)
-    assert "var(--s1)" in drawn[0].svg
-    assert "var(--s1)" not in drawn[1].svg  # b was not measured there
+    assert f"stroke: {COLOURS[1]}" in plotted(drawn[0].svg)
+    assert f"stroke: {COLOURS[1]}" not in plotted(drawn[1].svg)  # b was not measured there
 
 
 def test_the_lines_of_several_runs_are_named_with_their_run() -> None:

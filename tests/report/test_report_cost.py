@@ -79,10 +79,10 @@ def test_a_point_of_the_chart_lies_below_its_roof() -> None:
     chart = roofline_chart(bounds)
     assert [label for _, label in chart.legend] == ["a device, fp16", "g.onnx"]
     assert {">arithmetic intensity (FLOP per byte)<", ">attained (FLOP per second)<"} <= set(
-        re.findall(r">[^<>]+<", chart.svg)
+        re.findall(r">[^<>]+<", chart.svg.text)
     )
     assert bounds[0].flops <= min(bounds[0].roof.flops, bounds[0].roof.bandwidth * bounds[0].intensity)
-    assert "2e+09 FLOP/s at 2 FLOP/B" in chart.svg
+    assert "2e+09 FLOP/s at 2 FLOP/B" in chart.svg.description
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dcgan_edge.report.fleet import SCORE, Fleet, fleet, fleet_charts, scores
 from dcgan_edge.report.rows import rows
 from dcgan_edge.runtime.bench.record import BenchReport
-from tests.report_pieces import ENERGY, MACHINE, NASTY, bench_report, measurement, samples, steady
+from tests.report_pieces import ENERGY, MACHINE, NASTY, SVG_TEXT, bench_report, measurement, samples, steady
 
 ALIKE = (1.0, 1.01, 0.985, 1.02)
 
@@ -90,11 +90,11 @@ def test_there_is_a_row_for_each_board_with_its_percentiles_and_all_its_ends() -
         for name in ("short", NASTY, "a-board-with-a-long-name")
     }
     (chart,) = fleet_charts(fleet(runs, rows(runs)))
-    text = ["".join(each.itertext()) for each in ElementTree.fromstring(chart.svg).iter("text")]
+    text = ["".join(each.itertext()) for each in ElementTree.fromstring(chart.svg.text).iter(SVG_TEXT)]
     assert "1 short" in text
     assert "3 a-board-with-\N{HORIZONTAL ELLIPSIS}" in text
     assert "latency of a call (ms)" in text
-    assert "short: p50 1.25, p90 1.45, p99 1.49" in chart.svg
+    assert "short: p50 1.25, p90 1.45, p99 1.49" in chart.svg.description
 
 
 def test_a_large_fleet_is_drawn_with_fewer_dashes() -> None:
@@ -103,7 +103,7 @@ def test_a_large_fleet_is_drawn_with_fewer_dashes() -> None:
     def dashes(count: int) -> float:
         runs = {str(n): bench_report(measurement("g", rounds=rounds)) for n in range(count)}
         (chart,) = fleet_charts(fleet(runs, rows(runs)))
-        return len(re.findall("M ", chart.svg)) / count
+        return len(re.findall("M ", chart.svg.text)) / count
 
     assert dashes(3) > 250 > 200 > dashes(80)
 
@@ -112,4 +112,8 @@ def test_a_board_is_drawn_by_its_number_in_the_table() -> None:
     other = bench_report(measurement("h", calls=5))
     runs = {"a": other, "b": bench_report(measurement("g", calls=5)), "c": other}
     first, second = fleet_charts(fleet(runs, rows(runs)))
-    assert (">1 a<" in first.svg, ">3 c<" in first.svg, ">2 b<" in second.svg) == (True, True, True)
+    assert (">1 a<" in first.svg.text, ">3 c<" in first.svg.text, ">2 b<" in second.svg.text) == (
+        True,
+        True,
+        True,
+    )

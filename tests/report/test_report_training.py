@@ -16,11 +16,11 @@ def test_curves_are_drawn_of_finite_figures_over_what_the_lines_have() -> None:
     lines = [{"step": n, "loss_d": 1.0 / n if n != 3 else math.nan, "loss_g": None} for n in range(1, 6)]
     (loss,) = training_charts(lines)
     assert [label for _, label in loss.legend] == ["discriminator"]
-    assert ">step<" in loss.svg
+    assert ">step<" in loss.svg.text
     (loss,) = training_charts(
         [{"step": 1, "images": 64, "loss_g": 2}, {"step": 2, "images": 128, "loss_g": 1}]
     )
-    assert ">images seen<" in loss.svg
+    assert ">images seen<" in loss.svg.text
     assert training_charts([]) == training_charts([{"step": 1, "note": "nothing to draw"}]) == []
 
 
@@ -39,21 +39,21 @@ def test_signs_have_their_charts_and_incidents_their_marks() -> None:
         "How often the discriminator is right", "Gradient norms", "Sample diversity", "Class entropy",
         "Training speed",
     ]  # fmt: skip
-    assert not any("marked" in chart.svg for chart in plain)
+    assert not any("marked" in chart.svg.description for chart in plain)
     lines[2]["events"] = [begins]
     lines[4]["events"] = [begins | {"step": 5, "state": "ends"}]
     for chart in training_charts(lines):
         is_marked = chart.title != "Training speed"
-        assert ("marked 1: from 192 to 320" in chart.svg) == is_marked
-        assert (">1</text>" in chart.svg) >= is_marked  # the number stands in the drawing, not a colour alone
+        assert ("marked 1: from 192 to 320" in chart.svg.description) == is_marked
+        assert (">1</text>" in chart.svg.text) >= is_marked  # a number, not a colour alone
         assert any("numbered" in label for _, label in chart.legend) == is_marked
     del lines[4]["events"]
-    assert "marked 1: from 192 to the end" in training_charts(lines)[0].svg
+    assert "marked 1: from 192 to the end" in training_charts(lines)[0].svg.description
 
 
 def test_numbers_beyond_every_float_are_left_out() -> None:
     (chart,) = training_charts([{"step": n, "loss_d": 10**400 if n == 2 else 1.0} for n in range(1, 5)])
-    assert "discriminator goes from 1 to 1" in chart.svg
+    assert "discriminator goes from 1 to 1" in chart.svg.description
 
 
 def test_a_picture_is_shown_with_whole_pixels() -> None:
