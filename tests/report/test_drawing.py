@@ -112,9 +112,7 @@ def test_axes_with_margins_line_up_whatever_their_labels() -> None:
             axes.set(ylabel=label, xlim=(0, 1))
 
         svg = draw("d", plot, Canvas(300, 100, (60, 10, 30, 5)))
-        match = re.search(
-            r'd="M ([\d.]+) [\d.]+ \nL 290 ', svg.text
-        )  # a line of the grid, from left to right
+        match = re.search(r'd="M ([\d.]+) [\d.]+ \nL 290 ', svg.text)  # a line of the grid
         return match[1] if match else None
 
     assert left("short") == left("a very long label of many letters") == "60"
