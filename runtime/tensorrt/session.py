@@ -3,17 +3,17 @@
     manifest, bytes -> library here? -> device here? -> do they match? -> deserialise -> streams -> run
 
 Latents and images are float32 at the boundary, whatever the engine computes in. Work is split into batches
-that the engine takes and spread over the streams, one for each stream.
+that the engine takes and spread over the streams. Several threads may use a session: each call takes streams
+that are free, and waits where there is none.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from itertools import cycle
 from types import ModuleType
 
@@ -28,11 +28,10 @@ from ..session import Session, SessionFacts
 from .engine import Engine
 from .library import load_tensorrt
 from .match import check_match, flavour_of
+from .pool import MOST_STREAMS, StreamPool
 from .profiles import split
 from .rtx import RtxSettings, cache_file
 from .stream import EngineStream, GraphLog, PhaseTimes
-
-MOST_STREAMS = 16
 
 
 def open_engine(
@@ -81,7 +80,7 @@ def open_engine(
 
 
 class EngineSession(Session):
-    """An engine on the GPU, for one thread at a time."""
+    """An engine on the GPU, for as many threads at the same time as it has streams."""
 
     def __init__(
         self,
@@ -100,31 +99,30 @@ class EngineSession(Session):
         self.manifest = manifest
         self._cuda = cuda
         self._rtx = rtx
-        self._lock = threading.Lock()
-        self._stream_count = streams
         self._cuda_graph = cuda_graph
+        self._zero_copy = zero_copy
+        self._index = device_index
+        self._version = str(trt.__version__)
         self._free_before = cuda.free_memory()
-        graphs = GraphLog(wanted=cuda_graph and rtx is None)
-        with ExitStack() as stack:
-            engine = stack.enter_context(closing(Engine(trt, data, manifest, rtx)))
-            self._profiles = engine.profiles
-            self._streams = [
-                stack.enter_context(
-                    closing(
-                        EngineStream(
-                            cuda, engine, zero_copy=zero_copy, graphs=graphs, prepared=self._note_prepared
-                        )
-                    )
-                )
-                for _ in range(streams)
-            ]
-            self._version = str(trt.__version__)
-            self._zero_copy = zero_copy
-            self._index = device_index
-            self._graphs = graphs
-            self._warnings = engine.warnings
-            self._memory = self._count_memory(len(data), engine.scratch_bytes)
-            self._stack: ExitStack | None = stack.pop_all()
+        self._graphs = GraphLog(wanted=cuda_graph and rtx is None)
+        self._prepared = 0
+        engine = Engine(trt, data, manifest, rtx)
+        self._profiles = engine.profiles
+        self._warnings = engine.warnings
+        self._bytes = {"engine_file": len(data), "scratch_per_stream": engine.scratch_bytes}
+
+        def make() -> EngineStream:
+            return EngineStream(
+                cuda, engine, zero_copy=zero_copy, graphs=self._graphs, prepared=self._note_prepared
+            )
+
+        self._pool = StreamPool(make, engine.close)
+        try:
+            self._pool.resize(streams)
+            self._taken_bytes = self._free_before - cuda.free_memory()
+        except BaseException:
+            self._pool.close()
+            raise
 
     @property
     def facts(self) -> SessionFacts:
@@ -135,7 +133,7 @@ class EngineSession(Session):
             version=self._version,
             device=f"cuda:{self._index}",
             device_name=self._cuda.device.name,
-            streams=self._stream_count,
+            streams=len(self._pool.streams),
             details={
                 "gpu": dataclasses.asdict(self._cuda.device),
                 "zero_copy": self._zero_copy,
@@ -146,7 +144,8 @@ class EngineSession(Session):
                     "captured": list(self._graphs.captured),
                     "refused": dict(self._graphs.refused),
                 },
-                "memory": dict(self._memory),
+                "contexts_prepared": self._prepared,
+                "memory": self._count_memory(),
                 "warnings": list(self._warnings),
                 **({"rtx": dict(rtx.facts)} if rtx else {}),
             },
@@ -156,36 +155,18 @@ class EngineSession(Session):
         """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1]; see `Session.run`."""
         latents = as_latents(latents, self.manifest.architecture.latent_dim)
         if len(latents) == 0:
-            self._require_open()
+            self._pool.require_open()
             return self._images(0)
-        (images,) = self.run_batches([latents])
+        (images,) = self._made([latents], len(split(len(latents), self._profiles)))
         return images
 
     def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """Make the images of each of `batches`, none empty, in order, keeping every stream at work.
+        """Make the images of each of `batches`, none empty, in order, keeping every free stream at work.
 
         The next latents are taken while the GPU works on the last. What was yielded is complete and the
         caller's. Raises what `run` raises; after an error of the GPU itself the session is closed.
         """
-        with self._in_use():
-            streams = cycle(self._streams)
-            flights: deque[_Flight] = deque()
-            for latents in batches:
-                latents = as_latents(latents, self.manifest.architecture.latent_dim)
-                if len(latents) == 0:
-                    raise UsageError("A batch has one or more latents.")
-                images = self._images(len(latents))
-                for piece in split(len(latents), self._profiles):
-                    if len(flights) == len(self._streams):
-                        yield from self._land(flights)
-                    self._require_open()
-                    stream = next(streams)
-                    rows = slice(piece.start, piece.start + piece.count)
-                    stream.submit(latents[rows], piece.batch)
-                    done = images if rows.stop == len(latents) else None
-                    flights.append(_Flight(stream, images[rows], done))
-            while flights:
-                yield from self._land(flights)
+        return self._made(batches, MOST_STREAMS)
 
     def run_timed(
         self, latents: FloatArray, *, clock: Callable[[], int] = time.perf_counter_ns
@@ -197,43 +178,70 @@ class EngineSession(Session):
         latents = as_latents(latents, self.manifest.architecture.latent_dim)
         images = self._images(len(latents))
         times = PhaseTimes()
-        with self._in_use():
+        with self._in_use(1) as (stream,):
             for piece in split(len(latents), self._profiles):
                 rows = slice(piece.start, piece.start + piece.count)
-                times += self._streams[0].timed(latents[rows], piece.batch, images[rows], clock)
+                times += stream.timed(latents[rows], piece.batch, images[rows], clock)
         return images, times
+
+    def use_streams(self, count: int) -> None:
+        """Keep up to `count` batches in flight from now on; the memory of other streams is given back.
+
+        Raises UsageError for a number out of range, EdgeError when memory does not suffice or while another
+        thread has a call under way.
+        """
+        with self._in_use(MOST_STREAMS) as taken:
+            if len(taken) < len(self._pool.streams):
+                raise EdgeError("The number of streams cannot be changed while this session is busy.")
+            self._pool.resize(count)
+            self._taken_bytes = self._free_before - self._cuda.free_memory()
+
+    def prepare(self, batch: int) -> None:
+        """Do on every free stream what the first call with `batch` latents would have to do."""
+        with self._in_use(MOST_STREAMS) as taken:
+            for size in {piece.batch for piece in split(batch, self._profiles)}:
+                for stream in taken:
+                    stream.prepare(size)
 
     def __enter__(self) -> EngineSession:
         return self
 
     def close(self) -> None:
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            stack.close()
-            self._streams.clear()
+        """Give everything back; where other threads have calls under way, when those have ended."""
+        self._pool.close()
 
     @contextmanager
-    def _in_use(self) -> Iterator[None]:
-        """Keep others out, and leave nothing in flight behind, whatever happens inside."""
-        self._require_open()
-        if not self._lock.acquire(blocking=False):
-            raise EdgeError("This session is busy with another call; open one session for each thread.")
-        try:
+    def _in_use(self, most: int) -> Iterator[list[EngineStream]]:
+        """Hold up to `most` streams, with the device current in this thread."""
+        with self._pool.take(most) as taken:
             self._cuda.make_current()
-            yield
-        finally:
-            healthy = [stream.settle() for stream in self._streams]
-            self._lock.release()
-            if not all(healthy):
-                self.close()  # the GPU's work failed: nothing here can be trusted to work again
+            yield taken
 
-    def _require_open(self) -> None:
-        if self._stack is None:
-            raise EdgeError("This session is closed.")
+    def _made(self, batches: Iterable[FloatArray], most: int) -> Iterator[FloatArray]:
+        """`run_batches` on up to `most` streams."""
+        with self._in_use(most) as taken:
+            streams = cycle(taken)
+            flights: deque[_Flight] = deque()
+            for latents in batches:
+                latents = as_latents(latents, self.manifest.architecture.latent_dim)
+                if len(latents) == 0:
+                    raise UsageError("A batch has one or more latents.")
+                images = self._images(len(latents))
+                for piece in split(len(latents), self._profiles):
+                    if len(flights) == len(taken):
+                        yield from self._land(flights)
+                    self._pool.require_open()
+                    stream = next(streams)
+                    rows = slice(piece.start, piece.start + piece.count)
+                    stream.submit(latents[rows], piece.batch)
+                    done = images if rows.stop == len(latents) else None
+                    flights.append(_Flight(stream, images[rows], done))
+            while flights:
+                yield from self._land(flights)
 
     def _land(self, flights: deque[_Flight]) -> Iterator[FloatArray]:
         """Complete the oldest flight; yield its batch if that was the last piece."""
-        self._require_open()
+        self._pool.require_open()
         flight = flights.popleft()
         flight.stream.collect(flight.target)
         if flight.done is not None:
@@ -243,19 +251,20 @@ class EngineSession(Session):
         architecture = self.manifest.architecture
         return np.empty((count, architecture.channels, architecture.size, architecture.size), np.float32)
 
-    def _count_memory(self, engine_bytes: int, scratch_bytes: int) -> dict[str, int]:
-        """Bytes. `taken` is what the GPU lost since before the engine was loaded, by everybody on it."""
+    def _count_memory(self) -> dict[str, int]:
+        """Return bytes. `taken` is what the GPU lost since before the engine was loaded, by everybody on it."""
+        streams = self._pool.streams
         return {
-            "engine_file": engine_bytes,
-            "scratch_per_stream": scratch_bytes,
-            "device": sum(stream.device_bytes for stream in self._streams),
-            "page_locked_host": sum(stream.buffers.host_bytes for stream in self._streams),
-            "taken": self._free_before - self._cuda.free_memory(),
+            **self._bytes,
+            "device": sum(stream.device_bytes for stream in streams),
+            "page_locked_host": sum(stream.buffers.host_bytes for stream in streams),
+            "taken": self._taken_bytes,
         }
 
     def _note_prepared(self) -> None:
-        """A batch size ran for the first time."""
-        self._memory["taken"] = self._free_before - self._cuda.free_memory()
+        """A batch size ran for the first time on a stream."""
+        self._prepared += 1
+        self._taken_bytes = self._free_before - self._cuda.free_memory()
         if self._rtx is not None:
             self._rtx.save()
 

@@ -77,6 +77,10 @@ class EngineStream:
     def device_bytes(self) -> int:
         return self.buffers.device_bytes + self._scratch.nbytes
 
+    def prepare(self, batch: int) -> None:
+        """Make the context of `batch` and its CUDA graph now, if they are not there yet."""
+        self._context(batch)
+
     def submit(self, latents: FloatArray, batch: int) -> None:
         """Queue `latents`, padded with zeros to `batch`. They may be overwritten on return."""
         context = self._context(batch)
