@@ -25,6 +25,7 @@ from .workload import (
     Clock,
     Samples,
     closed_loop,
+    make_ready,
     one_query,
     open_loop,
     poisson_arrivals,
@@ -36,7 +37,8 @@ Item = TypeVar("Item")
 WARM_AGREEMENT = 0.02  # medians of two warm-up windows that differ by less have settled
 WARM_WINDOW_S = 0.2
 WARM_LIMIT_S = 5.0
-WARM_LARGEST = 64  # images; queries of thousands would make warm-up and phases as long as the measurement
+WARM_LARGEST = 64  # images, or what the session takes at once: long queries are pieces of that size
+COLD = "some of it ran for the first time while it was measured"
 
 
 def measure(
@@ -79,7 +81,8 @@ def _measure_workload(
     """Measure all workers under one workload; each round is a window of the telemetry."""
     what = f"batch {batch}" + (f", {streams} streams" if streams > 1 else "")
     say(f"{what}: warming up")
-    warm_ups = [worker.call(warm_up, min(batch, WARM_LARGEST), plan.warm_up_s) for worker in workers]
+    warm_ups = [worker.call(warm_up, batch, streams, plan.warm_up_s) for worker in workers]
+    before = [contexts_prepared(worker.call(_facts)) for worker in workers]
     rounds: list[list[Samples]] = [[] for _ in workers]
     for number in range(plan.rounds):
         say(f"{what}: round {number + 1} of {plan.rounds}")
@@ -95,15 +98,16 @@ def _measure_workload(
             scenario=plan.scenario,
             batch=batch,
             streams=streams,
-            session=worker.call(_facts),
+            session=(facts := worker.call(_facts)),
             warm_up=warm,
             rounds=tuple(samples),
             loop="open" if plan.scenario == "server" else "closed",
             percentiles=plan.percentiles,
             timer_ns=worker.call(_timer_overhead),
-            phases=worker.call(take_phases, batch) if batch <= WARM_LARGEST else (),
+            reasons=(COLD,) if contexts_prepared(facts) > prepared else (),
+            phases=worker.call(take_phases, batch),
         )
-        for worker, warm, samples in zip(workers, warm_ups, rounds, strict=True)
+        for worker, warm, samples, prepared in zip(workers, warm_ups, rounds, before, strict=True)
     ]
 
 
@@ -124,7 +128,7 @@ def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:
     used = energy(telemetry, window, images=images)
     return dataclasses.replace(
         measurement,
-        reasons=verdict(telemetry, window, device=device),
+        reasons=measurement.reasons + verdict(telemetry, window, device=device),
         energy={"not_readable": str(used)} if isinstance(used, Unreadable) else used.to_dict(),
     )
 
@@ -138,7 +142,7 @@ def run_round(session: Session, plan: BenchPlan, batch: int, streams: int, numbe
     """Run round `number` of `plan`: queries of `batch` images, `streams` of them in flight."""
     seconds = plan.duration_s / plan.rounds
     if plan.scenario == "offline":
-        return one_query(session, batch)
+        return one_query(session, batch, streams=streams)
     if plan.scenario == "server":
         assert plan.rate is not None  # the plan has checked it
         return open_loop(session, batch, poisson_arrivals(plan.rate, seconds, number), streams=streams)
@@ -147,18 +151,32 @@ def run_round(session: Session, plan: BenchPlan, batch: int, streams: int, numbe
 
 
 def warm_up(
-    session: Session, batch: int, at_least_s: float = 0.0, *, clock: Clock = time.perf_counter_ns
+    session: Session,
+    batch: int,
+    streams: int = 1,
+    at_least_s: float = 0.0,
+    *,
+    clock: Clock = time.perf_counter_ns,
 ) -> WarmUp:
-    """Run until the medians of two windows of 0.2 s agree within 2 %, for 5 s at the most."""
+    """Prepare every stream for queries of `batch` images, then send such queries on all `streams` until the
+    medians of two windows of 0.2 s agree within 2 %, for 5 s at the most.
+    """
     start, calls, previous = clock(), 0, 0.0
+    make_ready(session, batch, streams)
+    batch = min(batch, max(WARM_LARGEST, session.manifest.batch.max))
     while True:
-        window = closed_loop(session, batch, WARM_WINDOW_S, clock=clock)
+        window = closed_loop(session, batch, WARM_WINDOW_S, streams=streams, clock=clock)
         calls += len(window)
         median, seconds = statistics.median(window.latency_ns.tolist()), (clock() - start) / 1e9
         settled = abs(median - previous) <= WARM_AGREEMENT * median and seconds >= at_least_s
         if settled or seconds >= max(WARM_LIMIT_S, at_least_s):
             return WarmUp(calls, seconds, settled)
         previous = median
+
+
+def contexts_prepared(facts: dict[str, Any]) -> int:
+    """Return how many batch sizes a session, whose `facts` these are, has prepared on its streams so far."""
+    return int(facts.get("details", {}).get("contexts_prepared", 0))
 
 
 def _facts(session: Session) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the time of a call goes on a GPU, and times as trtexec exports them.
+"""Where the time of a call goes on a GPU, and times under the keys of trtexec's export.
 
 trtexec's latency is the sum of copying in, computing and copying out, between events on the GPU; ours is the
 wall clock around the whole call. Both are kept, never mixed. Source: TensorRT samples/common, --exportTimes.
@@ -7,15 +7,17 @@ wall clock around the whole call. Both are kept, never mixed. Source: TensorRT s
 from __future__ import annotations
 
 import statistics
+import time
 from typing import Protocol, runtime_checkable
 
 from dcgan_edge.latents import FloatArray
 
 from ..session import Session
 from .record import Measurement
-from .workload import batch_latents
+from .workload import Clock, batch_latents
 
 CALLS = 100  # whose phases are timed, beside the calls that are measured: events cost time themselves
+LIMIT_S = 2.0  # after which no further call is begun
 KEYS = {"h2d": "h2dMs", "compute": "computeMs", "d2h": "d2hMs"}
 
 
@@ -34,16 +36,25 @@ class Timed(Protocol):
     """A session that can time the phases of a call, such as an engine."""
 
     def run_timed(self, latents: FloatArray) -> tuple[FloatArray, Times]:
-        """`Session.run`, with the times of its phases."""
+        """Return the images of `Session.run` and the times of its phases."""
         ...
 
 
-def take_phases(session: Session, batch: int) -> tuple[dict[str, float], ...]:
-    """The phases of `CALLS` calls under trtexec's keys, `latencyMs` their sum; empty without phases."""
+def take_phases(
+    session: Session, batch: int, *, clock: Clock = time.perf_counter_ns
+) -> tuple[dict[str, float], ...]:
+    """Return the phases of up to `CALLS` calls under trtexec's keys; `latencyMs` is their sum.
+
+    It is empty for a session that cannot time them, such as one on a CPU.
+    """
     if not isinstance(session, Timed):
         return ()
     z = batch_latents(session, batch)
-    return tuple(_under_keys(session.run_timed(z)[1]) for _ in range(CALLS))
+    taken: list[dict[str, float]] = []
+    end = clock() + int(LIMIT_S * 1e9)
+    while not taken or (len(taken) < CALLS and clock() < end):
+        taken.append(_under_keys(session.run_timed(z)[1]))
+    return tuple(taken)
 
 
 def _under_keys(times: Times) -> dict[str, float]:
@@ -57,7 +68,7 @@ def _under_keys(times: Times) -> dict[str, float]:
 
 
 def phase_words(phases: tuple[dict[str, float], ...]) -> str:
-    """Medians of the phases in a few words."""
+    """Return the medians of the phases in words."""
     median = {key: statistics.median(call[key] for call in phases) for key in phases[0]}
     return (
         f"{median['h2dMs']:.3f} ms in, {median['computeMs']:.3f} computing, {median['d2hMs']:.3f} out, "
@@ -66,16 +77,16 @@ def phase_words(phases: tuple[dict[str, float], ...]) -> str:
 
 
 def trtexec_times(measurement: Measurement) -> list[dict[str, float]]:
-    """The calls of `measurement` as trtexec's --exportTimes lists them.
+    """Return the calls of `measurement` under the keys of trtexec's --exportTimes, in milliseconds.
 
-    Where there are phases, the calls whose phases were timed. Else `startEnqMs`, `endD2hMs` and `latencyMs`
-    of every query on the host's clock, from 0 on.
+    These are the calls whose phases were timed, if there are any. Else they are all queries, with
+    `startEnqMs`, `endD2hMs` and `latencyMs` on the host's clock, which starts at 0.
     """
     if measurement.phases:
         return [dict(call) for call in measurement.phases]
-    begin = min(int(each.due_ns.min()) for each in measurement.rounds)
+    begin = min(int(samples.due_ns.min()) for samples in measurement.rounds)
     return [
         {"startEnqMs": (due - begin) / 1e6, "endD2hMs": (due - begin + took) / 1e6, "latencyMs": took / 1e6}
-        for each in measurement.rounds
-        for due, took in zip(each.due_ns.tolist(), each.latency_ns.tolist(), strict=True)
+        for samples in measurement.rounds
+        for due, took in zip(samples.due_ns.tolist(), samples.latency_ns.tolist(), strict=True)
     ]

@@ -51,7 +51,7 @@ class LatencyStatistics:
 def summarise(
     latency_ms: Sequence[float], percents: Sequence[float] = DEFAULT_PERCENTILES
 ) -> LatencyStatistics:
-    """Statistics of at least one sample, in milliseconds."""
+    """Return the statistics of one or more samples, all in milliseconds."""
     ordered = sorted(latency_ms)
     mean = statistics.fmean(ordered)
     return LatencyStatistics(
@@ -70,7 +70,7 @@ def summarise(
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The sample at index n - 1 - floor((1 - percent/100) * n) of the rising `ordered`, trtexec's rule."""
+    """Return the sample at index n - 1 - floor((1 - percent/100) * n) of the rising `ordered`, as trtexec."""
     count = len(ordered)
     # The product is rounded before it is cut, so that 0.1 * 10 counts as 1 and not as 0.9999.
     return ordered[max(count - 1 - int(round((1 - percent / 100) * count, 9)), 0)]
@@ -78,7 +78,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 @functools.cache
 def interval_ranks(count: int, percent: float, confidence: float = CONFIDENCE) -> tuple[int, int]:
-    """Ranks (from 1) of the rising samples between which the true percentile lies with `confidence`.
+    """Return the ranks (from 1) of the samples between which the true percentile lies with `confidence`.
 
     The number of samples below the true percentile is binomial, whatever the distribution; its quantiles are
     the ranks, and they are what the bootstrap of an order statistic converges to. Rank 0 or `count` + 1 means

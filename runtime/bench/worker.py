@@ -1,4 +1,4 @@
-"""A process of its own for one session, which does as it is told and sends back what it measured."""
+"""A process of its own for one session, which runs functions on it and sends their values back."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..parity import verification_words
 from ..session import Session
 
 Opener = Callable[[], Session]
-LAST_GASP_S = 5.0  # how long a worker may take to end when asked to
+ENDING_S = 5.0  # how long a worker may take to end when asked to
 
 
 class Worker:
-    """An open session in another process; `call(f, *args)` returns the value of `f(session, *args)` there."""
+    """An open session in another process. `call(f, *args)` returns the value of `f(session, *args)` there."""
 
     def __init__(self, name: str, opener: Opener) -> None:
-        """Start the process and open the session in it; raises what `opener` raises."""
+        """Start the process and open the session in it. Raises EdgeErrors that `opener` raises."""
         self.name = name
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -37,7 +37,10 @@ class Worker:
             raise
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Raises what `function` raises if that is an EdgeError, and EdgeError when the process died."""
+        """Return the value of `function(session, *arguments)` in the process of the session.
+
+        Raises what it raises if that is an EdgeError, and EdgeError when memory runs out or the process dies.
+        """
         try:
             self._pipe.send((function, arguments))
         except OSError as error:
@@ -45,9 +48,10 @@ class Worker:
         return self._receive()
 
     def close(self) -> None:
+        """Close the session and end its process, by force if it does not end by itself."""
         with contextlib.suppress(OSError):
             self._pipe.send(None)
-        self._process.join(LAST_GASP_S)
+        self._process.join(ENDING_S)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -71,14 +75,14 @@ class Worker:
         return value
 
     def _died(self) -> EdgeError:
-        self._process.join(LAST_GASP_S)
+        self._process.join(ENDING_S)
         code = self._process.exitcode
         reason = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
         return EdgeError(f"The process that ran {self.name} ended with {reason}; was there enough memory?")
 
 
 def _serve(pipe: Connection, opener: Opener) -> None:
-    """The worker's side: open, then one call after the other until None or the end of the pipe."""
+    """Open the session, then make one call after the other until None or the end of the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     try:
         with opener() as session:
@@ -91,5 +95,7 @@ def _serve(pipe: Connection, opener: Opener) -> None:
                 pipe.send(function(session, *arguments))
     except EdgeError as error:
         pipe.send(error)
+    except MemoryError:
+        pipe.send(EdgeError("There is not enough memory for so many images; choose a smaller --batch."))
     except (EOFError, OSError):
         pass  # the parent is gone

@@ -1,4 +1,4 @@
-"""Queries put to a session, and when each was due and done: the loops inside every benchmark.
+"""The loops inside every benchmark: they send queries to a session, and note when each was due and done.
 
 Closed loop: the next query follows the last; what is measured is how long a query takes. Open loop: queries
 arrive by a schedule that does not wait for the session; latency counts from the moment a query was due, so
@@ -10,6 +10,7 @@ Source: MLPerf Inference, LoadGen's scenarios; G. Tene, "How NOT to Measure Late
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections import deque
@@ -32,10 +33,23 @@ SPIN_NS = 300_000  # the last part of a wait is spun, because sleeping overshoot
 
 @runtime_checkable
 class Pipelined(Protocol):
-    """A session that keeps several batches in flight by itself, such as an engine on several streams."""
+    """A session that keeps several queries in flight by itself, such as an engine on several streams."""
 
     def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """The images of each of `batches`, in order."""
+        """Yield the images of each of `batches`, in order."""
+        ...
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """A session that has to know beforehand how it will be used."""
+
+    def use_streams(self, count: int) -> None:
+        """Keep up to `count` queries in flight from now on."""
+        ...
+
+    def prepare(self, batch: int) -> None:
+        """Do on every stream what the first query of `batch` images would have to do."""
         ...
 
 
@@ -54,12 +68,23 @@ class Samples:
 
     @property
     def latency_ms(self) -> npt.NDArray[np.float64]:
+        """Milliseconds of each query."""
         return self.latency_ns / 1e6
 
     @property
     def span_s(self) -> float:
         """Seconds from the first query's due time to the last completion."""
         return float((self.due_ns + self.latency_ns).max() - self.due_ns.min()) / 1e9
+
+
+def make_ready(session: Session, batch: int, streams: int) -> None:
+    """Let `session` keep `streams` queries of `batch` images in flight, and prepare all that they need.
+
+    Other sessions than `Streamed` ones need nothing.
+    """
+    if isinstance(session, Streamed):
+        session.use_streams(streams)
+        session.prepare(batch)
 
 
 def closed_loop(
@@ -71,7 +96,10 @@ def closed_loop(
     streams: int = 1,
     clock: Clock = time.perf_counter_ns,
 ) -> Samples:
-    """Queries of `batch` images for `seconds`, `least` of them at least, in each of `streams` threads."""
+    """Send queries of `batch` images for `seconds`, `streams` of them in flight, at least `least` on each.
+
+    The session must have been made ready for that (`make_ready`).
+    """
     z = batch_latents(session, batch)
     if streams > 1 and isinstance(session, Pipelined):
         return _pipelined(session, z, seconds, least * streams, clock)
@@ -90,7 +118,7 @@ def closed_loop(
 
 
 def _pipelined(session: Pipelined, z: FloatArray, seconds: float, least: int, clock: Clock) -> Samples:
-    """Queries handed over as the session asks for them; each takes from then until its images are there."""
+    """Hand queries over as the session asks for them; each takes from then until its images are there."""
     handed: deque[int] = deque()
     times: list[tuple[int, int]] = []
     end = clock() + int(seconds * 1e9)
@@ -118,9 +146,10 @@ def open_loop(
     clock: Clock = time.perf_counter_ns,
     sleep: Sleep = time.sleep,
 ) -> Samples:
-    """Queries of `batch` images due at `arrivals_s` (rising seconds), served first come, first served.
+    """Serve queries of `batch` images that are due at `arrivals_s` (rising seconds), in that order.
 
-    `streams` threads serve. Every query of the schedule is served, however late.
+    `streams` threads serve, each with one query at a time. Every query of the schedule is served, however
+    late. The session must have been made ready for that (`make_ready`).
     """
     z = batch_latents(session, batch)
     pending = iter(np.asarray(arrivals_s * 1e9, np.int64).tolist())
@@ -140,33 +169,51 @@ def open_loop(
     return _in_threads(work, streams, clock)
 
 
-def one_query(session: Session, images: int, *, clock: Clock = time.perf_counter_ns) -> Samples:
-    """A single query of `images` images, split as the session splits it (MLPerf's Offline)."""
+def one_query(
+    session: Session, images: int, *, streams: int = 1, clock: Clock = time.perf_counter_ns
+) -> Samples:
+    """Send a single query of `images` images, split as the session splits it (MLPerf's Offline).
+
+    A session that is not `Pipelined` is given `streams` parts of it at the same time, in threads.
+    """
     z = batch_latents(session, images)
+    parts = [z] if isinstance(session, Pipelined) else np.array_split(z, min(streams, images))
     start = clock()
-    session.run(z)
+    if len(parts) == 1:
+        session.run(z)
+    else:
+        _run_together([functools.partial(_run, session, part) for part in parts])
     stop = clock()
     return Samples(np.array([start]), np.array([stop - start]))
 
 
 def poisson_arrivals(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
-    """Arrival times within `seconds` at `rate` queries a second, exponential gaps, at least one."""
+    """Return arrival times within `seconds`, at `rate` queries a second with exponential gaps, at least one.
+
+    The same `seed` gives the same times.
+    """
     generator = np.random.Generator(np.random.Philox(key=seed))
-    gaps = generator.exponential(1 / rate, size=max(16, int(2 * rate * seconds)))
-    arrivals = np.cumsum(gaps)
-    return arrivals[: max(1, int(np.searchsorted(arrivals, seconds)))]
+    expected = rate * seconds
+    enough = int(expected + 10 * math.sqrt(expected)) + 16  # ten standard deviations more than expected
+    arrivals = np.cumsum(generator.exponential(1 / rate, size=enough))
+    found = arrivals[: int(np.searchsorted(arrivals, seconds))]
+    return found if len(found) else np.array([seconds])
 
 
 def timer_overhead_ns(clock: Clock = time.perf_counter_ns, readings: int = 10_001) -> float:
-    """Median nanoseconds between two readings of the clock that follow each other."""
+    """Return the median of the nanoseconds between two readings of the clock that follow each other."""
     times = np.array([clock() for _ in range(readings)])
     return float(np.median(np.diff(times)))
 
 
 def batch_latents(session: Session, batch: int) -> FloatArray:
-    """The latents of seeds 0..batch-1 for this session's generator."""
+    """Return the latents of seeds 0..batch-1 for this session's generator, (batch, latent_dim, 1, 1)."""
     architecture = session.manifest.architecture
     return latents(range(batch), architecture.latent_dim, architecture.distribution)
+
+
+def _run(session: Session, z: FloatArray) -> None:
+    session.run(z)
 
 
 def _wait_until(due: int, clock: Clock, sleep: Sleep) -> None:
@@ -176,7 +223,7 @@ def _wait_until(due: int, clock: Clock, sleep: Sleep) -> None:
 
 
 def _in_threads(work: Callable[[list[tuple[int, int]], int], None], streams: int, clock: Clock) -> Samples:
-    """Run `work` in this thread, or in `streams` threads that start together; the samples of all of them."""
+    """Run `work` in this thread, or in `streams` threads that start together; return the samples of all."""
     lists: list[list[tuple[int, int]]] = [[] for _ in range(streams)]
     begin = clock()
     if streams == 1:

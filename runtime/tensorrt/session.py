@@ -252,7 +252,7 @@ class EngineSession(Session):
         return np.empty((count, architecture.channels, architecture.size, architecture.size), np.float32)
 
     def _count_memory(self) -> dict[str, int]:
-        """Return bytes. `taken` is what the GPU lost since before the engine was loaded, by everybody on it."""
+        """Return bytes. `taken` is what the GPU lost since before the engine was loaded, to everybody."""
         streams = self._pool.streams
         return {
             **self._bytes,

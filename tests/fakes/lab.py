@@ -34,8 +34,8 @@ PROFILES = ((1, 4, 8),)
 PACKAGE = "dcgan_edge.runtime"
 MODULES = (
     "cuda", "cuda_resources", "tensorrt.profiles", "tensorrt.match", "tensorrt.rtx", "tensorrt.engine",
-    "tensorrt.buffers", "tensorrt.context", "tensorrt.stream", "tensorrt.pool", "tensorrt.session", "tensorrt.layers",
-    "tensorrt.inspect",
+    "tensorrt.buffers", "tensorrt.context", "tensorrt.stream", "tensorrt.pool", "tensorrt.session",
+    "tensorrt.layers", "tensorrt.inspect",
 )  # fmt: skip
 # The largest difference between batch sizes of one ONNX Runtime evaluation: sums in another order, float32.
 SAME = 1e-6

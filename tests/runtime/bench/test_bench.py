@@ -43,7 +43,7 @@ def test_warm_up_goes_on_until_two_windows_agree() -> None:
 
 def test_warm_up_lasts_as_long_as_asked() -> None:
     session = Slowing([], [200])
-    assert warm_up(session, 1, 3.0, clock=session.clock).seconds == 3.0
+    assert warm_up(session, 1, 1, 3.0, clock=session.clock).seconds == 3.0
 
 
 def test_warm_up_gives_up_and_says_so() -> None:
