@@ -20,20 +20,35 @@ BATCHES: dict[Split, tuple[str, ...]] = {
     "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
     "test": ("test_batch.bin",),
 }
+PICKLED = ("cifar-10-batches-py", "cifar-100-python")
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 CLASSES = 10
 
 
 def find_cifar10(folder: Path) -> Path | None:
-    """The folder of the batches: `folder` itself or the one that the archive unpacks to; None without any."""
+    """Return the folder of the batches, `folder` or the one that the archive unpacks to; None without any."""
     names = [name for split in BATCHES.values() for name in split]
     candidates = (folder, folder / FOLDER)
     return next((path for path in candidates if any((path / name).is_file() for name in names)), None)
 
 
+def pickled_cifar(folder: Path) -> str:
+    """Return what is wrong with `folder` if it holds CIFAR in Python's version and nothing else, else ""."""
+    places = (folder, *(folder / name for name in PICKLED))
+    pickled = any((place / "data_batch_1").is_file() for place in places) or any(
+        (place / name).is_file() for place in places for name in ("train",) if (place / "meta").is_file()
+    )
+    if not pickled or find_cifar10(folder):
+        return ""
+    return (
+        "holds CIFAR in its Python version, which is pickle: it could run a program when it is read, and is "
+        "not opened. The binary version is the same: dcgan-edge data fetch cifar10 --out cifar10"
+    )
+
+
 def load_cifar10(folder: Path, split: Split = "train") -> tuple[PixelArray, PixelArray]:
-    """Images uint8 (n, 3, 32, 32) and labels uint8 (n,), 0 to 9, of `split`.
+    """Return images uint8 (n, 3, 32, 32) and labels uint8 (n,), 0 to 9, of `split`.
 
     Raises EdgeError when a batch is missing, cut short, or holds something else than CIFAR-10.
     """

@@ -8,8 +8,8 @@ and the epoch, so that training goes on in the middle of an epoch with exactly t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import Protocol
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
-from dcgan_edge.data.source import ReadProgress, Source
+from dcgan_edge.data.source import Dataset, ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
@@ -30,25 +30,11 @@ NAMED = 5  # skipped files that a message names
 log = logging.getLogger(__name__)
 
 
-class Dataset(Protocol):
-    """Images of one shape. `skipped` names the files that could not be read, with reasons."""
-
-    skipped: list[str]
-
-    def __len__(self) -> int: ...
-
-    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
-        """Yield uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`;
-        images that are left over at the end of an epoch are not used in it.
-        """
-        ...
-
-
 class MemoryDataset:
     """Images kept as one uint8 tensor (n, channels, size, size)."""
 
-    def __init__(self, pixels: Tensor, skipped: list[str]) -> None:
-        self.pixels, self.skipped = pixels, skipped
+    def __init__(self, pixels: Tensor, skipped: list[str], digest: str) -> None:
+        self.pixels, self.skipped, self.digest = pixels, skipped, digest
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -64,7 +50,8 @@ class StreamedDataset:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.skipped: list[str] = []
+        self.skipped = list(source.omitted)
+        self.digest = source.digest()
         self._unreadable: set[int] = set()
 
     def __len__(self) -> int:
@@ -109,22 +96,30 @@ def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgres
 
     `progress` is told how many images are read. Raises EdgeError when none can be.
     """
+    if source.omitted:
+        log.warning("Left out %d entries: %s", len(source.omitted), _named(source.omitted))
     if len(source) * int(np.prod(shape)) > available_memory() // MEMORY_SHARE:
         return StreamedDataset(source)
     pixels = np.empty((len(source), *shape), np.uint8)
-    skipped: list[str] = []
-    for done, image in enumerate(_load_all(source), start=1):
+    unreadable: dict[int, str] = {}
+    for index, image in enumerate(_load_all(source)):
         if isinstance(image, str):
-            skipped.append(image)
+            unreadable[index] = image
         else:
-            pixels[done - 1 - len(skipped)] = image
+            pixels[index] = image
         if progress is not None:
-            progress(done, len(source))
-    if len(skipped) == len(source):
-        raise EdgeError(f"None of the {len(source)} pictures can be read: {_named(skipped)}.")
-    if skipped:
-        log.warning("Skipped %d of %d files: %s", len(skipped), len(source), _named(skipped))
-    return MemoryDataset(torch.from_numpy(pixels[: len(source) - len(skipped)]), skipped)
+            progress(index + 1, len(source))
+    if len(unreadable) == len(source):
+        raise EdgeError(
+            f"None of the {len(source)} pictures can be read: {_named(list(unreadable.values()))}."
+        )
+    readable = [index for index in range(len(source)) if index not in unreadable]
+    for index in unreadable:  # the next image takes the place, as it does in a stream
+        pixels[index] = pixels[readable[bisect(readable, index) % len(readable)]]
+    reasons = list(unreadable.values())
+    if reasons:
+        log.warning("Skipped %d of %d files: %s", len(reasons), len(source), _named(reasons))
+    return MemoryDataset(torch.from_numpy(pixels), [*source.omitted, *reasons], source.digest())
 
 
 def _load_all(source: Source) -> Iterator[PixelArray | str]:
@@ -139,7 +134,7 @@ def _load_all(source: Source) -> Iterator[PixelArray | str]:
     return ordered_map(load, range(len(source)), ahead=READ_AHEAD)
 
 
-def _named(skipped: list[str]) -> str:
+def _named(skipped: Sequence[str]) -> str:
     more = len(skipped) - NAMED
     return "; ".join(skipped[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 

@@ -39,16 +39,17 @@ class Match:
 
 
 def look_at(pixels: PixelArray) -> Look:
-    """The look of an image uint8 (c, h, w), c 1 or 3."""
+    """Return the look of an image uint8 (c, h, w), c 1 or 3."""
     return Look(pixel_digest(pixels), difference_hash(pixels))
 
 
 def pixel_digest(pixels: PixelArray) -> str:
+    """Return the BLAKE2b-128 of the bytes of `pixels`, in hex."""
     return hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
 
 
 def difference_hash(pixels: PixelArray) -> int:
-    """256 bits of an image uint8 (c, h, w), each set where brightness falls from one place to its right."""
+    """Return 256 bits of an image uint8 (c, h, w), each set where its right neighbour is darker."""
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
     grey = np.asarray(image.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX))
     return int.from_bytes(np.packbits((grey[:, :-1] > grey[:, 1:]).ravel()[ORDER]).tobytes(), "big")
@@ -68,7 +69,7 @@ class DuplicateIndex:
         self._buckets: dict[tuple[int, int], list[int]] = {}
 
     def find(self, look: Look) -> Match | None:
-        """The same image, else the nearest one within the threshold, the earliest of equals; None if new."""
+        """Return the same image, else the nearest within the threshold, the earliest of equals; or None."""
         if look.digest in self._digests:
             return Match(self._digests[look.digest], None)
         if look.hash in self._hashes:

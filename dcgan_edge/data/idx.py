@@ -8,76 +8,114 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image
 
-from dcgan_edge.data.pixels import fit_image
-from dcgan_edge.errors import EdgeError
+from dcgan_edge.data.arrays import ArrayImages
+from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
+from dcgan_edge.names import shown
 
 Split = Literal["train", "test"]
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
-MAX_PADDING = 4  # pixels in all; up to here (28 -> 32) a frame is kinder than interpolation
+SPLITS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("t10k", "test")}
+TORCHVISION = ("MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST")  # folders that it makes
+NAME = re.compile(
+    r"(?P<set>[a-z0-9-]*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?"
+)
 
 
-class IdxImages:
-    """Images uint8 (n, rows, columns) as a source of `dataset`: padded a little, or resized, to `size`."""
+def find_idx(place: Path, split: Split, kind: Literal["images", "labels"]) -> Path | None:
+    """Return the file of `split` at `place` by any of its usual names, or None.
 
-    def __init__(self, images: PixelArray, size: int, channels: int) -> None:
-        self._images, self._size, self._channels = images, size, channels
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def name(self, index: int) -> str:
-        return f"image {index}"
-
-    def load(self, index: int) -> PixelArray:
-        """Image `index`, uint8 (channels, size, size)."""
-        image = self._images[index]
-        missing = self._size - image.shape[0]
-        if image.shape[0] == image.shape[1] and 0 <= missing <= MAX_PADDING:
-            padded = np.pad(image, (missing // 2, missing - missing // 2))  # 0 is the background of MNIST
-            return np.broadcast_to(padded, (self._channels, self._size, self._size))
-        return fit_image(Image.fromarray(image), self._size, self._channels)
+    `place` is the folder of the files, the one that torchvision keeps them in (`MNIST/raw` and its like
+    below it), or a file of images, whose relatives lie beside it.
+    """
+    found = {_order(path): path for path in _candidates(place, split, kind)}
+    return found[min(found)] if found else None
 
 
-def find_idx(folder: Path, split: Split, kind: Literal["images", "labels"]) -> Path | None:
-    """The file of `split` in `folder`, by any of its usual names, or None."""
-    code = {"images": "idx3", "labels": "idx1"}[kind]
-    stems = [f"{PREFIXES[split]}-{kind}{joint}{code}-ubyte" for joint in "-."]
-    candidates = [folder / (stem + suffix) for stem in stems for suffix in ("", ".gz")]
-    return next((path for path in candidates if path.is_file()), None)
+def is_idx_folder(place: Path) -> bool:
+    """Return whether `place` has images in IDX files, or is such a file."""
+    return any(find_idx(place, split, "images") for split in PREFIXES)
 
 
-def is_idx_folder(folder: Path) -> bool:
-    return any(find_idx(folder, split, "images") for split in PREFIXES)
+def load_idx(place: Path, split: Split = "train") -> tuple[PixelArray, PixelArray | None]:
+    """Return images uint8 (n, rows, columns) and labels uint8 (n,) of `split`; None without labels.
 
-
-def load_idx(folder: Path, split: Split = "train") -> tuple[PixelArray, PixelArray | None]:
-    """Images uint8 (n, rows, columns) and labels uint8 (n,) of `split`; None where there are no labels.
+    EMNIST stores its images on their side; they are turned upright.
 
     Raises EdgeError when the images are missing, a file is not whole IDX, or the labels do not match.
     """
-    path = find_idx(folder, split, "images")
+    path = find_idx(place, split, "images")
     if path is None:
-        raise EdgeError(f"{folder} has no {PREFIXES[split]}-images-idx3-ubyte file.")
+        raise EdgeError(f"{shown(place)} has no {PREFIXES[split]}-images-idx3-ubyte file.")
     images = _open(path, dimensions=3)
-    labels = find_idx(folder, split, "labels")
+    if path.name.startswith("emnist-"):
+        images = images.transpose(0, 2, 1)
+    labels = find_idx(path, split, "labels")
     if labels is None:
         return images, None
     return images, check_labels(_open(labels, dimensions=1), images, labels.name)
 
 
+def _candidates(place: Path, split: Split, kind: str) -> list[Path]:
+    """Every file of `split` and `kind`, of one data set.
+
+    Raises UsageError when a folder holds several sets, as EMNIST's does.
+    """
+    prefix = ""
+    if named := NAME.fullmatch(place.name) if place.is_file() else None:
+        folders, prefix = [place.parent], named["set"]
+    elif place.is_dir():
+        folders = [place, place / "raw", *(place / name / "raw" for name in TORCHVISION)]
+    else:
+        return []
+    folder = next((folder for folder in folders if _idx_names(folder)), None)
+    found = [] if folder is None else [folder / name for name in _idx_names(folder)]
+    matches = [(path, match) for path in found if (match := NAME.fullmatch(path.name))]
+    sets = sorted({match["set"] for _, match in matches if match["kind"] == "images"})
+    if not named and len(sets) > 1:
+        raise UsageError(
+            f"{shown(folder or place)} holds {len(sets)} data sets: {', '.join(sets)}. Give --data the file "
+            f"of one of them: {shown(matches[0][0])}"
+        )
+    return [
+        path
+        for path, match in matches
+        if (match["kind"], match["split"] in SPLITS[split]) == (kind, True)
+        and (match["set"] == prefix or not named)
+    ]
+
+
+def _idx_names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(each.name for each in entries if NAME.fullmatch(each.name) and each.is_file())
+    except OSError:
+        return []
+
+
+def _order(path: Path) -> tuple[bool, bool]:
+    return path.name.endswith(".gz"), "images." in path.name or "labels." in path.name
+
+
+def idx_images(images: PixelArray, size: int, channels: int) -> ArrayImages:
+    """Return images uint8 (n, rows, columns) as a source, framed or resized to `size`."""
+    return ArrayImages(images[:, None], size, channels, framed=True)
+
+
 def check_labels(labels: PixelArray, images: PixelArray, name: str) -> PixelArray:
+    """Return `labels` if there is one for each of `images`. Raises EdgeError naming `name` otherwise."""
     if len(labels) != len(images):
         raise EdgeError(f"{name} has {len(labels)} labels for {len(images)} images.")
     return labels
@@ -92,7 +130,7 @@ def _open(path: Path, *, dimensions: int) -> PixelArray:
 
 
 def read_idx(file: BinaryIO, name: str, *, dimensions: int) -> PixelArray:
-    """The array of an IDX file of unsigned bytes, plain or gzipped, with exactly `dimensions` axes.
+    """Return the array of an IDX file of unsigned bytes, plain or gzipped, with exactly `dimensions` axes.
 
     Raises EdgeError naming `name` for another type or shape, too few or too many bytes, damaged gzip, or
     more than this machine's free memory.

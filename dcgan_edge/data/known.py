@@ -23,19 +23,21 @@ class Known:
     channels: int
     size: int
     images: Callable[[], PixelArray]
+    sha256: str | None = None  # of the file, where it is known
 
     def open(self, size: int, channels: int) -> ArrayImages:
-        """Its images as a source, at the size and with the channels asked for."""
-        return ArrayImages(self.images(), size, channels)
+        """Return its images as a source, at the size and with the channels asked for."""
+        return ArrayImages(self.images(), size, channels, sha256=self.sha256)
 
 
 def recognise(path: Path) -> Known | None:
-    """The data set at `path`, or None when it is none of these. Raises ArtifactError for a packed file whose
-    description is missing or damaged.
+    """Return the data set at `path`, or None when it is none of these.
+
+    Raises ArtifactError for a packed file whose description is missing or damaged.
     """
     if is_packed(path):
         facts = packed_facts(path)
-        return Known(facts.channels, facts.size, lambda: open_packed(path))
+        return Known(facts.channels, facts.size, lambda: open_packed(path), facts.sha256)
     if find_cifar10(path):
         return Known(3, 32, lambda: load_cifar10(path)[0])
     if is_svhn_folder(path):

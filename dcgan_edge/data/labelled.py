@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dcgan_edge.data import DIGITS, check_source, load_digits
 from dcgan_edge.data.arrays import ArrayImages
 from dcgan_edge.data.cifar import find_cifar10, load_cifar10
-from dcgan_edge.data.idx import IdxImages, Split, is_idx_folder, load_idx
+from dcgan_edge.data.idx import Split, idx_images, is_idx_folder, load_idx
 from dcgan_edge.data.source import Source
 from dcgan_edge.data.svhn import is_svhn_folder, load_svhn
 from dcgan_edge.errors import EdgeError, UsageError
@@ -58,7 +58,7 @@ def open_split(source: str, split: Split, size: int, channels: int) -> tuple[Sou
     path = Path(source)
     if source == DIGITS or is_idx_folder(path):
         images, labels = load_digits(split) if source == DIGITS else load_idx(path, split)
-        return IdxImages(images, size, channels), labels
+        return idx_images(images, size, channels), labels
     colour, classes = load_cifar10(path, split) if find_cifar10(path) else load_svhn(path, split)
     return ArrayImages(colour, size, channels), classes
 

@@ -7,10 +7,8 @@ Format: NumPy, "The .npy format", version 1.0. Nothing in it is ever unpickled.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +16,13 @@ from dcgan_edge.artifact import read_file, sidecar_path
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.files import sha256_of
 from dcgan_edge.images import PixelArray
+from dcgan_edge.schema import build, read_json
 
 SUFFIX = ".npy"
 KIND = "packed-images"
 SCHEMA_VERSION = 1
+FACTS = ("count", "channels", "size", "sha256")
+LARGEST = 1024  # pixels of a side
 HEADER = 128  # bytes, whatever the shape, so that the number of images can be written at the end
 
 
@@ -40,37 +41,41 @@ class PackedFacts:
 
 
 def is_packed(path: Path) -> bool:
+    """Return whether `path` is a file that is named like a packed one."""
     return path.suffix == SUFFIX and path.is_file()
 
 
 def header(shape: tuple[int, int, int, int]) -> bytes:
-    """The first 128 bytes of a .npy file of uint8 in C order."""
+    """Return the first 128 bytes of a .npy file of uint8 in C order."""
     facts = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
     start = b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
     return start + facts.ljust(HEADER - 11) + b"\n"
 
 
 def packed_facts(path: Path) -> PackedFacts:
-    """What `path` should hold. Raises ArtifactError when the file beside it is missing or says nothing."""
+    """Return what `path` should hold. Raises ArtifactError without a sound description beside it."""
     sidecar = sidecar_path(path)
     if not sidecar.is_file():
         raise ArtifactError(
             f"{path.name} has no {sidecar.name} beside it. Copy both, or make them: dcgan-edge data prepare"
         )
+    facts = read_json(read_file(sidecar), sidecar.name)
     try:
-        facts: dict[str, Any] = json.loads(read_file(sidecar))
-        if (facts["kind"], facts["schema_version"]) != (KIND, SCHEMA_VERSION):
-            raise ValueError(f"{facts['kind']} of schema {facts['schema_version']}")
-        numbers = (facts["count"], facts["channels"], facts["size"])
-        if not all(type(number) is int and number > 0 for number in numbers):
-            raise ValueError(f"shape {numbers}")
-        return PackedFacts(*numbers, str(facts["sha256"]))
-    except (KeyError, TypeError, ValueError) as error:
+        if not isinstance(facts, dict) or (facts.get("kind"), facts.get("schema_version")) != (
+            KIND,
+            SCHEMA_VERSION,
+        ):
+            raise ValueError(f"it is not {KIND} of schema {SCHEMA_VERSION}")
+        known = build(PackedFacts, {name: facts[name] for name in FACTS if name in facts})
+    except ValueError as error:
         raise ArtifactError(f"{sidecar.name} does not describe packed images ({error}).") from error
+    if not (known.count > 0 and known.channels in (1, 3) and 0 < known.size <= LARGEST):
+        raise ArtifactError(f"{sidecar.name} does not describe packed images (their shape is {known.shape}).")
+    return known
 
 
 def open_packed(path: Path) -> PixelArray:
-    """The images of `path`, uint8 (n, c, size, size), mapped read-only after their digest was found to match.
+    """Return the images of `path`, uint8 (n, c, size, size), mapped read-only once their digest was compared.
 
     Raises ArtifactError when the file is not the one that was written.
     """

@@ -33,6 +33,7 @@ class Entry:
     look: Look | None
     kept: bool = False
     reason: str = ""
+    animated: bool = False
 
 
 class PackedWriter:
@@ -55,12 +56,12 @@ class PackedWriter:
             self._continue(json.dumps({"key": key, "shape": shape}).encode() + b"\n")
             self._files = files.pop_all()
 
-    def append(self, pixels: PixelArray, look: Look, *, kept: bool) -> None:
+    def append(self, pixels: PixelArray, look: Look, *, kept: bool, animated: bool = False) -> None:
         """Write down the next picture, uint8 (c, size, size), and its pixels if it is kept."""
         if kept:
             _write(self._part, pixels.tobytes())
             self.count += 1
-        self._note(Entry(look, kept))
+        self._note(Entry(look, kept, animated=animated))
 
     def skip(self, reason: str) -> None:
         """Write down that the next picture cannot be read."""
@@ -145,6 +146,6 @@ def _parse(line: bytes) -> Entry | None:
         if not line.endswith(b"\n"):
             return None
         look = Look(**facts["look"]) if facts["look"] else None
-        return Entry(look, bool(facts["kept"]), str(facts["reason"]))
+        return Entry(look, bool(facts["kept"]), str(facts["reason"]), bool(facts["animated"]))
     except (ValueError, KeyError, TypeError):
         return None

@@ -7,6 +7,8 @@ Pictures are read by `folder` exactly as for training, compared by `duplicates`,
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +16,9 @@ from typing import Any, Literal
 import PIL
 
 from dcgan_edge import __version__
+from dcgan_edge.data.archive import is_archive
 from dcgan_edge.data.duplicates import DuplicateIndex, Look, Match, look_at
-from dcgan_edge.data.folder import FolderImages, folder_channels, list_pictures
+from dcgan_edge.data.folder import FolderImages, PictureFile, folder_channels, list_pictures
 from dcgan_edge.data.packed import SUFFIX
 from dcgan_edge.data.packed_writer import Entry, PackedWriter
 from dcgan_edge.data.parallel import ordered_map
@@ -24,6 +27,7 @@ from dcgan_edge.data.source import ReadProgress
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
+from dcgan_edge.names import shown
 
 READ_AHEAD = 64  # images
 Drop = Literal["none", "exact", "near"]
@@ -31,6 +35,8 @@ Drop = Literal["none", "exact", "near"]
 
 @dataclass(frozen=True)
 class Unreadable:
+    """A file that is not in the result, or not whole, and the `reason`."""
+
     file: str
     reason: str
 
@@ -46,9 +52,15 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a person may want to look at before training."""
+    """What a person may want to look at before training.
 
+    `omitted` are entries that are no pictures, `unreadable` pictures that cannot be read, and of those that
+    are `animated` the first frame was taken.
+    """
+
+    omitted: tuple[Unreadable, ...]
     unreadable: tuple[Unreadable, ...]
+    animated: tuple[str, ...]
     exact: tuple[Duplicate, ...]
     near: tuple[Duplicate, ...]
 
@@ -85,8 +97,9 @@ def prepare(
     drop: Drop = "none",
     progress: ReadProgress | None = None,
 ) -> Prepared:
-    """Pack the pictures under `folder` into `out`, uint8 (n, channels, size, size), in the order of their
-    names: turned upright, the centred square, resized with a Lanczos filter.
+    """Pack the pictures under `folder`, which may be an archive of them, into `out`, uint8 (n, channels,
+    size, size), in the order of their names: turned upright, the centred square, resized with a Lanczos
+    filter.
 
     `channels` None looks at a few of them. Pictures whose difference hashes differ by at most `near` of
     256 bits are reported as near-duplicates; `drop` leaves out what is the same as, or looks like, an earlier
@@ -95,14 +108,17 @@ def prepare(
 
     Raises UsageError for a wrong name or folder, EdgeError when no picture can be read or the disk is full.
     """
+    if not os.fspath(folder) or not os.fspath(out):
+        raise UsageError("A path is empty, as an unset variable of a shell is.")
     folder, out = Path(folder), Path(out)
     if out.suffix != SUFFIX:
         raise UsageError(f"A packed data set ends in {SUFFIX}; {out} does not.")
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.")
-    files = list_pictures(folder)
+    if not folder.is_dir() and not is_archive(folder):
+        raise UsageError(f"There is no folder and no archive {shown(folder)}.")
+    listing = list_pictures(folder)
+    files = listing.files
     channels = channels or folder_channels(folder)
-    source = FolderImages(folder, size, channels)
+    source = FolderImages(folder, size, channels, listing=listing)
     key = _key(files, {"near": near, "drop": drop})
     try:
         with PackedWriter(out, (channels, size, size), key) as writer:
@@ -111,7 +127,7 @@ def prepare(
             _pack(source, writer, ledger, progress)
             if writer.count == 0:
                 writer.discard()
-                raise EdgeError(f"None of the {len(files)} pictures in {folder} can be read.")
+                raise EdgeError(f"None of the {len(files)} pictures in {shown(folder)} can be read.")
             findings = _findings(source, writer.entries, ledger)
             digest = writer.finish(_described(folder, len(files), near, drop, findings))
     except OSError as error:
@@ -161,19 +177,19 @@ def _pack(source: FolderImages, writer: PackedWriter, ledger: _Ledger, progress:
             if isinstance(image, str):
                 writer.skip(image)
             else:
-                writer.append(*image, kept=ledger.keeps(number, image[1]))
+                animated = source.name(number) in source.animated
+                writer.append(*image, kept=ledger.keeps(number, image[1]), animated=animated)
             if progress is not None:
                 progress(number + 1, len(source))
     finally:
         images.close()
 
 
-def _key(files: list[Path], options: dict[str, Any]) -> str:
+def _key(files: Sequence[PictureFile], options: dict[str, Any]) -> str:
     """A digest of the pictures' names, sizes and times, and of the options that decide what is kept."""
     digest = hashlib.sha256(repr(sorted(options.items())).encode())
-    for path in files:
-        facts = path.stat()
-        digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
+    for file in files:
+        digest.update(os.fsencode(file.name) + b"\0%d\0%d\0" % (file.size, file.stamp))
     return digest.hexdigest()
 
 
@@ -185,7 +201,9 @@ def _findings(source: FolderImages, entries: list[Entry], ledger: _Ledger) -> Fi
     )
     duplicates = ledger.duplicates(source)
     return Findings(
+        tuple(Unreadable(entry.name, entry.reason) for entry in source.listing.omitted),
         tuple(unreadable),
+        tuple(source.name(number) for number, entry in enumerate(entries) if entry.animated),
         tuple(duplicate for duplicate in duplicates if duplicate.distance is None),
         tuple(duplicate for duplicate in duplicates if duplicate.distance is not None),
     )

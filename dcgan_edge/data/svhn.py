@@ -22,11 +22,12 @@ NUMBERS = {"uint8", "double", "single", "int32", "uint16", "int16", "int8"}
 
 
 def is_svhn_folder(folder: Path) -> bool:
+    """Return whether `folder` has the training or test images of SVHN."""
     return any((folder / name).is_file() for name in FILES.values())
 
 
 def load_svhn(folder: Path, split: Split = "train") -> tuple[PixelArray, PixelArray]:
-    """Images uint8 (n, 3, 32, 32) and labels uint8 (n,), 0 to 9, of `split`.
+    """Return images uint8 (n, 3, 32, 32) and labels uint8 (n,), 0 to 9, of `split`.
 
     Raises UnavailableError without scipy, EdgeError when the file is missing, damaged or of another kind.
     """

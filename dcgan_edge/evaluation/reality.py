@@ -53,7 +53,7 @@ def real_images(source: str, size: int, channels: int) -> RealImages:
 def _opened(source: str, size: int, channels: int) -> tuple[PixelArray, PixelArray | None]:
     """The train images in an order of chance, and the test images where there is a test split."""
     from dcgan_edge.data import open_data
-    from dcgan_edge.data.idx import IdxImages, find_idx, load_idx
+    from dcgan_edge.data.idx import find_idx, idx_images, load_idx
 
     data = open_data(source, size, channels)
     batches = itertools.islice(data.batches(1, seed=0, epoch=0), MOST)
@@ -64,5 +64,5 @@ def _opened(source: str, size: int, channels: int) -> tuple[PixelArray, PixelArr
         test = load_idx(Path(source), "test")[0]
     else:
         return train, None
-    held_out = IdxImages(test[:MOST], size, channels)
+    held_out = idx_images(test[:MOST], size, channels)
     return train, np.stack([held_out.load(index) for index in range(len(held_out))])

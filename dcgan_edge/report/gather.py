@@ -13,6 +13,7 @@ from dcgan_edge.report.incidents import read_metrics
 from dcgan_edge.report.rows import labels
 from dcgan_edge.runtime.bench.record import BenchReport, read_report
 from dcgan_edge.runtime.parity import Gate, Parity
+from dcgan_edge.walk import walk
 
 
 def gather(
@@ -66,7 +67,7 @@ def _title(runs: dict[str, BenchReport]) -> str:
 
 def _artifacts(folder: Path) -> list[tuple[str, Manifest]]:
     """(file name, manifest) of all artifacts in `folder`, their hashes checked."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix in SUFFIX_KINDS)
+    paths = [file.path for file in walk(folder, recursive=False).files if file.path.suffix in SUFFIX_KINDS]
     if not paths:
         raise UsageError(f"There are no artifacts (.onnx, .engine) in {folder}.")
     return [(path.name, read_artifact(path)[0]) for path in paths]

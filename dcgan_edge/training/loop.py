@@ -12,8 +12,7 @@ from pathlib import Path
 
 import torch
 
-from dcgan_edge.data import open_data
-from dcgan_edge.data.dataset import Dataset
+from dcgan_edge.data import Dataset, open_data
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (

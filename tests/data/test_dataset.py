@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcgan_edge.data import dataset, open_data
-from dcgan_edge.data.dataset import Dataset, MemoryDataset, StreamedDataset, epoch_order, gather
+from dcgan_edge.data import Dataset, dataset, open_data
+from dcgan_edge.data.dataset import MemoryDataset, StreamedDataset, epoch_order, gather
 from dcgan_edge.data.pixels import UnreadableImage
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
@@ -17,6 +17,8 @@ from dcgan_edge.images import PixelArray
 
 class Numbers:
     """A source whose image i is filled with i. Those in `bad` cannot be read."""
+
+    omitted = ()
 
     def __init__(self, count: int, bad: frozenset[int] = frozenset()) -> None:
         self._count, self._bad = count, bad
@@ -26,6 +28,9 @@ class Numbers:
 
     def name(self, index: int) -> str:
         return f"number {index}"
+
+    def digest(self) -> str:
+        return f"{self._count} numbers"
 
     def load(self, index: int) -> PixelArray:
         if index in self._bad:
@@ -99,8 +104,11 @@ def test_an_epoch_can_be_taken_up_in_the_middle(
     assert numbers(data, 5, epoch=1, start=start) == numbers(data, 5, epoch=1)[start:]
 
 
-@pytest.mark.usefixtures("no_memory")
-def test_streaming_puts_the_next_image_in_the_place_of_a_bad_one(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("memory", [0, 10**6])
+def test_the_next_image_is_put_in_the_place_of_a_bad_one_however_much_memory_there_is(
+    memory: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "available_memory", lambda: memory)
     data = gather(Numbers(12, frozenset({4, 5, 11})), (1, 2, 2))
     replaced = {4: 6, 5: 6, 11: 0}
     for epoch in range(2):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_edge.data import idx, native_channels, open_data
-from dcgan_edge.data.idx import IdxImages, is_idx_folder, load_idx, read_idx
+from dcgan_edge.data.idx import idx_images, is_idx_folder, load_idx, read_idx
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 
@@ -109,17 +109,17 @@ def test_any_bytes_are_an_array_or_an_edge_error(data: bytes) -> None:
 
 
 def test_a_little_larger_is_framed_and_much_larger_is_resized() -> None:
-    framed = IdxImages(IMAGES, 32, 1).load(3)
+    framed = idx_images(IMAGES, 32, 1).load(3)
     np.testing.assert_array_equal(framed[0, 2:30, 2:30], IMAGES[3])
     assert not framed[:, :2].any()
     assert not framed[..., 30:].any()
     flat = np.full((1, 28, 28), 77, np.uint8)
-    np.testing.assert_array_equal(IdxImages(flat, 64, 1).load(0), np.full((1, 64, 64), 77))
+    np.testing.assert_array_equal(idx_images(flat, 64, 1).load(0), np.full((1, 64, 64), 77))
 
 
 def test_three_channels_repeat_the_grey_one() -> None:
     for size in (28, 32, 64):
-        image = IdxImages(IMAGES, size, 3).load(1)
+        image = idx_images(IMAGES, size, 3).load(1)
         assert image.shape == (3, size, size)
         np.testing.assert_array_equal(image, np.broadcast_to(image[:1], image.shape))
-        np.testing.assert_array_equal(image[:1], IdxImages(IMAGES, size, 1).load(1))
+        np.testing.assert_array_equal(image[:1], idx_images(IMAGES, size, 1).load(1))

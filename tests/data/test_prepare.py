@@ -152,7 +152,7 @@ def describe(**changes: Any) -> Callable[[Path], None]:
         (cut, "is not the file that"),
         (lose_description, "has no out.npy.json beside it"),
         (empty_description, "does not describe packed images"),
-        (describe(schema_version=2), "of schema 2"),
+        (describe(schema_version=2), "of schema 1"),
         (describe(count=7), "not uint8 \\(7, 3, 16, 16\\)"),
         (describe(count=-1), "does not describe"),
         (describe(size="16"), "does not describe"),

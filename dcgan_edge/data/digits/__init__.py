@@ -13,7 +13,7 @@ from dcgan_edge.images import PixelArray
 
 
 def load_digits(split: Split = "train") -> tuple[PixelArray, PixelArray]:
-    """Images uint8 (n, 28, 28), white on black, and their labels uint8 (n,), 0 to 9."""
+    """Return images uint8 (n, 28, 28), white on black, and their labels uint8 (n,), 0 to 9."""
     images = _read(f"{PREFIXES[split]}-images-idx3-ubyte.gz", dimensions=3)
     labels = _read(f"{PREFIXES[split]}-labels-idx1-ubyte.gz", dimensions=1)
     return images, check_labels(labels, images, split)
