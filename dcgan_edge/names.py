@@ -16,13 +16,18 @@ def shown(name: str | bytes | os.PathLike[str], *, longest: int = LONGEST) -> st
     `\u202e`; bytes that are no UTF-8 become `\xff`. What is printable, markup included, stays as it is: rich
     and HTML are told by their callers that it is no markup.
     """
-    text = os.fsdecode(name)
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+    text = "\\n".join(printable(os.fsdecode(name)).split("\n"))
     if len(text) <= longest:
         return text
     half = longest // 2 - 2
     return f"{text[:half]}...{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """Return `text`, line breaks kept, with what is not printable in it escaped as `shown` does."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text)
 
 
 def _escaped(letter: str) -> str:

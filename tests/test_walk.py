@@ -113,8 +113,8 @@ def test_a_folder_inside_that_cannot_be_read_is_named(folder: Path, monkeypatch:
     strange_entries.unreadable_folder(folder)
     scandir = os.scandir
 
-    def guarded(path: str) -> Iterator[os.DirEntry[str]]:
-        if path.endswith("secret"):  # root, who runs the tests in a container, may read everything
+    def guarded(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("secret"):  # root, who runs the tests in a container, may read everything
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 

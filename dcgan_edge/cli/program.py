@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import itertools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import click
 
 from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError
+from dcgan_edge.names import printable
 
 LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
@@ -81,13 +83,14 @@ class Program(click.Group):
         answer = Answer("--json" in options)
         code, message = 0, ""
         try:
+            _refuse_empty(options)
             returned = super().main(arguments, standalone_mode=False, obj=answer, **settings)
             code = returned if isinstance(returned, int) else 0
         except click.ClickException as error:
             code, message = error.exit_code, error.format_message()
             error.show()
         except EdgeError as error:
-            code, message = error.exit_code, str(error)
+            code, message = error.exit_code, printable(str(error))
             click.echo(f"Error: {message}", err=True)
         except ModuleNotFoundError as error:
             library = (error.name or "").partition(".")[0]
@@ -104,6 +107,18 @@ class Program(click.Group):
             click.echo(message, err=True)
         answer.finish(code, message)
         return code
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise a usage error for an argument without content, as an unset variable of a shell leaves it.
+
+    As a path it would be taken for the current folder.
+    """
+    for before, argument in itertools.pairwise(["", *arguments]):
+        option = argument[:-1] if argument.startswith("--") and argument.endswith("=") else before
+        if not argument.strip() or option == argument[:-1]:
+            place = f" after {option}" if option.startswith("--") else ""
+            raise click.UsageError(f"An argument{place} is empty; is a variable of the shell not set?")
 
 
 def _output_lost(error: OSError) -> int:

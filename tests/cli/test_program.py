@@ -170,3 +170,25 @@ def test_what_the_terminal_cannot_encode_is_shown_all_the_same(tmp_path: Path) -
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
     assert "lf.onnx" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--data", "", "--out", "run"),
+        ("train", "--data=", "--out", "run"),
+        ("train", "--out", " "),
+        ("data", "prepare", "", "--size", "8", "--out", "x.npy"),
+        ("info", ""),
+    ],
+)
+def test_an_empty_argument_is_refused_and_never_the_current_folder(arguments: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(main, arguments)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "is empty" in answer.stderr
+
+
+def test_an_error_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(main, ["info", str(tmp_path / "\x1b[2Jgone")])
+    assert answer.exit_code == 2
+    assert "\x1b" not in answer.stderr
