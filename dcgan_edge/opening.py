@@ -24,7 +24,7 @@ def open_generator(
     `open_session` raises.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return open_session(path, device=device, backend=backend, threads=threads, engine=engine)
     if parse_device(device).kind == "cuda":
         raise UnavailableError(

@@ -52,6 +52,7 @@ class OnnxRuntimeSession(Session):
         settings = provider_options(provider, manifest, chosen.index)
         self.manifest = manifest
         self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, provider, settings)
+        _check_tensors(self._session, manifest)
         self._bound = provider != "cpu"
         self._input = manifest.inputs[0].name
         self._outputs = [manifest.outputs[0].name]
@@ -78,9 +79,12 @@ class OnnxRuntimeSession(Session):
     def _run(self, latents: FloatArray) -> FloatArray:
         if self._session is None:
             raise EdgeError("This session is closed.")
-        if self._bound:
-            return run_bound(self._session, self._input, self._outputs[0], latents)
-        images: FloatArray = self._session.run(self._outputs, {self._input: latents})[0]
+        try:
+            if self._bound:
+                return run_bound(self._session, self._input, self._outputs[0], latents)
+            images: FloatArray = self._session.run(self._outputs, {self._input: latents})[0]
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            raise EdgeError(f"ONNX Runtime failed on this file: {_reason(error)}") from error
         return images
 
 
@@ -162,6 +166,18 @@ def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str
 def _reason(error: Exception) -> str:
     """Return what ONNX Runtime says, without the place in its own source code that it names first."""
     return re.sub(r"\S*/onnxruntime_src/.*\) ", "", " ".join(str(error).split()))[:300]
+
+
+def _check_tensors(session: Any, manifest: Manifest) -> None:
+    """Raise ArtifactError unless the graph takes and gives the float32 tensors of its manifest."""
+    for found, described in (
+        (session.get_inputs(), manifest.inputs),
+        (session.get_outputs(), manifest.outputs),
+    ):
+        theirs = [(each.name, each.type, tuple(each.shape[1:])) for each in found]
+        ours = [(each.name, "tensor(float)", each.shape[1:]) for each in described]
+        if theirs != ours:
+            raise ArtifactError(f"This graph has the tensors {theirs}, and its manifest describes {ours}.")
 
 
 def provider_options(provider: str, manifest: Manifest, index: int = 0) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import numpy as np
 
 from dcgan_edge.artifact import Manifest, read_artifact
-from dcgan_edge.errors import UsageError
+from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 from dcgan_edge.latents import FloatArray, as_latents
@@ -128,7 +128,7 @@ def open_session(
     """
     path = Path(path)
     chosen = parse_device(device)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         raise UsageError(
             f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "
             f"dcgan-edge export {path} --out DIR"
@@ -169,12 +169,19 @@ def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, mani
     """
     architecture, batch = manifest.architecture, manifest.batch
     latents = as_latents(latents, architecture.latent_dim)
+    shape = (architecture.channels, architecture.size, architecture.size)
     if batch.min <= len(latents) <= batch.max:
-        return run(latents)
-    images = np.empty((len(latents), architecture.channels, architecture.size, architecture.size), np.float32)
+        return _checked(run(latents), (len(latents), *shape))
+    images = np.empty((len(latents), *shape), np.float32)
     for start in range(0, len(latents), batch.max):
         chunk = latents[start : start + batch.max]
         missing = max(0, batch.min - len(chunk))
         padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else chunk
-        images[start : start + len(chunk)] = run(padded)[: len(chunk)]
+        images[start : start + len(chunk)] = _checked(run(padded), (len(padded), *shape))[: len(chunk)]
+    return images
+
+
+def _checked(images: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    if images.shape != shape:
+        raise ArtifactError(f"The artifact made images of shape {images.shape}; its manifest says {shape}.")
     return images

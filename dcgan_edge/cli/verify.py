@@ -43,7 +43,7 @@ def command(
     from dcgan_edge.cli.tables import parity_table, show
     from dcgan_edge.verification import verify
 
-    given = paths[0].suffix == ".safetensors"
+    given = paths[0].suffix.lower() == ".safetensors"
     checkpoint, artifacts = (paths[0], paths[1:]) if given else (None, paths)
     with steps() as say:
         proofs = verify(

@@ -22,12 +22,14 @@ import numpy as np
 from dcgan_edge.artifact import read_file
 from dcgan_edge.errors import ArtifactError, BenchmarkError
 from dcgan_edge.files import StrPath
+from dcgan_edge.schema import read_json
 
 from .statistics import CONFIDENCE, DEFAULT_PERCENTILES, LatencyStatistics, summarise
 from .workload import Samples, TimeArray
 
 SCHEMA_VERSION = 2
 KIND = "dcgan-edge bench"
+MOST_QUERIES = 2**24  # of one round; 128 MiB of times
 ENCODING = "base64 of zlib of little-endian int64 differences, in nanoseconds"
 DRIFT = 0.10  # medians of stretches that differ by more than this share make the figure unstable
 Outcome = Literal["regression", "improvement", "noise", "within the gate"]
@@ -242,7 +244,7 @@ def read_report(path: StrPath) -> BenchReport:
     """Read a benchmark record. Raises UsageError when there is none, ArtifactError when it is not one."""
     path = Path(path)
     try:
-        facts = json.loads(read_file(path))
+        facts = read_json(read_file(path), path.name)
         kind, version = facts["kind"], facts["schema_version"]
         if kind == KIND and version != SCHEMA_VERSION:
             raise ArtifactError(
@@ -264,7 +266,6 @@ def read_report(path: StrPath) -> BenchReport:
         AttributeError,
         KeyError,
         OverflowError,
-        RecursionError,
         TypeError,
         ValueError,
         zlib.error,
@@ -294,7 +295,9 @@ def _pack(times: TimeArray) -> str:
 
 
 def _unpack(text: str, count: int) -> TimeArray:
+    if not 1 <= count <= MOST_QUERIES:
+        raise ValueError(f"{str(count)[:20]} samples of one round")
     unpacked = zlib.decompressobj().decompress(base64.b64decode(text), 8 * count + 8)  # never more than said
-    if count < 1 or len(unpacked) != 8 * count:
+    if len(unpacked) != 8 * count:
         raise ValueError(f"not the {count} samples that were announced")
     return np.cumsum(np.frombuffer(unpacked, "<i8"))

@@ -7,13 +7,14 @@ lowers them; they are figures of NVIDIA's data sheets and architecture papers, c
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dcgan_edge.errors import UsageError
+from dcgan_edge.artifact import read_file
+from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.schema import read_json
 
 from ...telemetry.reader import Unreadable, read_or
 from ...telemetry.sources.clocks import open_gpu
@@ -139,11 +140,11 @@ def load_peaks(path: Path) -> Peaks:
     Raises UsageError when the file is not there or does not hold that.
     """
     try:
-        facts = json.loads(path.read_text())
+        facts = read_json(read_file(path), path.name)
         flops = {str(precision): float(value) * TERA for precision, value in facts["tflops"].items()}
         peaks = Peaks(str(facts["name"]), flops, float(facts["bandwidth_gb_s"]) * GIGA, "user")
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    except ArtifactError as error:
+        raise UsageError(str(error)) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"{path} is no description of a device ({type(error).__name__}: {error}); it holds name, "

@@ -168,7 +168,7 @@ def test_a_file_that_describes_no_device_is_refused(tmp_path: Path, text: str) -
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError):
         load_peaks(tmp_path / "peaks.json")
 
 
