@@ -63,6 +63,11 @@ def build(record: type[Record], facts: Any, where: str = "") -> Record:
     return record(**{name: _typed(hints[name], value, _inside(where, name)) for name, value in facts.items()})
 
 
+def checked(kind: Any, value: Any, where: str) -> Any:
+    """Return `value` as the annotation `kind`. Raises ValueError as `build` does, naming it `where`."""
+    return _typed(kind, value, where)
+
+
 def _typed(kind: Any, value: Any, where: str) -> Any:
     """Return `value` if it is of the annotation `kind`, converted where JSON has no such type."""
     origin, parts = get_origin(kind), get_args(kind)
@@ -100,7 +105,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _tuple(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple):
         _refuse(where, value, "a list")
     kinds = parts[:1] * len(value) if parts[1:] == (...,) else parts
     if len(kinds) != len(value):

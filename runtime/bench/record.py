@@ -22,7 +22,7 @@ import numpy as np
 from dcgan_edge.artifact import read_file
 from dcgan_edge.errors import ArtifactError, BenchmarkError
 from dcgan_edge.files import StrPath
-from dcgan_edge.schema import read_json
+from dcgan_edge.schema import build, checked, read_json
 
 from .statistics import CONFIDENCE, DEFAULT_PERCENTILES, LatencyStatistics, summarise
 from .workload import Samples, TimeArray
@@ -147,15 +147,13 @@ class Measurement:
         """
         known = {f.name for f in dataclasses.fields(cls)}
         kept = {name: value for name, value in facts.items() if name in known}
-        kept["warm_up"] = WarmUp(**facts["warm_up"])
-        for name in ("percentiles", "reasons", "phases"):
-            kept[name] = tuple(facts.get(name, ()))
-        kept["rounds"] = tuple(_read_round(each) for each in facts["rounds"])
-        if not kept["rounds"] or kept["loop"] not in INTERVALS or min(kept["batch"], kept["streams"]) < 1:
+        rounds = tuple(_read_round(each) for each in facts["rounds"])
+        described = build(cls, {**kept, "rounds": []})
+        if not rounds or described.loop not in INTERVALS or min(described.batch, described.streams) < 1:
             raise ValueError("a measurement without rounds, or under no known workload")
-        if min(int(samples.latency_ns.min()) for samples in kept["rounds"]) < 1:
+        if min(int(samples.latency_ns.min()) for samples in rounds) < 1:
             raise ValueError("a query that took no time")
-        return cls(**kept)
+        return dataclasses.replace(described, rounds=rounds)
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,8 @@ class Comparison:
     def from_dict(cls, facts: dict[str, Any]) -> Comparison:
         """Return the inverse of `to_dict`. Raises KeyError or TypeError for other facts."""
         kept = {f.name: facts[f.name] for f in dataclasses.fields(cls)}
-        return cls(**{**kept, "high": math.inf if facts["high"] is None else facts["high"]})
+        bounded = build(cls, {**kept, "high": kept["change"] if facts["high"] is None else facts["high"]})
+        return bounded if facts["high"] is not None else dataclasses.replace(bounded, high=math.inf)
 
 
 @dataclass(frozen=True)
@@ -254,11 +253,11 @@ def read_report(path: StrPath) -> BenchReport:
         if kind != KIND:
             raise ValueError(f"kind {kind!r}")
         return BenchReport(
-            facts["plan"],
+            checked(dict[str, Any], facts["plan"], "plan"),
             tuple(Measurement.from_dict(each) for each in facts["measurements"]),
-            facts["machine"],
-            facts["versions"],
-            facts["telemetry"],
+            checked(dict[str, str], facts["machine"], "machine"),
+            checked(dict[str, str], facts["versions"], "versions"),
+            checked(dict[str, Any], facts["telemetry"], "telemetry"),
             tuple(Comparison.from_dict(each) for each in facts["comparisons"]),
             tuple(map(str, facts["failures"])),
         )

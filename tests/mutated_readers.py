@@ -1,0 +1,90 @@
+"""How a user has each kind of file read, and small sound files of each kind, for `mutated_files`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import dcgan_edge
+from dcgan_edge.artifact import BatchProfile, sidecar_path, write_artifact
+from dcgan_edge.data.packed import KIND, SCHEMA_VERSION, header, open_packed
+from dcgan_edge.files import sha256
+from dcgan_edge.runtime.bench.record import read_report
+from dcgan_edge.runtime.info import describe
+from dcgan_edge.runtime.session import open_session
+from dcgan_edge.training.checkpoint import check_checkpoint, load_generator
+from tests.fakes.lab import Lab
+from tests.report_pieces import bench_report, measurement
+
+LAB = Lab()
+
+
+def run_artifact(path: Path) -> None:
+    """As `dcgan-edge sample` does."""
+    with open_session(path, device="cpu", threads=1) as session:
+        session.generate([0])
+
+
+def prove(path: Path) -> None:
+    """As `dcgan-edge verify` does."""
+    dcgan_edge.verify(path, device="cpu", threads=1)
+
+
+def read_engine(path: Path) -> None:
+    """As `dcgan-edge sample` does, on the in-memory GPU."""
+    with LAB.installed(), open_session(path) as session:
+        session.generate([0])
+
+
+def read_checkpoint_generator(path: Path) -> None:
+    """As `dcgan-edge export` and `train --resume` do."""
+    load_generator(path)
+    check_checkpoint(path)
+
+
+def show(path: Path) -> None:
+    """As `dcgan-edge info` does."""
+    json.dumps(describe(path))
+
+
+def read_record(path: Path) -> None:
+    """As `bench --compare` and `report` do."""
+    report = read_report(path)
+    for each in report.measurements:
+        json.dumps([each.statistics.median, each.images_per_second, each.unstable_because])
+
+
+def read_packed(path: Path) -> None:
+    """As `train --data` does."""
+    open_packed(path).sum()
+
+
+def write_samples(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a benchmark record, packed images and an engine of the in-memory GPU into `folder`."""
+    record = folder / "bench.json"
+    record.write_text(bench_report(measurement("a.onnx"), measurement("b.onnx", 4)).to_json())
+    packed = folder / "images.npy"
+    shape = (6, 1, 8, 8)
+    content = header(shape) + np.arange(6 * 64, dtype=np.uint8).tobytes()
+    packed.write_bytes(content)
+    facts = {
+        "kind": KIND, "schema_version": SCHEMA_VERSION, "count": 6, "channels": 1, "size": 8,
+        "sha256": sha256(content),
+    }  # fmt: skip
+    sidecar_path(packed).write_text(json.dumps(facts))
+    engine = folder / "generator.fp16.engine"
+    data = LAB.blob().pack()
+    write_artifact(engine, data, LAB.manifest(data))
+    return record, packed, engine
+
+
+def make_files(folder: Path) -> tuple[Path, Path]:
+    """Train two steps and export: a checkpoint, and the folder with its ONNX files."""
+    from dcgan_edge.training import TrainConfig, train
+    from tests.prepared import TINY
+
+    trained = train(TrainConfig(TINY, batch=3500, epochs=1, precision="fp32"), folder / "run").checkpoint
+    dcgan_edge.export(trained, folder / "artifacts", batch=BatchProfile(1, 4, 8))
+    return trained, folder / "artifacts"
