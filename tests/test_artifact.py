@@ -177,6 +177,7 @@ def test_any_value_in_a_manifest_is_read_or_refused(value: object) -> None:
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no file"):
         read_artifact(tmp_path / "nothing.onnx")
+    (tmp_path / "weights.pth").write_bytes(b"weights")
     with pytest.raises(ArtifactError, match=r"\.onnx or \.engine"):
         read_artifact(tmp_path / "weights.pth")
     foreign = tmp_path / "foreign.onnx"
