@@ -3,9 +3,9 @@
     python -m tests.mutated_files --count 1000 --seed 0
 
 Sound files of each kind (ONNX, engines, checkpoints, their manifests and golden images, records, packed
-data) get bit flips, truncations, huge numbers, wrong types and deep nesting. Each is then read as a user would have
-it read, in a process that may take 5 s and 1 GB for it; that process dying is a failure as well. Some of the
-changed ONNX files get a manifest that fits the change, so that the graph itself is reached.
+data) get bit flips, truncations, huge numbers, wrong types and deep nesting. Each is then read as a user
+reads it, in a process that may take 5 s and 1 GB for it; that process dying is a failure as well. Some of
+the changed ONNX files get a manifest that fits the change, so that the graph itself is reached.
 """
 
 from __future__ import annotations

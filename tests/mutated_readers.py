@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import dcgan_edge
-from dcgan_edge.artifact import BatchProfile, sidecar_path, write_artifact
+from dcgan_edge.artifact import sidecar_path, write_artifact
 from dcgan_edge.data.packed import KIND, SCHEMA_VERSION, header, open_packed
 from dcgan_edge.files import sha256
 from dcgan_edge.runtime.bench.record import read_report
@@ -16,6 +16,7 @@ from dcgan_edge.runtime.info import describe
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import check_checkpoint, load_generator
 from tests.fakes.lab import Lab
+from tests.prepared import artifacts_in, checkpoint_in
 from tests.report_pieces import bench_report, measurement
 
 LAB = Lab()
@@ -82,9 +83,5 @@ def write_samples(folder: Path) -> tuple[Path, Path, Path]:
 
 def make_files(folder: Path) -> tuple[Path, Path]:
     """Train two steps and export: a checkpoint, and the folder with its ONNX files."""
-    from dcgan_edge.training import TrainConfig, train
-    from tests.prepared import TINY
-
-    trained = train(TrainConfig(TINY, batch=3500, epochs=1, precision="fp32"), folder / "run").checkpoint
-    dcgan_edge.export(trained, folder / "artifacts", batch=BatchProfile(1, 4, 8))
-    return trained, folder / "artifacts"
+    trained = checkpoint_in(folder / "run")
+    return trained, artifacts_in(folder / "artifacts", trained)

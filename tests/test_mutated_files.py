@@ -9,6 +9,7 @@ import pytest
 
 from tests.mutated_files import attempt, make_cases, mutate, place, try_one
 
+pytestmark = pytest.mark.torch
 EACH = 8
 
 

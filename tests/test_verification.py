@@ -7,15 +7,12 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from click.testing import CliRunner, Result
-from onnx import helper, numpy_helper
 
 import dcgan_edge
 from dcgan_edge import verification
@@ -26,10 +23,6 @@ from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden, read_golden
 from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.parity import verification_words
 from dcgan_edge.runtime.session import open_session
-from tests.fakes.blob import evaluate
-from tests.fakes.lab import ARCHITECTURE, Lab, tiny_onnx
-
-THREE_LEVELS = 3 / 127.5
 
 
 @pytest.fixture
@@ -40,38 +33,11 @@ def artifact(exported: Path, tmp_path: Path) -> Path:
     return tmp_path / "generator.fp16.onnx"
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as laboratory:
-        yield laboratory
-
-
-def with_error(data: bytes, error: float | FloatArray) -> bytes:
-    """The ONNX file `data` whose images are `error` too bright, everywhere or pixel by pixel."""
-    model = onnx.load_from_string(data)
-    (result,) = model.graph.output
-    for node in model.graph.node:
-        node.output[:] = ["exact" if name == result.name else name for name in node.output]
-    constant = numpy_helper.from_array(np.array(error, np.float32), "error")
-    model.graph.initializer.append(constant)
-    model.graph.node.append(helper.make_node("Add", ["exact", "error"], [result.name]))
-    return bytes(model.SerializeToString())
-
-
-def engine(lab: Lab, folder: Path, *, error: float = 0.0) -> Path:
-    """An engine of the laboratory whose golden images are those of the ONNX file without `error`."""
-    z = latents(GOLDEN_SEEDS, ARCHITECTURE.latent_dim)
-    facts, golden = pack_golden(evaluate(tiny_onnx(), z))
-    data = lab.blob(onnx=with_error(tiny_onnx(), error)).pack()
-    path = folder / "generator.fp16.engine"
-    write_artifact(path, data, lab.manifest(data, golden=facts), golden=golden)
-    return path
-
-
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
+@pytest.mark.torch
 def test_golden_images_are_those_of_pytorch_in_half_precision(exported: Path, checkpoint: Path) -> None:
     from dcgan_edge.export.onnx.reference import TorchSession
 
@@ -97,6 +63,7 @@ def test_an_artifact_proves_itself_and_keeps_the_verdict(artifact: Path) -> None
         assert verification_words(session) == "not verified here"
 
 
+@pytest.mark.torch
 def test_the_full_proof_is_kept_as_well(artifact: Path, checkpoint: Path) -> None:
     (proof,) = dcgan_edge.verify([artifact], checkpoint, seeds=range(12), threads=1)
     assert (proof.verification.against, proof.verification.seeds) == ("checkpoint", 12)
@@ -122,12 +89,15 @@ def test_a_device_needs_no_torch_to_prove_an_artifact(artifact: Path) -> None:
     assert verdict["device_name"]
 
 
+THREE_LEVELS = 3 / 127.5
 ONE_PIXEL = np.zeros((1, 28, 28), np.float32)
 ONE_PIXEL[0, 5, 7] = THREE_LEVELS
 
 
 @pytest.mark.parametrize("error", [np.float32(THREE_LEVELS), ONE_PIXEL], ids=["everywhere", "one pixel"])
 def test_a_planted_error_of_three_grey_levels_is_found(artifact: Path, error: FloatArray) -> None:
+    from tests.wrong_images import with_error
+
     manifest, data = read_artifact(artifact)
     stripped = manifest.about_content()
     wrong = embed_manifest(with_error(data, error), stripped)
@@ -141,24 +111,6 @@ def test_a_planted_error_of_three_grey_levels_is_found(artifact: Path, error: Fl
         proof.raise_if_failed()
     with open_session(artifact) as session:
         assert verification_words(session).startswith("FAILED")
-
-
-def test_an_engine_proves_itself_on_its_gpu(lab: Lab, tmp_path: Path) -> None:
-    path = engine(lab, tmp_path)
-    with lab.installed():
-        assert run("verify", path).exit_code == 0
-        (kept,) = read_artifact(path)[0].verified
-        with open_session(path) as session:
-            assert verification_words(session).startswith("verified on this device")
-    assert (kept.backend, kept.device, kept.device_name) == ("tensorrt", "cuda:0", lab.gpu.name)
-
-
-@pytest.mark.parametrize("error", [THREE_LEVELS, -THREE_LEVELS, 0.5, float("nan")])
-def test_an_engine_that_computes_something_else_is_found(lab: Lab, tmp_path: Path, error: float) -> None:
-    path = engine(lab, tmp_path, error=error)
-    with lab.installed():
-        assert run("verify", path).exit_code == VerificationError.exit_code
-    assert read_artifact(path)[0].verified[0].verdict == "failed"
 
 
 def test_golden_images_that_are_missing_or_changed_are_refused(artifact: Path) -> None:
@@ -207,6 +159,7 @@ def test_bad_requests(artifact: Path, arguments: list[str], code: int) -> None:
     assert run("verify", artifact, *arguments).exit_code == code
 
 
+@pytest.mark.torch
 def test_nothing_to_compare_is_refused(checkpoint: Path, artifact: Path) -> None:
     with pytest.raises(UsageError):
         dcgan_edge.verify([], checkpoint)
