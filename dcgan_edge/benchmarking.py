@@ -55,7 +55,7 @@ class Contestant:
     @property
     def is_engine(self) -> bool:
         """Whether options of engines apply."""
-        return self.path.suffix == ".engine"
+        return self.path.suffix.lower() == ".engine"
 
 
 def bench(

@@ -17,9 +17,9 @@ from dcgan_edge.benchmarking import bench
 from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
-from dcgan_edge.files import write_atomic
+from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.latents import latents
-from dcgan_edge.report import ReportContent, WorstSeed, render, worst_seed
+from dcgan_edge.report import ReportContent, WorstSeed, render, require_libraries, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity, verify
 from dcgan_edge.runtime.sampling import sample_to_folder
@@ -28,6 +28,7 @@ from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import TrainProgress, run_training
 from dcgan_edge.training.monitor import TrainEvent
+from dcgan_edge.words import quoted
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
 BATCH = 64  # with the width, thousands of steps in three minutes of two cores: they count most here
@@ -52,18 +53,27 @@ class DemoResult:
 
 
 def run_demo(
-    out: Path,
+    out: StrPath,
     *,
     minutes: float = 3.0,
     seed: int = 0,
     bench_seconds: float = 3.0,
-    on_step: Callable[[str], None],
-    on_training: Callable[[TrainProgress], None],
+    on_step: Callable[[str], None] | None = None,
+    on_training: Callable[[TrainProgress], None] | None = None,
 ) -> DemoResult:
-    """Run the whole way in folder `out`; training goes on where an earlier run in `out` stopped.
+    """Run the whole way in folder `out`, and return what was made.
 
-    Raises what the steps raise; an engine is left out, and the report says so, where no builder is installed.
+    Training takes `minutes` in all, and goes on where an earlier run in `out` stopped; `seed` is its seed.
+    Each artifact and batch is measured for `bench_seconds`. `on_step` is told in words what begins,
+    `on_training` how far the training is. An engine is left out, and the report says so, where no builder is
+    installed.
+
+    Raises what the steps raise; UnavailableError before the first when a library of a later one is missing.
     """
+    require_libraries()
+    out, on_step = Path(out), on_step or (lambda step: None)
+    for name in ("bench.json", "report.html"):
+        check_writable(out / name)
     config = TrainConfig(ARCHITECTURE, batch=BATCH, minutes=minutes, seed=seed)
     checkpoint = out / "training" / CHECKPOINT_NAME
     on_step(f"training {ARCHITECTURE.preset} on the bundled digits for {minutes:g} minutes")
@@ -138,16 +148,16 @@ def _commands(
     out: Path, checkpoint: Path, onnx_files: Sequence[Path], engine: bool, minutes: float
 ) -> list[str]:
     """The same by single commands."""
-    artifacts, names = out / "artifacts", " ".join(str(path) for path in onnx_files)
+    artifacts, names = quoted(out / "artifacts"), quoted(*onnx_files)
     targets = " --format engine " + " ".join(f"--target {target}" for target in TARGETS) if engine else ""
     return [
         f"dcgan-edge train --data digits --size {ARCHITECTURE.size} --width {ARCHITECTURE.width} "
-        f"--batch {BATCH} --minutes {minutes:g} --out {checkpoint.parent}",
-        f"dcgan-edge export {checkpoint} --out {artifacts} --format onnx{targets}",
-        f"dcgan-edge verify {checkpoint} {names} --seeds 0-{PARITY_SEEDS[-1]}",
-        f"dcgan-edge sample {onnx_files[-1]} --seeds 0-{SEEDS[-1]} --grid 8x8 --scale 2 "
-        f"--out {out / 'samples'}",
-        f"dcgan-edge bench {checkpoint} {names} --output {out / 'bench.json'}",
+        f"--batch {BATCH} --minutes {minutes:g} --out {quoted(checkpoint.parent)}",
+        f"dcgan-edge export {quoted(checkpoint)} --out {artifacts} --format onnx{targets}",
+        f"dcgan-edge verify {quoted(checkpoint)} {names} --seeds 0-{PARITY_SEEDS[-1]}",
+        f"dcgan-edge sample {quoted(onnx_files[-1])} --seeds 0-{SEEDS[-1]} --grid 8x8 --scale 2 "
+        f"--out {quoted(out / 'samples')}",
+        f"dcgan-edge bench {quoted(checkpoint)} {names} --output {quoted(out / 'bench.json')}",
     ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 from dcgan_edge.artifact import Manifest
 
 
@@ -11,6 +14,11 @@ def size_words(count: int) -> str:
         return f"{count} B"
     power = min((count.bit_length() - 1) // 10, 4)
     return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+
+
+def quoted(*paths: str | os.PathLike[str]) -> str:
+    """Return `paths` as they are typed in a command line, blanks and all."""
+    return shlex.join(os.fspath(path) for path in paths)
 
 
 def count_words(count: int, thing: str) -> str:

@@ -25,7 +25,7 @@ def describe(path: StrPath) -> dict[str, Any]:
     Raises UsageError when there is no such file, ArtifactError when it is not one of ours or was changed.
     """
     path = Path(path)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return _describe_checkpoint(path)
     manifest, data = read_artifact(path)
     facts = {"path": str(path), **manifest.to_dict()}

@@ -20,6 +20,7 @@ from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 from dcgan_edge.latents import FloatArray, as_latents
+from dcgan_edge.words import quoted
 
 from .device import parse_device
 
@@ -131,7 +132,7 @@ def open_session(
     if path.suffix.lower() == ".safetensors":
         raise UsageError(
             f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "
-            f"dcgan-edge export {path} --out DIR"
+            f"dcgan-edge export {quoted(path)} --out DIR"
         )
     manifest, data = read_artifact(path)
     if manifest.kind == "onnx":

@@ -12,6 +12,7 @@ import click
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import stderr
+from dcgan_edge.words import quoted
 
 if TYPE_CHECKING:
     from dcgan_edge.data.prepare import Prepared
@@ -74,7 +75,7 @@ def fetch_command(
     for file in fetched.files:
         state = "SHA-256 ok" if file.checked else f"not here; its folder {file.unpacked} is"
         click.echo(f"  {file.name}: {state}, {file.url or 'was there already'}")
-    click.echo(f"\nNext:\n  dcgan-edge train --data {out} --out runs/{name}")
+    click.echo(f"\nNext:\n  dcgan-edge train --data {quoted(out)} --out runs/{name}")
 
 
 @command.command("prepare")
@@ -155,7 +156,8 @@ def _show(prepared: Prepared) -> None:
         click.echo(f"All of them are listed in {prepared.out}.json")
     if findings.exact or findings.near:
         click.echo(f"{prepared.dropped:,} of these were left out; --drop exact or --drop near decides.")
-    click.echo(f"\nNext:\n  dcgan-edge train --data {prepared.out} --out runs/{prepared.out.stem}")
+    run = Path("runs", prepared.out.stem)
+    click.echo(f"\nNext:\n  dcgan-edge train --data {quoted(prepared.out)} --out {quoted(run)}")
 
 
 @contextlib.contextmanager

@@ -11,16 +11,18 @@ from dcgan_edge.cli.progress import stderr
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder to write into."
+)
 @click.option(
     "--minutes",
     type=FiniteRange(min=0, min_open=True),
     default=3.0,
     show_default=True,
-    help="Minutes of training, earlier runs in the same folder counted in.",
+    help="Training time in minutes, earlier runs in the same folder included.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the training."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed of the training."
 )
 @click.option(
     "--bench-seconds",
@@ -40,6 +42,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     from dcgan_edge.cli.tables import artifact_table, parity_table, show
     from dcgan_edge.cli.train import print_events, training_bar
     from dcgan_edge.demo import run_demo
+    from dcgan_edge.words import quoted
 
     console = stderr()
     with training_bar() as on_training:
@@ -58,6 +61,6 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     print_events(result.events)
     checkpoint, onnx = result.artifacts[0][0], result.artifacts[2][0]
     click.echo(f"\nThe report: {result.report}\n\nNext:")
-    click.echo(f"  dcgan-edge sample {onnx} --seeds 1000-1063 --grid 8x8 --scale 4 --out more")
-    click.echo(f"  dcgan-edge bench {onnx} --batch 1 --batch 64 --threads 1")
-    click.echo(f"  dcgan-edge train --resume --minutes 10 --out {checkpoint.parent}")
+    click.echo(f"  dcgan-edge sample {quoted(onnx)} --seeds 1000-1063 --grid 8x8 --scale 4 --out more")
+    click.echo(f"  dcgan-edge bench {quoted(onnx)} --batch 1 --batch 64 --threads 1")
+    click.echo(f"  dcgan-edge train --resume --minutes 10 --out {quoted(checkpoint.parent)}")

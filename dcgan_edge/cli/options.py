@@ -23,6 +23,7 @@ else:
 SIZE_UNITS = {
     "": 2**20, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9
 }  # fmt: skip
+MOST_THREADS = 4096
 DURATION_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
@@ -91,6 +92,7 @@ class Duration(ParamType):
         self.least, self.most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds that `value` says. Fails unless they are within the limits."""
         try:
             seconds = parse_duration(value) if isinstance(value, str) else float(value)
         except UsageError as error:
@@ -120,9 +122,10 @@ class Minutes(Duration):
 
 
 class FiniteRange(click.FloatRange):
-    """click's FloatRange lets NaN through every bound, and infinity where there is none."""
+    """A FloatRange of finite numbers: click's own lets NaN through every bound."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number that `value` says. Fails unless it is finite and within the range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -136,8 +139,13 @@ SEEDS = _Parsed("seeds", parse_seeds)
 
 
 def seeds_option(default: str) -> Callable[[Command], Command]:
+    """Add `--seeds`, the latent seeds as a list of integers."""
     return click.option(
-        "--seeds", type=SEEDS, default=default, show_default=True, help="Such as 7, 0-63 or 1,4,7-9."
+        "--seeds",
+        type=SEEDS,
+        default=default,
+        show_default=True,
+        help="Latent seeds, such as 7, 0-63 or 1,4,7-9. A seed is the same latent everywhere.",
     )
 
 
@@ -147,17 +155,19 @@ device_option = click.option(
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda[:N]",
-    help="What computes. Fail if it is not available; never fall back to the CPU.",
+    help="Device that computes. Fail if it is not available; never fall back to the CPU.",
 )
 backend_option = click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     default="auto",
     show_default=True,
-    help="What runs the artifact. Fail if it is not available.",
+    help="Library or provider that runs the artifact. Fail if it is not available.",
 )
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), help="CPU threads. [default: one per physical core]"
+    "--threads",
+    type=click.IntRange(1, MOST_THREADS),
+    help="Number of CPU threads to compute with. [default: one per physical core]",
 )
 targets_option = click.option(
     "--target",

@@ -31,7 +31,7 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
     show_default=True,
     callback=_note_json,
     is_eager=True,
-    help="Write a page, a table for a README, summaries, or one line for each measurement.",
+    help="What to write: a page, a table for a README, summaries, or one line for each measurement.",
 )
 @click.option(
     "--output",
@@ -42,18 +42,21 @@ def _note_json(ctx: click.Context, _: click.Parameter, value: str) -> str:
     "--artifacts",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of the .onnx and .engine files: their manifests tell parity.",
+    help="Folder of the .onnx and .engine files, whose manifests tell size, origin and parity.",
 )
 @click.option(
-    "--samples", type=click.Path(path_type=Path), metavar="PNG", help="Picture for the top of the page."
+    "--samples",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Picture to show at the top of the page.",
 )
 @click.option(
     "--training",
     type=click.Path(path_type=Path),
     metavar="METRICS.jsonl",
-    help="Of a training run, or its folder: curves, and what went wrong.",
+    help="Metrics of a training run, or its folder: show its curves, and what went wrong.",
 )
-@click.option("--title", help="Heading. [default: made from the machine or the file names]")
+@click.option("--title", help="Heading of the report. [default: made from the machine or the file names]")
 def command(
     records: tuple[Path, ...],
     kind: ReportFormat,

@@ -15,12 +15,27 @@ from dcgan_edge.runtime.session import Backend
 @click.command("sample")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @seeds_option("0-63")
-@click.option("--grid", "layout", metavar="ROWSxCOLUMNS", help="Also write grid.png, such as 8x8.")
-@click.option("--out", type=click.Path(path_type=Path), default="samples", show_default=True, help="Folder.")
 @click.option(
-    "--scale", type=click.IntRange(1, 64), default=1, show_default=True, help="Draw each pixel N x N."
+    "--grid",
+    "layout",
+    metavar="ROWSxCOLUMNS",
+    help="Also write all images as one, grid.png, of so many rows and columns, such as 8x8.",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Images per call. [default: 8]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="samples",
+    show_default=True,
+    help="Folder to write into.",
+)
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Draw each pixel as a square of N x N.",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Number of images per call. [default: 8]")
 @device_option
 @backend_option
 @threads_option
@@ -39,7 +54,8 @@ def command(
 ) -> None:
     """Write one PNG for each seed, made by ARTIFACT (.onnx or .engine).
 
-    A seed's picture is the same file whether it is asked for alone or among others.
+    A seed gives the same file whether it is asked for alone or among others. Between different --batch it may
+    differ by rounding.
 
     \b
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-63 --grid 8x8 --out samples

@@ -16,6 +16,7 @@ from dcgan_edge.data.idx import Split
 from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
+from dcgan_edge.words import quoted
 
 FILES: dict[Split, str] = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 NUMBERS = {"uint8", "double", "single", "int32", "uint16", "int16", "int8"}
@@ -33,7 +34,8 @@ def load_svhn(folder: Path, split: Split = "train") -> tuple[PixelArray, PixelAr
     """
     path = folder / FILES[split]
     if not path.is_file():
-        raise EdgeError(f"{folder} has no {path.name}; fetch it: dcgan-edge data fetch svhn --out {folder}")
+        remedy = f"dcgan-edge data fetch svhn --out {quoted(folder)}"
+        raise EdgeError(f"{folder} has no {path.name}; fetch it: {remedy}")
     variables = _read(path)
     images = np.ascontiguousarray(variables["X"].transpose(3, 2, 0, 1))
     labels = np.asarray(variables["y"]).reshape(-1)

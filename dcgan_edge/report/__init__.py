@@ -8,10 +8,10 @@ from dcgan_edge.report.content import ReportContent, WorstSeed, worst_seed
 from dcgan_edge.report.data import to_csv, to_json
 from dcgan_edge.report.gather import gather
 from dcgan_edge.report.markdown import to_markdown
-from dcgan_edge.report.page import render
+from dcgan_edge.report.page import render, require_libraries
 from dcgan_edge.report.writing import write_report
 
 __all__ = [
-    "ReportContent", "WorstSeed", "gather", "render", "to_csv", "to_json", "to_markdown", "worst_seed",
-    "write_report",
+    "ReportContent", "WorstSeed", "gather", "render", "require_libraries", "to_csv", "to_json", "to_markdown",
+    "worst_seed", "write_report",
 ]  # fmt: skip

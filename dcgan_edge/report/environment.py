@@ -24,6 +24,7 @@ class Fact:
 
     @property
     def same(self) -> bool:
+        """Whether the fact is the same in all runs."""
         return len(set(self.values)) == 1
 
 

@@ -46,6 +46,7 @@ class Outlier:
 
     @property
     def where(self) -> str:
+        """The artifact and workload that the figure is of."""
         return f"{self.row.label}, {self.row.workload}"
 
 
@@ -69,6 +70,7 @@ class Fleet:
     outliers: tuple[Outlier, ...]
 
     def stands_out(self, row: Row) -> tuple[Outlier, ...]:
+        """Return the figures by which the board of `row` stands out under its workload."""
         return tuple(outlier for outlier in self.outliers if outlier.row is row)
 
 

@@ -68,7 +68,7 @@ def _title(runs: dict[str, BenchReport]) -> str:
 def _artifacts(folder: Path) -> list[tuple[str, Manifest]]:
     """(file name, manifest) of all artifacts in `folder`, their hashes checked."""
     files = walk(folder, recursive=False).files if folder.is_dir() else ()
-    paths = [file.path for file in files if file.path.suffix in SUFFIX_KINDS]
+    paths = [file.path for file in files if file.path.suffix.lower() in SUFFIX_KINDS]
     if not paths:
         raise UsageError(f"There are no artifacts (.onnx, .engine) in {folder}.")
     return [(path.name, read_artifact(path)[0]) for path in paths]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.resources
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,8 +35,7 @@ def render(content: ReportContent) -> str:
     Raises UnavailableError when jinja2 or matplotlib is not installed, EdgeError when an image is not a PNG,
     ArtifactError when a record is damaged.
     """
-    for library in ("jinja2", "matplotlib"):
-        _require(library)
+    require_libraries()
     import jinja2
 
     environment = jinja2.Environment(
@@ -136,10 +135,10 @@ def _pictures(worst: WorstSeed) -> tuple[WorstSeed, list[tuple[str, Picture]]]:
     return worst, [(caption, picture(png, WORST)) for caption, png in images]
 
 
-def _require(library: str) -> None:
-    try:
-        importlib.import_module(library)
-    except ImportError as error:
-        raise UnavailableError(
-            f"The report is made with {library}, which is not installed: pip install 'dcgan-edge[report]'."
-        ) from error
+def require_libraries() -> None:
+    """Raise UnavailableError unless jinja2 and matplotlib, which make the page, are installed."""
+    for library in ("jinja2", "matplotlib"):
+        if importlib.util.find_spec(library) is None:
+            raise UnavailableError(
+                f"The page is made with {library}, which is not installed: pip install 'dcgan-edge[report]'."
+            )

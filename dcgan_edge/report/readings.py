@@ -26,10 +26,12 @@ class Reading:
 
     @property
     def place(self) -> str:
+        """The name without its quantity: "gpu" of "clock/gpu"."""
         return self.name.partition("/")[2]
 
     @property
     def is_throttling(self) -> bool:
+        """Whether it says when something was slowed down."""
         return self.name.startswith("throttle")
 
 

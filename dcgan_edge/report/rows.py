@@ -35,14 +35,17 @@ class Row:
 
     @property
     def workload(self) -> str:
+        """Batch, streams and the other conditions of the measurement, in words."""
         return workload(self.measurement)
 
     @property
     def setup(self) -> str:
+        """The workload without its batch."""
         return ", ".join(_setup(self.measurement))
 
     @property
     def key(self) -> str:
+        """The sample of its line for a legend, as an `<svg>` element."""
         return key(self.index, marked=True)
 
     @property

@@ -14,6 +14,7 @@ WIDE = 8.0  # largest / smallest latency from which the axis is logarithmic
 
 
 def is_wide(values: Sequence[float], ratio: float = WIDE) -> bool:
+    """Return whether positive `values` span a factor of `ratio` or more."""
     return min(values) > 0 and max(values) / min(values) >= ratio
 
 
@@ -30,6 +31,7 @@ def logarithmic(axes: Axes, axis: str, values: Sequence[float], *, ticks: int = 
 
 
 def few_ticks(most: int = 6, *, whole: bool = False) -> MaxNLocator:
+    """Return a locator of up to `most` ticks, at `whole` numbers if that is asked for."""
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(nbins=most, integer=whole)

@@ -30,6 +30,7 @@ from dcgan_edge.training.precision import resolve_device, resolve_precision
 from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
 from dcgan_edge.training.state import new_state
 from dcgan_edge.training.vital_signs import Classify
+from dcgan_edge.words import quoted
 
 __all__ = ["TrainProgress", "TrainResult", "resumed_config", "run_training"]
 Report = Callable[[TrainProgress], None]
@@ -142,8 +143,8 @@ def _claim(config: TrainConfig, out: Path, *, resume: bool) -> Header | None:
     if not resume:
         if checkpoint.exists():
             raise UsageError(
-                f"{out} already holds a checkpoint. Go on with it: dcgan-edge train --out {out} --resume, or "
-                "choose another --out."
+                f"{out} already holds a checkpoint. Go on with it: dcgan-edge train --out {quoted(out)} "
+                "--resume, or choose another --out."
             )
         return None
     _header_of(out)

@@ -143,7 +143,7 @@ def _bound(
 
 def _cost_of(path: Path | None) -> Cost | Unreadable:
     """The cost in the manifest of the artifact at `path`."""
-    if path is None or path.suffix == ".safetensors":
+    if path is None or path.suffix.lower() == ".safetensors":
         return Unreadable("roofline", "a checkpoint's work is counted when it is exported")
     return read_artifact(path)[0].cost or Unreadable("roofline", NO_COST)
 
