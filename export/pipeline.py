@@ -33,7 +33,7 @@ from .onnx.cost import count
 from .onnx.graph import build_graph
 from .onnx.precision import to_fp16
 from .onnx.reference import TorchSession
-from .tensorrt.build import build_engine
+from .tensorrt.build import build
 
 PARITY_SEEDS = range(64)
 BUILDER_LIBRARIES = ("dcgan-edge", "torch", "onnx", "onnxscript")
@@ -81,8 +81,7 @@ def export(
     if engine:
         say("building the engine")
         source = next(each.path for each in written if each.manifest.precision != "fp32")
-        built = build_engine(source, Path(out), targets=targets, batch=profile, workspace=workspace)
-        written.append(Artifact(*built))
+        written.append(build(source, out, targets=targets, workspace=workspace))
     return written
 
 

@@ -15,6 +15,7 @@ from dcgan_edge.artifact import (
     Architecture,
     BatchProfile,
     Manifest,
+    Precision,
     embed_manifest,
     generator_tensors,
     write_artifact,
@@ -25,6 +26,7 @@ from dcgan_edge.export.tensorrt.config import Settings
 
 ARCHITECTURE = Architecture("dcgan", 8, 1, 4, latent_dim=16)
 BATCH = BatchProfile(1, 4, 8)
+MIXED: dict[Precision, tuple[str, ...]] = {"fp16": (), "mixed": ("ConvTranspose_2",)}  # layers in float32
 WORKSPACE = 64 * 2**20
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="needs pip install 'dcgan-edge[rtx]'"
@@ -63,21 +65,23 @@ def generator_nodes() -> list[onnx.NodeProto]:
     ]
 
 
-def onnx_bytes(precision: str = "fp16", *, batch: int | None = None) -> bytes:
+def onnx_bytes(precision: Precision = "fp16", *, batch: int | None = None) -> bytes:
     graph = model(batch=batch)
-    data: bytes = (to_fp16(graph) if precision == "fp16" else graph).SerializeToString(deterministic=True)
+    data: bytes = (
+        graph if precision == "fp32" else to_fp16(graph, keep_fp32=MIXED[precision])
+    ).SerializeToString(deterministic=True)
     return data
 
 
 def write_onnx(
-    folder: Path, precision: str = "fp16", *, batch: int | None = None, data: bytes | None = None
+    folder: Path, precision: Precision = "fp16", *, batch: int | None = None, data: bytes | None = None
 ) -> Path:
     """Put `generator.<precision>.onnx` and its manifest into `folder`."""
     source, result = generator_tensors(ARCHITECTURE)
     manifest = Manifest(
         kind="onnx",
         architecture=ARCHITECTURE,
-        precision="fp16" if precision == "fp16" else "fp32",
+        precision=precision,
         inputs=(source,),
         outputs=(result,),
         batch=BATCH if batch is None else BatchProfile(batch, batch, batch),

@@ -18,7 +18,7 @@ from dcgan_edge.files import cache_folder, write_atomic
 
 from .compile import Built
 
-FORMAT = 1  # raise it when the builder's code changes what is built from the same job
+FORMAT = 2  # raise it when the builder's code changes what is built from the same job
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def load_cached(key: str) -> Built | None:
         engine = path.read_bytes()
         if facts["sha256"] != sha256(engine):
             raise ValueError("its hash differs")
-        return Built(engine, tuple(facts["fp32_nodes"]), tuple(facts["warnings"]))
+        return Built(engine, tuple(facts["warnings"]))
     except FileNotFoundError:
         return None
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -6,7 +6,6 @@ and False of that library into an error that carries the library's own words.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.errors import EdgeError, UnavailableError
+from dcgan_edge.runtime.cuda import open_cuda
 from dcgan_edge.runtime.tensorrt.library import Flavour, captured, load_tensorrt, process_logger
 
 from .config import (
@@ -26,7 +26,7 @@ from .config import (
     set_targets,
     use_timings,
 )
-from .network import layers_without_half, move_to_float32, read_graph
+from .network import layers_without_half, read_graph
 from .process import BuildProgress
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 SAID = 12  # lines of the library's log in an error
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Job:
-    """One engine to build. No `targets` means the GPU of this machine; `workspace` is in bytes."""
+    """One engine to build. Without `targets` it is for GPU `device_index` of this machine (None: the first);
+    `workspace` is in bytes.
+    """
 
     onnx: bytes
     name: str
@@ -49,14 +49,14 @@ class Job:
     workspace: int
     settings: Settings
     timing_cache: Path | None = None
+    device_index: int | None = None
 
 
 @dataclass(frozen=True)
 class Built:
-    """An engine, the layers that had to be float32, and what the library warned of."""
+    """An engine, and what the library warned of."""
 
     engine: bytes
-    fp32_nodes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -64,27 +64,23 @@ def compile_engine(job: Job, progress: BuildProgress) -> Built:
     """Build the engine of `job`.
 
     Raises UsageError when the profiles do not fit the graph or a setting does not exist, UnavailableError
-    when this version of the library lacks a setting, EdgeError with the library's words for all else.
+    when this version of the library lacks a setting, EdgeError with the library's words for all else; where
+    a layer has no half-precision implementation, the error names it and how to export without.
     """
     trt = load_tensorrt(job.flavour)
-    fp32: tuple[str, ...] = ()
+    if job.device_index is not None:
+        open_cuda(job.device_index)  # TensorRT builds for the device that is current
     with captured() as log:
         builder = _make_builder(trt, job, log)
-        while True:
-            log.clear()
-            graph = read_graph(trt, builder, job.onnx, job.name)
-            weights = move_to_float32(trt, graph.network, fp32)
-            config = _configure(trt, builder, graph.network, job, progress)
-            memory: IHostMemory | None = builder.build_serialized_network(graph.network, config)
-            del weights  # had to live until here
-            if memory is not None:
-                keep_timings(config, job.timing_cache)
-                return Built(bytes(memory), fp32, tuple(log))
-            stuck = set(layers_without_half(trt, graph.network, log)) - set(fp32)
-            if not stuck:
-                raise _refused(f"{job.name} was not compiled", log)
-            _log.warning("No half-precision kernel for %s: building again with float32 there.", sorted(stuck))
-            fp32 = tuple(sorted({*fp32, *stuck}))
+        log.clear()
+        graph = read_graph(trt, builder, job.onnx, job.name)
+        config = _configure(trt, builder, graph.network, job, progress)
+        memory: IHostMemory | None = builder.build_serialized_network(graph.network, config)
+        if memory is None:
+            stuck = layers_without_half(trt, graph.network, log)
+            raise _refused(f"{job.name} was not compiled", log, stuck)
+        keep_timings(config, job.timing_cache)
+        return Built(bytes(memory), tuple(log))
 
 
 def _make_builder(trt: ModuleType, job: Job, log: Iterable[str]) -> Builder:
@@ -136,10 +132,19 @@ def _monitor(trt: ModuleType, progress: BuildProgress) -> IProgressMonitor:
     return Monitor()
 
 
-def _refused(what: str, log: Iterable[str]) -> EdgeError:
+def _refused(what: str, log: Iterable[str], without_half: tuple[str, ...] = ()) -> EdgeError:
+    """The library's words, and what to try. `without_half` are layers that it cannot compute in half."""
     words = _words(log) or "the library gave no reason."
-    short = re.search("workspace|OutOfMemory", words)
-    return EdgeError(f"{what}: {words}{' Try another --workspace, such as 256MiB.' if short else ''}")
+    advice = ""
+    if without_half:
+        options = " ".join(f"--keep-fp32 {name}" for name in without_half)
+        advice = (
+            f" There is no half-precision implementation of {', '.join(without_half)} here; export it in "
+            f"float32: dcgan-edge export CHECKPOINT {options}"
+        )
+    elif re.search("workspace|OutOfMemory", words):
+        advice = " Try another --workspace, such as 256MiB."
+    return EdgeError(f"{what}: {words}{advice}")
 
 
 def _words(log: Iterable[str]) -> str:

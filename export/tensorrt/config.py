@@ -41,14 +41,12 @@ class Settings:
 
     `optimization_level` is from 0 (quick build) to 5 (quick engine), None for the library's own.
     `hardware_compat` lets more kinds of GPU run the engine, at some cost in speed; `version_compatible` lets
-    later versions of TensorRT. `strip_plan` leaves out the weights, `refit` allows to exchange them.
+    later versions of TensorRT.
     """
 
     optimization_level: int | None = None
     hardware_compat: Compatibility = "none"
     version_compatible: bool = False
-    strip_plan: bool = False
-    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.optimization_level not in (None, *range(6)):
@@ -61,16 +59,13 @@ class Settings:
 
 
 def apply_settings(trt: ModuleType, config: IBuilderConfig, settings: Settings) -> None:
+    """Set `settings` on `config`. Raises UnavailableError for one that this version does not have."""
     if settings.optimization_level is not None:
         config.builder_optimization_level = settings.optimization_level
     if settings.hardware_compat != "none":
         config.hardware_compatibility_level = _compatibility(trt, settings.hardware_compat)
     if settings.version_compatible:
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
-    if settings.strip_plan:
-        config.set_flag(trt.BuilderFlag.STRIP_PLAN)
-    if settings.refit:
-        config.set_flag(trt.BuilderFlag.REFIT)
 
 
 def _compatibility(trt: ModuleType, wanted: Compatibility) -> HardwareCompatibilityLevel:
@@ -143,6 +138,7 @@ def use_timings(config: IBuilderConfig, path: Path) -> None:
 
 
 def keep_timings(config: IBuilderConfig, path: Path | None) -> None:
+    """Write the kernel timings of this build to `path`, if there is one; failing is logged."""
     cache: ITimingCache | None = config.get_timing_cache() if path else None
     if path is None or cache is None:
         return

@@ -41,18 +41,24 @@ def run_in_child(
 ) -> Result:
     """Return `work(job, progress)`, computed in a spawned process; `work`, `job` and the result are pickled.
 
+    The child begins by importing the parent's main script, and may end there. So it is handed the job when it
+    asks for it: a job larger than the pipe of a process that is gone would be written for ever.
+
     Raises whatever EdgeError `work` raised. Raises EdgeError with `advice`, the next thing to try, when the
     process was killed, crashed, ran out of memory or took longer than `timeout` seconds.
     """
     context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
+    parent_end, child_end = context.Pipe()
     level = logging.getLogger(LOGGER).getEffectiveLevel()
-    process = context.Process(target=_child, args=(work, job, sender, level), daemon=True)
+    process = context.Process(target=_child, args=(child_end, level), daemon=True)
     process.start()
-    sender.close()  # only the child holds it now, so that its end is seen as the end of the pipe
+    child_end.close()  # only the child holds it now, so that its end is seen as the end of the pipe
     lines: deque[str] = deque(maxlen=KEPT_LINES)
     try:
-        for kind, content in _messages(receiver, time.monotonic() + timeout):
+        for kind, content in _messages(parent_end, time.monotonic() + timeout):
+            if kind == "ready":
+                with contextlib.suppress(ConnectionError):  # it died since: the next message is its end
+                    parent_end.send((work, job))
             if kind == "result":
                 result: Result = content
                 return result
@@ -71,14 +77,14 @@ def run_in_child(
     finally:
         process.kill()
         process.join()
-        receiver.close()
+        parent_end.close()
 
 
-def _messages(receiver: Connection, deadline: float) -> Iterator[tuple[str, Any]]:
+def _messages(connection: Connection, deadline: float) -> Iterator[tuple[str, Any]]:
     """What the child sends, until it is gone. Raises TimeoutError at `deadline`."""
     with contextlib.suppress(EOFError, ConnectionError):
-        while receiver.poll(max(0.0, deadline - time.monotonic())):
-            yield receiver.recv()
+        while connection.poll(max(0.0, deadline - time.monotonic())):
+            yield connection.recv()
         raise TimeoutError
 
 
@@ -100,8 +106,8 @@ def _obituary(process: BaseProcess, lines: deque[str], advice: str) -> str:
     return f"The build process {reason}.{said} {advice}".rstrip()
 
 
-def _child(work: Callable[[Any, BuildProgress], Any], job: Any, sender: Connection, level: int) -> None:
-    """The life of the process: everything it has to say goes through `sender`."""
+def _child(connection: Connection, level: int) -> None:
+    """Live as the child: ask for the work, do it, and say everything through `connection`."""
     os.dup2(2, 1)  # native code that prints must not spoil the parent's stdout
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process
     _volunteer_for_the_oom_killer()
@@ -109,12 +115,14 @@ def _child(work: Callable[[Any, BuildProgress], Any], job: Any, sender: Connecti
 
     def send(kind: str, content: Any) -> None:
         with lock:
-            sender.send((kind, content))
+            connection.send((kind, content))
 
     logger = logging.getLogger(LOGGER)
     logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
     logger.addHandler(_SendingHandler(send))
+    send("ready", None)
+    work, job = connection.recv()
     try:
         send("result", work(job, lambda phase, done, total: send("progress", (phase, done, total))))
     except EdgeError as error:

@@ -7,12 +7,13 @@ GPUs of Jetson.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.machine import available_memory
 from dcgan_edge.runtime.cuda import CudaDevice
-from dcgan_edge.runtime.device import has_nvidia_gpu, jetson
+from dcgan_edge.runtime.device import has_nvidia_gpu, jetson, parse_device
 from dcgan_edge.runtime.tensorrt.library import Flavour, is_installed, load_tensorrt
 
 from .config import Settings
@@ -39,25 +40,65 @@ def parse_targets(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in AHEAD_OF_TIME if name in names)
 
 
-def choose_builder(names: Sequence[str]) -> tuple[Flavour, tuple[str, ...]]:
-    """The library to build with, and the targets; none means the GPU of this machine.
+@dataclass(frozen=True)
+class BuilderChoice:
+    """The library to build with, and what for: `gpu`, number `index` of this machine, or else `targets`.
 
-    Raises UsageError for unknown targets and UnavailableError when no builder is here.
+    TensorRT-RTX builds ahead of time in any case: for `gpu` it has the `targets` that this GPU is.
+    """
+
+    flavour: Flavour
+    targets: tuple[str, ...] = ()
+    gpu: CudaDevice | None = None
+    index: int = 0
+
+
+def choose_builder(
+    names: Sequence[str], device: str = "auto", *, describe_gpu: Callable[[int], CudaDevice]
+) -> BuilderChoice:
+    """Choose the library and the GPUs to build for: the targets `names`, else the GPU `device`.
+
+    `device` "auto" is the first GPU of this machine, or where there is none, the default targets; "cuda" and
+    "cuda:1" are that GPU and no other. `describe_gpu` looks at GPU number `index`.
+
+    Raises UsageError for unknown targets, and for a device that is no GPU or named beside targets;
+    UnavailableError when no builder is here, or no such GPU, or none that the builder compiles for.
     """
     targets = parse_targets(names)
-    if not targets and has_nvidia_gpu() and is_installed("tensorrt"):
-        load_tensorrt("tensorrt")
-        return "tensorrt", ()
+    asked = parse_device(device)
+    if asked.kind == "cpu":
+        raise UsageError("Engines are for NVIDIA GPUs; on a CPU the ONNX file runs as it is.")
+    if targets and asked.kind == "cuda":
+        raise UsageError("Name the GPUs to build for by --target, or one of this machine by --device.")
+    if not targets and has_nvidia_gpu():
+        return _for_this_machine(asked.index, describe_gpu)
+    if asked.kind == "cuda":
+        raise UnavailableError(f"There is no NVIDIA GPU here to build for ({asked}); name one by --target.")
     if not targets and not is_installed("rtx"):
         raise UnavailableError(_nothing_here())
     load_tensorrt("rtx")
-    return "rtx", targets or DEFAULT_TARGETS
+    return BuilderChoice("rtx", targets or DEFAULT_TARGETS)
 
 
-def targets_of(device: CudaDevice | None, settings: Settings) -> tuple[str, ...]:
-    """The GPU generations that run an engine built on `device`."""
-    if device is None:
-        return ()
+def _for_this_machine(index: int, describe_gpu: Callable[[int], CudaDevice]) -> BuilderChoice:
+    """Choose for GPU `index`: TensorRT where it is installed, else TensorRT-RTX if it knows that GPU."""
+    if is_installed("tensorrt"):
+        load_tensorrt("tensorrt")
+        return BuilderChoice("tensorrt", (), describe_gpu(index), index)
+    if not is_installed("rtx"):
+        raise UnavailableError(_nothing_here())
+    load_tensorrt("rtx")
+    gpu = describe_gpu(index)
+    if gpu.sm not in AHEAD_OF_TIME:
+        raise UnavailableError(
+            f"TensorRT-RTX does not compile for {gpu.name} ({gpu.sm}); TensorRT does: "
+            "pip install 'dcgan-edge[gpu]'. For other GPUs, name them by --target."
+        )
+    return BuilderChoice("rtx", (gpu.sm,), gpu, index)
+
+
+def targets_of(device: CudaDevice, settings: Settings) -> tuple[str, ...]:
+    """Return the GPU generations that run an engine which TensorRT built on `device`."""
     if settings.hardware_compat == "ampere-plus":
         return tuple(sorted({*AMPERE_PLUS, device.sm}, key=lambda name: int(name.removeprefix("sm"))))
     return (device.sm,)

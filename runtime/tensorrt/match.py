@@ -31,10 +31,8 @@ def is_version_compatible(manifest: Manifest) -> bool:
 def check_match(manifest: Manifest, trt: ModuleType, device: CudaDevice) -> None:
     """Raises ArtifactError, naming both sides and the way to rebuild, unless `trt` and `device` fit."""
     flavour = flavour_of(manifest)
-    source = f"generator.{'fp32' if manifest.precision == 'fp32' else 'fp16'}.onnx"
+    source = f"generator.{manifest.precision}.onnx"
     rebuild = f"Build it here: dcgan-edge build {source}"
-    if _options(manifest).get("strip_plan"):
-        raise ArtifactError(f"This engine was built without its weights and cannot run. {rebuild}")
     built = manifest.versions.get(MODULES[flavour], "")
     if _loads(manifest, built, trt) and device.sm in manifest.targets:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dcgan_edge.artifact import BatchProfile, read_artifact
+from dcgan_edge.artifact import Precision, read_artifact
 from dcgan_edge.cli import main
 from dcgan_edge.export.tensorrt import build as engine
-from dcgan_edge.export.tensorrt.build import BuildOptions
-from dcgan_edge.export.tensorrt.config import Settings
-from tests.engine_models import BATCH, needs_rtx, write_onnx
+from dcgan_edge.export.tensorrt.build import build as build_function
+from tests.engine_models import needs_rtx, write_onnx
 
 
 def build(*arguments: object) -> Result:
@@ -23,7 +23,8 @@ def build(*arguments: object) -> Result:
 
 @needs_rtx
 def test_files_are_built_beside_the_source_and_reported(tmp_path: Path) -> None:
-    sources = [write_onnx(tmp_path, precision) for precision in ("fp16", "fp32")]
+    precisions: tuple[Precision, ...] = ("fp16", "fp32")
+    sources = [write_onnx(tmp_path, precision) for precision in precisions]
     answer = build(*sources, "--target", "sm86", "--json")
     assert answer.exit_code == 0, answer.output
     files = json.loads(answer.stdout)["files"]
@@ -53,14 +54,14 @@ def test_the_table_says_time_size_hash_and_whether_it_was_cached(tmp_path: Path)
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the command asks of `build_engine`."""
+    """What the command asks of `build`."""
     asked: list[dict[str, Any]] = []
 
-    def note(onnx: Path, folder: Path, **arguments: Any) -> None:
-        asked.append({"onnx": onnx, "folder": folder, **arguments})
+    def note(onnx: Path, out: Path, **arguments: Any) -> None:
+        asked.append({"onnx": onnx, "out": out, **arguments})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "build_engine", note)
+    monkeypatch.setattr(engine, "build", note)
     return asked
 
 
@@ -68,8 +69,8 @@ def test_every_option_reaches_the_builder(calls: list[dict[str, Any]], tmp_path:
     source = write_onnx(tmp_path)
     answer = build(
         source, "--target", "sm89", "--target", "sm75", "--min-batch", 2, "--opt-batch", 3, "--max-batch", 4,
-        "--workspace", "64MiB", "--optimization-level", 5, "--hardware-compat", "ampere-plus",
-        "--version-compatible", "--strip-plan", "--refit", "--no-cache", "--timeout", 60,
+        "--workspace", 64, "--optimization-level", 5, "--hardware-compat", "ampere-plus",
+        "--version-compatible", "--no-cache", "--timeout", "2min", "--device", "cuda:1",
         "--out", tmp_path / "o",
     )  # fmt: skip
     assert answer.exit_code == 130
@@ -77,21 +78,31 @@ def test_every_option_reaches_the_builder(calls: list[dict[str, Any]], tmp_path:
     del call["progress"]
     assert call == {
         "onnx": source,
-        "folder": tmp_path / "o",
+        "out": tmp_path / "o",
         "targets": ("sm89", "sm75"),
-        "batch": BatchProfile(2, 3, 4),
+        "device": "cuda:1",
+        "min_batch": 2,
+        "opt_batch": 3,
+        "max_batch": 4,
         "workspace": 64 * 2**20,
-        "options": BuildOptions(Settings(5, "ampere-plus", True, True, True), use_cache=False, timeout=60.0),
+        "optimization_level": 5,
+        "hardware_compat": "ampere-plus",
+        "version_compatible": True,
+        "use_cache": False,
+        "timeout": 120.0,
     }
 
 
-def test_without_options_the_graph_decides(calls: list[dict[str, Any]], tmp_path: Path) -> None:
-    source = write_onnx(tmp_path)
-    build(source)
-    build(source, "--max-batch", 6)
-    assert [call["batch"] for call in calls] == [None, BatchProfile(BATCH.min, BATCH.opt, 6)]
-    assert calls[0]["options"] == BuildOptions()
-    assert (calls[0]["workspace"], calls[0]["targets"]) == (None, ())
+def test_without_options_the_command_asks_for_what_the_function_does(
+    calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    build(write_onnx(tmp_path))
+    (call,) = calls
+    assert call["out"] is None
+    defaults = inspect.signature(build_function).parameters
+    for name in set(call) - {"onnx", "out", "progress"}:
+        assert call[name] == defaults[name].default, name
+    assert {*call} == {*defaults} - {"profiles"}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +114,9 @@ def test_without_options_the_graph_decides(calls: list[dict[str, Any]], tmp_path
         ["--min-batch", "9", "--opt-batch", "2"],
         ["--optimization-level", "6"],
         ["--hardware-compat", "all"],
+        ["--device", "cpu"],
+        ["--device", "cuda", "--target", "sm86"],
+        ["--timeout", "0"],
     ],
 )
 def test_what_cannot_be_asked_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:

@@ -137,7 +137,7 @@ def test_no_look_up_escapes_the_checker() -> None:
             if isinstance(node, ast.Attribute) and node.attr in members - ours - pythons:
                 looked_up += 1
                 assert (node.lineno, node.attr) in CHECKER.seen, f"{name}:{node.lineno}: {node.attr}"
-    assert looked_up > 100  # the code has about 150 of them; none would mean that this test is blind
+    assert looked_up > 80  # the code has about 100 of them; none would mean that this test is blind
 
 
 def test_correct_code_is_not_refused() -> None:

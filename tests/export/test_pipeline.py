@@ -95,7 +95,7 @@ def test_without_a_builder_nothing_half_done_is_claimed(
     def missing(*arguments: object, **options: object) -> None:
         raise UnavailableError("no builder: pip install 'dcgan-edge[rtx]'")
 
-    monkeypatch.setattr(pipeline, "build_engine", missing)
+    monkeypatch.setattr(pipeline, "build", missing)
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[rtx\]"):
         export(checkpoint, tmp_path, engine=True)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".onnx", ".gz"}

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from dcgan_edge.artifact import Manifest, read_artifact, write_artifact
+from dcgan_edge.artifact import BatchProfile, read_artifact, write_artifact
+from dcgan_edge.export.tensorrt import build as engine
+from dcgan_edge.export.tensorrt.build import BuiltEngine
 from tests.fakes import context, cudart
 from tests.fakes.blob import Blob
 from tests.fakes.gpu import Gpu
@@ -23,22 +25,24 @@ VERSION = "10.3.0"
 GPU = Gpu(name="in-memory double")
 
 
-def build_engine(onnx_path: Path, folder: Path, *, batch: Any, **_: Any) -> tuple[Path, Manifest]:
-    """What `dcgan_edge.export.tensorrt.build.build_engine` does, with an engine for the in-memory machine."""
+def build(
+    onnx_path: Path, folder: Path, *, min_batch: int, opt_batch: int, max_batch: int, **_: Any
+) -> BuiltEngine:
+    """Build as `dcgan_edge.export.tensorrt.build.build` does, an engine for the in-memory machine."""
     source, data = read_artifact(onnx_path)
     inside = "FP32" if source.precision == "fp32" else "FP16"
-    blob = Blob(VERSION, (GPU.sm,), ((batch.min, batch.opt, batch.max),), data, computes_in=inside)
+    blob = Blob(VERSION, (GPU.sm,), ((min_batch, opt_batch, max_batch),), data, computes_in=inside)
     manifest = dataclasses.replace(
         source,
         kind="engine",
-        batch=batch,
+        batch=BatchProfile(min_batch, opt_batch, max_batch),
         parent_sha256=source.sha256,
         builder=f"trt{VERSION}",
         versions={"tensorrt": VERSION},
         targets=(GPU.sm,),
     )
     path = folder / f"{onnx_path.stem}.engine"
-    return path, write_artifact(path, blob.pack(), manifest)
+    return BuiltEngine(path, write_artifact(path, blob.pack(), manifest), 0.0, False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,9 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     cudart.COPY_MS.update(dict.fromkeys(cudart.COPY_MS, 1e-5))
     sys.modules["tensorrt"] = make_tensorrt(GPU, VERSION)
     sys.modules["cuda.bindings.runtime"] = cudart.make_cudart(GPU)
-    from dcgan_edge.export.tensorrt import build as engine
-
-    vars(engine)["build_engine"] = build_engine
+    vars(engine)["build"] = build
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -52,7 +52,7 @@ def onnx_files(cuda: Cuda, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(cuda: Cuda, onnx_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Hardware:
     """Engines of both precisions, built for this GPU, and what they are compared with."""
-    from dcgan_edge.export.tensorrt.build import BuildOptions, build_engine
+    from dcgan_edge.export.tensorrt.build import build
 
     folder = tmp_path_factory.mktemp("engines")
     reference, name = reference_images(onnx_files)
@@ -62,17 +62,19 @@ def built(cuda: Cuda, onnx_files: Path, tmp_path_factory: pytest.TempPathFactory
         for precision in PRECISIONS:
             begin = time.perf_counter()
             try:
-                path, manifest = build_engine(
+                engine = build(
                     onnx_files / f"generator.{precision}.onnx",
                     folder,
-                    batch=PROFILE,
-                    options=BuildOptions(use_cache=False),
+                    min_batch=PROFILE.min,
+                    opt_batch=PROFILE.opt,
+                    max_batch=PROFILE.max,
+                    use_cache=False,
                 )
             except UnavailableError as error:
                 pytest.skip(str(error))
-            hardware.engines[precision] = path
+            hardware.engines[precision] = engine.path
             hardware.note(precision, "build s", f"{time.perf_counter() - begin:.1f}")
-            hardware.note(precision, "precision", manifest.precision)
+            hardware.note(precision, "precision", engine.manifest.precision)
             describe(hardware, precision)
     return hardware
 

@@ -23,6 +23,10 @@ def double(job: int, progress: BuildProgress) -> int:
     return 2 * job
 
 
+def reverse(job: bytes, progress: BuildProgress) -> bytes:
+    return job[::-1]
+
+
 def refuse(job: str, progress: BuildProgress) -> None:
     raise UnavailableError(job)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dcgan_edge.artifact import read_artifact
-from dcgan_edge.export.tensorrt.build import CACHE_HIT, build_engine
+from dcgan_edge.artifact import Precision, read_artifact
+from dcgan_edge.export.tensorrt.build import build
 from dcgan_edge.runtime.device import has_nvidia_gpu
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import verify
@@ -23,10 +23,11 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_an_engine_built_here_runs_here_and_draws_the_same(tmp_path: Path, precision: str) -> None:
+def test_an_engine_built_here_runs_here_and_draws_the_same(tmp_path: Path, precision: Precision) -> None:
     source = write_onnx(tmp_path, precision)
     reference = write_onnx(tmp_path / "reference", "fp32")
-    path, manifest = build_engine(source, tmp_path)
+    built = build(source, tmp_path)
+    path, manifest = built.path, built.manifest
     assert manifest.targets == (manifest.built_on["sm"],)
     manifest_of_reference, data = read_artifact(reference)
     with (
@@ -38,10 +39,6 @@ def test_an_engine_built_here_runs_here_and_draws_the_same(tmp_path: Path, preci
 
 def test_the_second_build_here_comes_from_the_cache(tmp_path: Path) -> None:
     source = write_onnx(tmp_path)
-    phases: list[str] = []
-    built = [
-        build_engine(source, tmp_path / name, progress=lambda phase, done, total: phases.append(phase))
-        for name in "ab"
-    ]
-    assert built[0][1] == built[1][1]
-    assert phases[-1] == CACHE_HIT
+    built = [build(source, tmp_path / name) for name in "ab"]
+    assert built[0].manifest == built[1].manifest
+    assert built[1].cached

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,36 @@ def test_a_death_becomes_a_sentence(death: str, sentence: str) -> None:
 def test_a_build_that_takes_too_long_is_stopped() -> None:
     with pytest.raises(EdgeError, match=r"stopped after 1 s\. Try less\."):
         run_in_child(engine_deaths.die, "hangs", timeout=1, advice="Try less.")
+
+
+UNGUARDED = """
+from dcgan_edge.errors import EdgeError
+from dcgan_edge.export.tensorrt.process import run_in_child
+from tests.export.tensorrt import engine_deaths
+print("begin", flush=True)
+try:
+    run_in_child(engine_deaths.reverse, bytes(BYTES), timeout=60)
+except EdgeError as error:
+    print(f"refused: {error}")
+"""
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])  # less and more than a pipe holds
+def test_a_script_that_is_no_module_ends_at_once(tmp_path: Path, size: int) -> None:
+    """The child imports the script, which builds again, which the child may not: it ends before its work."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED.replace("BYTES", str(size)))
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True, text=True, timeout=30, check=True, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    assert "refused: " in done.stdout
+    assert "if __name__ == '__main__':" in done.stdout
+
+
+def test_a_job_larger_than_a_pipe_arrives_and_comes_back() -> None:
+    assert run_in_child(engine_deaths.reverse, bytes(3_000_000) + b"end", timeout=LONG)[:3] == b"dne"
 
 
 def test_the_child_does_not_outlive_an_interrupt() -> None:

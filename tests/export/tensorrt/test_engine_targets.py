@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcgan_edge.errors import UnavailableError, UsageError
@@ -14,6 +15,7 @@ from dcgan_edge.export.tensorrt.config import Settings
 from dcgan_edge.export.tensorrt.targets import (
     AHEAD_OF_TIME,
     DEFAULT_TARGETS,
+    BuilderChoice,
     choose_builder,
     default_workspace,
     parse_targets,
@@ -38,6 +40,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return set_up
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(AHEAD_OF_TIME)))
 def test_targets_are_ordered_and_unique(names: list[str]) -> None:
     parsed = parse_targets(names)
@@ -51,20 +54,58 @@ def test_other_targets_are_refused_with_the_way_out(name: str) -> None:
         parse_targets(["sm86", name])
 
 
-def test_a_gpu_with_tensorrt_builds_for_itself(machine: Machine) -> None:
+def choose(names: Sequence[str] = (), device: str = "auto", *, gpu: CudaDevice = ORIN) -> BuilderChoice:
+    """What is chosen on a machine whose every GPU is `gpu`."""
+    return choose_builder(names, device, describe_gpu=lambda index: gpu)
+
+
+@pytest.mark.parametrize(("device", "index"), [("auto", 0), ("cuda", 0), ("cuda:1", 1)])
+def test_a_gpu_with_tensorrt_builds_for_itself(machine: Machine, device: str, index: int) -> None:
     machine("tensorrt", "rtx", gpu=True)
-    assert choose_builder([]) == ("tensorrt", ())
+    assert choose(device=device) == BuilderChoice("tensorrt", (), ORIN, index)
 
 
 def test_targets_are_built_ahead_of_time_even_beside_a_gpu(machine: Machine) -> None:
     machine("tensorrt", "rtx", gpu=True)
-    assert choose_builder(["sm89", "sm75"]) == ("rtx", ("sm75", "sm89"))
+    assert choose(["sm89", "sm75"]) == BuilderChoice("rtx", ("sm75", "sm89"))
 
 
-@pytest.mark.parametrize("gpu", [True, False])
-def test_tensorrt_rtx_serves_where_tensorrt_cannot(machine: Machine, gpu: bool) -> None:
-    machine("rtx", *(() if gpu else ("tensorrt",)), gpu=gpu)
-    assert choose_builder([]) == ("rtx", DEFAULT_TARGETS)
+def test_tensorrt_rtx_serves_where_there_is_no_gpu(machine: Machine) -> None:
+    machine("rtx", "tensorrt")
+    assert choose() == BuilderChoice("rtx", DEFAULT_TARGETS)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda:1"])
+@pytest.mark.parametrize("sm", AHEAD_OF_TIME)
+def test_tensorrt_rtx_alone_builds_for_the_gpu_that_is_here(machine: Machine, sm: str, device: str) -> None:
+    machine("rtx", gpu=True)
+    here = dataclasses.replace(ORIN, sm=sm)
+    assert choose(device=device, gpu=here) == BuilderChoice("rtx", (sm,), here, int(device == "cuda:1"))
+
+
+def test_a_gpu_that_tensorrt_rtx_does_not_know_is_not_replaced_by_others(machine: Machine) -> None:
+    machine("rtx", gpu=True)
+    with pytest.raises(UnavailableError, match="sm87"):
+        choose()
+
+
+def test_a_gpu_that_cannot_be_used_is_not_replaced_by_others(machine: Machine) -> None:
+    machine("rtx", gpu=True)
+
+    def broken(index: int) -> CudaDevice:
+        raise UnavailableError("no working driver")
+
+    with pytest.raises(UnavailableError, match="no working driver"):
+        choose_builder([], describe_gpu=broken)
+
+
+def test_a_device_that_is_no_gpu_or_not_here_or_beside_targets_is_refused(machine: Machine) -> None:
+    machine("tensorrt", "rtx")
+    with pytest.raises(UnavailableError, match="cuda:1"):
+        choose(device="cuda:1")
+    for targets, device in (([], "cpu"), (["sm86"], "cuda"), (["sm86"], "cpu"), ([], "tpu")):
+        with pytest.raises(UsageError):
+            choose(targets, device)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +121,7 @@ def test_without_a_builder_the_sentence_says_what_to_install(
 ) -> None:
     machine(gpu=gpu, board=board)
     with pytest.raises(UnavailableError, match=remedy):
-        choose_builder([])
+        choose()
 
 
 def test_a_broken_tensorrt_is_reported_not_replaced(
@@ -93,16 +134,15 @@ def test_a_broken_tensorrt_is_reported_not_replaced(
 
     monkeypatch.setattr(engine_targets, "load_tensorrt", broken)
     with pytest.raises(UnavailableError, match="tensorrt is too old"):
-        choose_builder([])
+        choose()
 
 
 @needs_rtx
 def test_this_machine_has_a_builder() -> None:
-    assert choose_builder(["sm86"]) == ("rtx", ("sm86",))
+    assert choose(["sm86"]) == BuilderChoice("rtx", ("sm86",))
 
 
 def test_an_engine_runs_where_it_was_built_and_where_it_was_meant_to() -> None:
-    assert targets_of(None, Settings()) == ()
     assert targets_of(ORIN, Settings()) == ("sm87",)
     wide = targets_of(ORIN, Settings(hardware_compat="ampere-plus"))
     assert wide[:4] == ("sm80", "sm86", "sm87", "sm89")

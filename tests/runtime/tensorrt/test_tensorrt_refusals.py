@@ -248,11 +248,6 @@ def test_a_version_compatible_engine_is_read_by_later_versions_only(lab: Lab) ->
         lab.open(blob, manifest={**compatible, "versions": {lab.trt.__name__: "99.0"}})
 
 
-def test_an_engine_without_weights_is_refused(lab: Lab) -> None:
-    with pytest.raises(ArtifactError, match="without its weights"):
-        lab.open(manifest={"notes": {"options": {"strip_plan": True}}})
-
-
 def test_what_the_library_refuses_is_refused_with_its_words(lab: Lab) -> None:
     for blob, words in (
         (lab.blob(targets=("sm86",)), "expecting compute"),

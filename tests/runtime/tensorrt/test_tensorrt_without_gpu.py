@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(has_nvidia_gpu(), reason="this machine has an NV
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built by TensorRT-RTX, which needs no GPU for that, for three generations of GPUs."""
     pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
-    from dcgan_edge.export.tensorrt.build import BuildOptions, build_engine
+    from dcgan_edge.export.tensorrt.build import build
 
     folder = tmp_path_factory.mktemp("engine")
     source, result = generator_tensors(ARCHITECTURE)
@@ -48,10 +48,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     path = folder / "generator.fp32.onnx"
     write_artifact(path, embed_manifest(tiny_onnx(), manifest), manifest)
-    built, _ = build_engine(
-        path, folder, targets=("sm86", "sm89", "sm120"), options=BuildOptions(use_cache=False)
-    )
-    return built
+    return build(path, folder, targets=("sm86", "sm89", "sm120"), use_cache=False).path
 
 
 def test_a_missing_driver_is_one_sentence_that_says_what_runs_instead(engine: Path) -> None:
