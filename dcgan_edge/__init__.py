@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from dcgan_edge.export.pipeline import export
+    from dcgan_edge.export.tensorrt.build import BuiltEngine, build
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
     from dcgan_edge.latent.plan import SearchPlan
     from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
@@ -55,6 +56,7 @@ _HOMES = {  # public name -> the module that it lives in
     "ArtifactError": "errors",
     "BenchReport": "runtime.bench.record",
     "BenchmarkError": "errors",
+    "BuiltEngine": "export.tensorrt.build",
     "DemoResult": "demo",
     "Diagnosis": "runtime.doctor",
     "Drawing": "latent.drawing",
@@ -75,6 +77,7 @@ _HOMES = {  # public name -> the module that it lives in
     "UsageError": "errors",
     "VerificationError": "errors",
     "bench": "benchmarking",
+    "build": "export.tensorrt.build",
     "denoise": "latent.restoring",
     "describe": "runtime.info",
     "diagnose": "runtime.doctor",
@@ -97,13 +100,13 @@ _HOMES = {  # public name -> the module that it lives in
 }
 
 __all__ = [
-    "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "DemoResult",
-    "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared", "Restored",
-    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "UnavailableError", "UsageError", "VerificationError", "bench", "denoise", "describe", "diagnose",
-    "export", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
-    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",
-    "write_report",
+    "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
+    "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared",
+    "Restored", "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress",
+    "TrainResult", "UnavailableError", "UsageError", "VerificationError", "bench", "build", "denoise",
+    "describe", "diagnose", "export", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic",
+    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
+    "verify", "write_report",
 ]  # fmt: skip
 
 

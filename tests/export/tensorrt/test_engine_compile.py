@@ -21,6 +21,7 @@ from dcgan_edge.export.tensorrt.config import Settings
 from dcgan_edge.export.tensorrt.network import read_graph
 from dcgan_edge.export.tensorrt.process import run_in_child
 from dcgan_edge.export.tensorrt.targets import AHEAD_OF_TIME
+from dcgan_edge.runtime.tensorrt import library
 from dcgan_edge.runtime.tensorrt.library import captured, load_tensorrt, process_logger
 from tests.engine_models import BATCH, generator_nodes, job, model, needs_rtx, no_progress, onnx_bytes
 
@@ -136,6 +137,7 @@ def masked(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     mask.__dict__.update({name: getattr(rtx, name) for name in dir(rtx) if not name.startswith("_")})
     mask.__dict__["__version__"] = "10.3.0"
     monkeypatch.setitem(sys.modules, "tensorrt", mask)
+    monkeypatch.setitem(library._loggers, mask, process_logger(rtx))  # the library below takes only one
     # TensorRT-RTX answers questions about its timing cache with a warning, and with an empty cache
     import warnings
 
