@@ -17,6 +17,7 @@ from dcgan_edge.errors import UsageError
 from .reader import Opener, Reader, Unreadable, read_or, unit_of
 from .record import IDLE, Cost, Series, Telemetry, Window
 from .sources.clocks import open_cpu, open_emc, open_gpu
+from .sources.cpu_limit import open_cpu_limit
 from .sources.jetson_stats import open_jtop
 from .sources.nvml import open_nvml
 from .sources.power_mode import open_power_mode
@@ -29,7 +30,7 @@ from .sources.thermal import open_temperatures, open_throttling
 RATE_HZ = 5.0  # INA3221 monitors average over about that long; more often would read the same again
 SOURCES: tuple[Opener, ...] = (
     open_power_mode, open_rails, open_gpu, open_emc, open_cpu, open_temperatures, open_throttling, open_rapl,
-    open_nvml, open_processes,
+    open_cpu_limit, open_nvml, open_processes,
 )  # fmt: skip
 FALLBACKS: tuple[Opener, ...] = (open_tegrastats, open_jtop)  # where a Jetson's rails cannot be read as files
 Clock = Callable[[], int]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from .record import Series, Telemetry, Window
+from .sources.cpu_limit import HELD_BACK
+from .sources.nvml import REASONS
 
-# A compute-bound latency goes with the clock, and turns whose medians differ by a tenth are called unstable:
+GPU_REASONS = tuple(f"throttle/{name}" for name in REASONS)  # of a graphics card
+
+# A compute-bound latency goes with the clock, and rounds whose medians differ by a tenth are called unstable:
 # a clock that moved by half of that is as likely to be the reason of a difference as the artifact.
 CLOCK_DRIFT = 0.05
 # Of one core. An idle system with a desktop takes 2 to 5 % of a core; a tenth, if it lands on the core that
-# measures, delays it by as much as two unstable turns differ.
+# measures, delays it by as much as two unstable rounds differ.
 OTHER_LOAD = 0.10
+MOST = 0.5  # of the load that is to be explained; a program that worked less does not explain it
 LOADED = 90.0  # % of the GPU's time; from here its governor has reason to go to the highest clock
 BELOW_LIMIT = 0.95  # of the highest clock allowed; governors step in less than 5 % near the top
 LASTING = 0.5  # share of the loaded samples below the limit; a ramp at the beginning is shorter
@@ -24,10 +30,14 @@ def verdict(telemetry: Telemetry, label: str, *, device: Literal["cpu", "gpu"]) 
     """Why figures measured on `device` in the windows of `label` should not be quoted; empty when nothing
     that could be read speaks against them.
     """
+    gpu = device == "gpu"
+    # The memory clock of a graphics card is no concern of the CPU; that of a controller which both share has
+    # a limit, which no source reads of a card.
+    memory = ("clock/memory",) if gpu or "clock/memory" in telemetry.limits else ()
     return (
-        *_clocks(telemetry, label, (f"clock/{device}", "clock/memory")),
-        *_held_back(telemetry, label),
-        *_throttling(telemetry, label),
+        *_clocks(telemetry, label, (f"clock/{device}", *memory)),
+        *(_held_back(telemetry, label) if gpu else ()),
+        *_throttling(telemetry, label, ignored=() if gpu else GPU_REASONS),
         *_hot(telemetry, label),
         *_other_load(telemetry, label),
     )
@@ -63,10 +73,16 @@ def _held_back(telemetry: Telemetry, label: str) -> list[str]:
     return [f"the busy gpu ran at {min(slow):.0f} MHz, of {limit:.0f} MHz allowed"]
 
 
-def _throttling(telemetry: Telemetry, label: str) -> list[str]:
+def _throttling(telemetry: Telemetry, label: str, *, ignored: Sequence[str]) -> list[str]:
     reasons = []
     for series in telemetry.series:
-        if series.name.startswith("throttle/"):
+        if series.name in ignored:
+            continue
+        if series.name == HELD_BACK:
+            periods = _increase(series, telemetry.labelled(label))
+            if periods > 0:
+                reasons.append(f"the CPU limit of its control group held it back {_times(periods)}")
+        elif series.name.startswith("throttle/"):
             states = telemetry.during(series.name, label)
             share = sum(state > 0 for state in states) / len(states) if states else 0.0
             if share:
@@ -100,11 +116,17 @@ def _other_load(telemetry: Telemetry, label: str) -> list[str]:
     reasons = []
     if others > OTHER_LOAD:
         busiest = telemetry.facts.get("other programs", {}).get("busiest_other", "")
-        most = f", most by {busiest}" if busiest else ""
+        most = f", most by {busiest}" if _seconds_of(busiest) >= MOST * others * seconds else ""
         reasons.append(f"other load on the machine took {others:.0%} of a core{most}")
     if taken > OTHER_LOAD:
         reasons.append(f"the hypervisor took away {taken:.0%} of a core")
     return reasons
+
+
+def _seconds_of(busiest: str) -> float:
+    """Return the CPU seconds in "browser (16.0 s)"; 0 where nobody is named."""
+    match = re.search(r"\((\d+(?:\.\d+)?) s\)$", busiest)
+    return float(match[1]) if match else 0.0
 
 
 def _increase(series: Series, windows: Sequence[Window]) -> float:

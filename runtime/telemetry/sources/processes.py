@@ -56,13 +56,14 @@ class ProcessReader:
 
     def _processes(self) -> dict[int, _Process]:
         found = {}
-        for entry in os.scandir(self._proc):
-            if entry.name.isdigit():
-                line = read_or(self._proc / entry.name / "stat")
-                name, _, rest = line.partition("(")[2].rpartition(")")
-                fields = rest.split()
-                if len(fields) >= 15:  # it may have ended meanwhile
-                    found[int(entry.name)] = _Process(name, int(fields[1]), *_ticks(fields))
+        with os.scandir(self._proc) as entries:
+            numbers = [entry.name for entry in entries if entry.name.isdigit()]
+        for number in numbers:
+            line = read_or(self._proc / number / "stat")
+            name, _, rest = line.partition("(")[2].rpartition(")")
+            fields = rest.split()
+            if len(fields) >= 15:  # it may have ended meanwhile
+                found[int(number)] = _Process(name, int(fields[1]), *_ticks(fields))
         return found
 
     def _note_busiest(self, processes: dict[int, _Process], ours: set[int]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dcgan_edge.runtime.telemetry.reader import Unreadable
 from dcgan_edge.runtime.telemetry.sources.clocks import MOST_POLICIES, open_cpu
+from dcgan_edge.runtime.telemetry.sources.cpu_limit import open_cpu_limit
 from dcgan_edge.runtime.telemetry.sources.processes import open_processes
 from dcgan_edge.runtime.telemetry.sources.rapl import RaplReader, _Counter, open_rapl
 from dcgan_edge.runtime.telemetry.sources.thermal import open_throttling
@@ -132,6 +133,33 @@ def test_ours_is_the_process_and_all_below_it(tmp_path: Path) -> None:
     plant(tmp_path, process(10, "init", 0, 100, 100_000))  # inherits what somebody's ended children worked
     reader.read()
     assert reader.facts["busiest_other"] == "browser (2.5 s)"
+
+
+def group(path: str, held_back: int) -> dict[str, str]:
+    return {f"sys/fs/cgroup/{path}cpu.stat": f"usage_usec 5\nnr_periods 90\nnr_throttled {held_back}\n"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "count"),
+    [
+        ({"proc/self/cgroup": "0::/a/b\n"} | group("a/b/", 3) | group("a/", 4), 7),  # a limit at each of both
+        ({"proc/self/cgroup": "0::/\n"} | group("", 3), 3),  # inside a container
+        ({"proc/self/cgroup": "3:memory:/m\n2:cpu,cpuacct:/c\n"} | group("cpu,cpuacct/c/", 5), 5),
+        ({"proc/self/cgroup": "2:cpu,cpuacct:/c\n0::/\n"} | group("cpu/c/", 6), 6),
+    ],
+)
+def test_periods_in_which_a_limit_held_us_back_are_counted(
+    tmp_path: Path, tree: dict[str, str], count: int
+) -> None:
+    plant(tmp_path, tree)
+    assert opened(open_cpu_limit, tmp_path).read() == {"throttle_count/cpu_limit": count}
+
+
+def test_without_control_groups_nothing_is_counted(tmp_path: Path) -> None:
+    plant(
+        tmp_path, {"proc/self/cgroup": "nonsense\n0::/a\n", "sys/fs/cgroup/a/cpu.stat": "nr_throttled many\n"}
+    )
+    assert isinstance(open_cpu_limit(tmp_path), Unreadable)
 
 
 def test_a_process_that_ends_while_it_is_read_is_no_error(tmp_path: Path) -> None:

@@ -64,6 +64,25 @@ def test_the_clock_of_the_other_device_does_not_matter() -> None:
     assert judged(steps("clock/memory", *[204, 2133] * 4), device="gpu") != ()
 
 
+def test_a_graphics_card_does_not_make_a_benchmark_of_the_cpu_unstable() -> None:
+    memory = steps("clock/memory", *[405, 7001] * 4)
+    assert judged(memory, device="cpu") == ()
+    assert judged(
+        memory, device="cpu", limits={"clock/memory": 2133.0}
+    )  # one controller for both, as on a Jetson
+    capped = steps("throttle/software_power_cap", *[1] * 9)
+    assert judged(capped, device="cpu") == ()
+    assert judged(capped, device="gpu")
+    busy = (steps("utilization/gpu", *[LOADED] * 9), steps("clock/gpu", *[612.0] * 9))
+    assert judged(*busy, limits={"clock/gpu": 1020.0}, device="cpu") == ()
+
+
+def test_a_cpu_limit_that_held_the_benchmark_back_is_a_reason_of_its_own() -> None:
+    (reason,) = judged(steps("throttle_count/cpu_limit", 0, 0, 4, 9, 9, 9, 9, 9, 9), device="cpu")
+    assert "CPU limit" in reason
+    assert judged(steps("throttle_count/cpu_limit", *[9] * 9), device="cpu") == ()
+
+
 def test_a_busy_gpu_below_the_clock_it_is_allowed_is_held_back() -> None:
     load = steps("utilization/gpu", *[LOADED] * 9)
     clock = steps("clock/gpu", *[612.0] * 9)
@@ -107,6 +126,18 @@ def test_other_load_is_a_reason_and_is_named() -> None:
     assert judged(*load(0.4)) == ("other load on the machine took 40% of a core",)
     assert judged(*load(0.9 * OTHER_LOAD)) == ()
     assert judged(*load(0.0, stolen=0.25)) == ("the hypervisor took away 25% of a core",)
+
+
+@pytest.mark.parametrize(
+    ("busiest", "named"),  # 40 % of a core in 20 s are 8 s of work
+    [
+        ("browser (16.0 s)", True), ("browser (4.0 s)", True), ("browser (3.9 s)", False),
+        ("kworker (0.0 s)", False), ("odd) name (5 s", False),
+    ],
+)  # fmt: skip
+def test_nobody_is_named_who_worked_less_than_there_is_to_explain(busiest: str, named: bool) -> None:
+    (reason,) = verdict(told(*load(0.4), busiest=busiest), "run", device="cpu")
+    assert (busiest in reason) is named
 
 
 def test_another_run_is_not_judged() -> None:
