@@ -14,7 +14,7 @@ from typing import Any, Literal
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import sha256
 from dcgan_edge.latents import Distribution
-from dcgan_edge.schema import build, read_json
+from dcgan_edge.schema import build, checked, read_json
 
 SCHEMA_VERSION = 2
 READABLE_SCHEMAS = (1, 2)
@@ -24,6 +24,11 @@ Precision = Literal["fp32", "fp16", "mixed"]
 LARGEST_BATCH = 2**16  # images per call
 LARGEST = {"size": 2**14, "channels": 2**10, "width": 2**20, "latent_dim": 2**20}
 VERIFICATIONS_KEPT = 16
+PARITY_FIGURES: dict[str, Any] = {  # of those that are there
+    "verdict": Literal["passed", "failed", "not_run"], "reason": str, "seeds": int, "max_abs": float,
+    "mean_abs": float, "worst_psnr_db": float, "worst_seed": int, "grey_levels": int, "pixels_differ": float,
+    "not_finite": int, "missed": tuple[str, ...], "gate": dict[str, Any],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -217,6 +222,8 @@ def _check(manifest: Manifest) -> None:
     ):
         if len(tensors) != 1 or tensors[0].shape[1:] != shape or not tensors[0].name:
             raise ValueError(f"{name} are not one tensor of shape {('batch', *shape)}")
+    for name, value in manifest.parity.items():
+        checked(PARITY_FIGURES.get(name, Any), value, f"parity.{name}")
     if manifest.size < 0:
         raise ValueError("size is negative")
     if manifest.golden and not 1 <= manifest.golden.seeds <= 64:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from dcgan_edge.artifact import Manifest
 
@@ -27,14 +29,23 @@ def count_words(count: int, thing: str) -> str:
 
 
 def parity_words(manifest: Manifest) -> str:
-    """Return what a manifest says about parity: "passed, 74.5 dB, 1 grey level at most", "not run: ..."."""
-    parity = manifest.parity
+    """Return what a manifest says about parity: "passed, 74.5 dB, 1 grey level at most", "not run: ...".
+
+    A proof on a device, which came later, is told after it, or in place of one that was not run.
+    """
     if manifest.kind == "checkpoint":
         return "the reference"
+    proofs = [f"{each.verdict} on {each.device_name}, {each.date[:10]}" for each in manifest.verified[:1]]
+    if proofs and manifest.parity.get("verdict") not in ("passed", "failed"):
+        return proofs[0]
+    return "; ".join([_export_words(manifest.parity), *proofs])
+
+
+def _export_words(parity: Mapping[str, Any]) -> str:
     verdict = str(parity.get("verdict", "not run")).replace("_", " ")
     if "reason" in parity:
         return f"{verdict}: {parity['reason']}"
-    if "worst_psnr_db" not in parity:
+    if "worst_psnr_db" not in parity or "grey_levels" not in parity:
         return verdict
     levels = count_words(parity["grey_levels"], "grey level")
     return f"{verdict}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"

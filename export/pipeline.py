@@ -22,7 +22,7 @@ from dcgan_edge.artifact import (
     write_artifact,
 )
 from dcgan_edge.errors import UsageError
-from dcgan_edge.files import StrPath
+from dcgan_edge.files import StrPath, check_writable
 from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
 from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.device import installed_versions
@@ -63,7 +63,8 @@ def export(
     """
     wanted: tuple[Precision, ...] = (*precisions, *(("fp16",) if engine else ()))
     chosen = dict.fromkeys(wanted)
-    _refuse_idle_options(chosen, engine=engine, targets=targets, keep_fp32=keep_fp32)
+    _refuse_idle_options(chosen, engine=engine, targets=targets, workspace=workspace, keep_fp32=keep_fp32)
+    check_writable(Path(out) / "generator.fp32.onnx")
     say = progress or (lambda step: None)
     reference = TorchSession(Path(checkpoint))
     profile = batch or BatchProfile()
@@ -86,11 +87,18 @@ def export(
 
 
 def _refuse_idle_options(
-    precisions: Container[str], *, engine: bool, targets: Sequence[str], keep_fp32: Sequence[str]
+    precisions: Container[str],
+    *,
+    engine: bool,
+    targets: Sequence[str],
+    workspace: int | None,
+    keep_fp32: Sequence[str],
 ) -> None:
     """Raise UsageError for what would be ignored."""
     if targets and not engine:
         raise UsageError("A target is for engines; add --format engine.")
+    if workspace is not None and not engine:
+        raise UsageError("Workspace is memory of an engine's layers; add --format engine.")
     if keep_fp32 and "fp16" not in precisions:
         raise UsageError("Layers are kept in float32 of an fp16 file; add --precision fp16.")
     if "mixed" in precisions:

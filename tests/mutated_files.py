@@ -193,6 +193,7 @@ def make_cases(folder: Path, checkpoint: Path, exported: Path) -> list[Case]:
         Case("engine", engine, (), read_engine),
         Case("engine with its manifest", engine, (engine, sidecar_path(engine)), read_engine),
         Case("manifest of an engine", sidecar_path(engine), (engine,), read_engine, is_json=True),
+        Case("manifest of an engine, described", sidecar_path(engine), (engine,), show, is_json=True),
         Case("checkpoint", checkpoint, (), read_checkpoint_generator),
         Case("checkpoint, described", checkpoint, (), show),
         Case("benchmark record", record, (), read_record, is_json=True),

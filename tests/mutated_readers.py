@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+from click.testing import CliRunner
 
 import dcgan_edge
 from dcgan_edge.artifact import sidecar_path, write_artifact
+from dcgan_edge.cli import main
 from dcgan_edge.data.packed import KIND, SCHEMA_VERSION, header, open_packed
+from dcgan_edge.errors import ArtifactError
 from dcgan_edge.files import sha256
 from dcgan_edge.runtime.bench.record import read_report
-from dcgan_edge.runtime.info import describe
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import check_checkpoint, load_generator
 from tests.fakes.lab import Lab
@@ -46,8 +48,12 @@ def read_checkpoint_generator(path: Path) -> None:
 
 
 def show(path: Path) -> None:
-    """As `dcgan-edge info` does."""
-    json.dumps(describe(path))
+    """`dcgan-edge info`, on the screen and as JSON."""
+    for more in ((), ("--json",)):
+        answer = CliRunner().invoke(main, ["info", str(path), *more], catch_exceptions=False)
+        if answer.exit_code:
+            assert answer.exit_code == ArtifactError.exit_code, answer.stderr
+            raise ArtifactError(answer.stderr)
 
 
 def read_record(path: Path) -> None:

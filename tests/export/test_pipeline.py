@@ -10,6 +10,7 @@ import dcgan_edge
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, sidecar_path
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError, VerificationError
 from dcgan_edge.export import pipeline
+from dcgan_edge.export.onnx import reference
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
 from dcgan_edge.runtime import parity
@@ -44,10 +45,10 @@ def test_a_layer_kept_in_float32_makes_a_mixed_file_with_proof(checkpoint: Path,
 
 
 def test_parity_holds_on_other_seeds_too(checkpoint: Path, exported: Path) -> None:
-    reference = TorchSession(checkpoint)
+    torch_session = TorchSession(checkpoint)
     for precision in ("fp32", "fp16"):
         with open_session(exported / f"generator.{precision}.onnx") as session:
-            assert verify(reference, session, range(1000, 1032)).passed
+            assert verify(torch_session, session, range(1000, 1032)).passed
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
@@ -104,6 +105,8 @@ def test_without_a_builder_nothing_half_done_is_claimed(
 def test_bad_requests(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--format engine"):
         export(checkpoint, tmp_path, targets=("sm86",))
+    with pytest.raises(UsageError, match="--format engine"):
+        export(checkpoint, tmp_path, workspace=2**28)
     with pytest.raises(UsageError, match="--precision fp16"):
         export(checkpoint, tmp_path, precisions=("fp32",), keep_fp32=("ConvTranspose_2",))
     with pytest.raises(UsageError, match="There is no checkpoint"):
@@ -133,3 +136,20 @@ def test_it_is_called_by_its_public_name(checkpoint: Path, tmp_path: Path) -> No
     (artifact,) = dcgan_edge.export(checkpoint, tmp_path, precisions=["fp32"])
     assert artifact.path == tmp_path / "generator.fp32.onnx"
     assert artifact.manifest.cost is not None
+
+
+def test_a_checkpoint_that_is_replaced_meanwhile_is_exported_as_it_was_read(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training goes on while its checkpoint is exported: the hash is of the weights that were exported."""
+    running = tmp_path / "checkpoint.safetensors"
+    running.write_bytes(checkpoint.read_bytes())
+
+    def replaced(path: Path) -> bytes:
+        data = path.read_bytes()
+        path.write_bytes(b"the next checkpoint")
+        return data
+
+    monkeypatch.setattr(reference, "read_checkpoint", replaced)
+    (artifact,) = export(running, tmp_path / "out", precisions=("fp32",))
+    assert artifact.manifest.parent_sha256 == sha256(checkpoint.read_bytes())

@@ -67,7 +67,7 @@ def test_parity_is_that_of_the_manifests(error: float, tmp_path: Path) -> None:
 )
 def test_parity_that_contradicts_itself_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     artifact(tmp_path / "out", parity(0.0).to_dict() | change)
-    with pytest.raises(ArtifactError, match=r"manifest of g\.engine"):
+    with pytest.raises(ArtifactError, match=r"g\.engine"):
         gather([write(tmp_path / "run.json")], artifacts=tmp_path / "out")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -134,3 +135,27 @@ def test_a_graph_that_does_not_load_is_refused(artifact: Path) -> None:
     manifest = Manifest("onnx", TINY, "fp32", (source,), (result,), BatchProfile(), "", "test")
     with pytest.raises(ArtifactError, match="ONNX Runtime refuses"):
         OnnxRuntimeSession(manifest, b"not a model")
+
+
+def test_a_manifest_that_describes_other_tensors_is_refused(artifact: Path) -> None:
+    manifest, data = read_artifact(artifact)
+    (latent,), (image,) = manifest.inputs, manifest.outputs
+    for changes in (
+        {"inputs": (dataclasses.replace(latent, name="z"),)},
+        {"inputs": (dataclasses.replace(latent, shape=("batch", 7, 1, 1)),)},
+        {"outputs": (dataclasses.replace(image, shape=("batch", 3, 28, 28)),)},
+    ):
+        with pytest.raises(ArtifactError):
+            OnnxRuntimeSession(dataclasses.replace(manifest, **changes), data)  # type: ignore[arg-type]  # tuples
+
+
+def test_what_fails_while_running_is_an_error_with_a_sentence(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("[ONNXRuntimeError] : 6 : out of memory")
+
+    with open_session(artifact, device="cpu") as session:
+        monkeypatch.setattr(session._session, "run", fail)  # type: ignore[attr-defined]  # what it stands on
+        with pytest.raises(EdgeError, match="out of memory"):
+            session.run(latents([1], 16))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_edge.artifact import BatchProfile
-from dcgan_edge.errors import UsageError
+from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.latents import latents
-from dcgan_edge.runtime.session import open_session
+from dcgan_edge.runtime.session import in_chunks, open_session
 from tests.doubles import ArithmeticSession
 
 
@@ -55,3 +55,10 @@ def test_leaving_the_block_closes() -> None:
 def test_a_checkpoint_is_not_for_the_runtime(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="dcgan-edge export"):
         open_session(tmp_path / "checkpoint.safetensors")
+
+
+def test_images_of_another_shape_than_the_manifest_says_are_refused() -> None:
+    manifest = ArithmeticSession().manifest
+    for count in (1, 100):
+        with pytest.raises(ArtifactError):
+            in_chunks(lambda z: np.zeros((len(z), 1, 5, 4), np.float32), latents(range(count), 3), manifest)
