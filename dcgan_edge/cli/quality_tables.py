@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from rich.markup import escape
 from rich.table import Table
 
-from dcgan_edge.cli.tables import new_table
+from dcgan_edge.cli.tables import new_table, show
 
 if TYPE_CHECKING:
     from dcgan_edge.claims.presets import Comparison
@@ -23,7 +25,7 @@ SCORES: dict[str, Callable[[Scores], str]] = {
     "KID\n  95 % interval": lambda s: _kid(s.kid),
     "precision": lambda s: f"{s.precision:.3f}",
     "recall": lambda s: f"{s.recall:.3f}",
-    "classes made": lambda s: f"{s.classes.covered} of {len(s.classes.shares)}" if s.classes else "-",
+    "classes made": lambda s: f"{s.classes.covered} of {s.classes.expected}" if s.classes else "-",
     "class entropy, bits": lambda s: f"{s.classes.entropy:.3f}" if s.classes else "-",
     "class imbalance, chi2": lambda s: f"{s.classes.chi2:.4f}" if s.classes else "-",
     "exact duplicates": lambda s: f"{s.exact_duplicates:.1%}",
@@ -51,12 +53,20 @@ DIFFERENCES: dict[str, Callable[[Difference], str]] = {
 }
 
 
+def show_evaluation(evaluation: Evaluation) -> None:
+    """Print the figures of all inputs, their differences to the first, and what they were measured on."""
+    show(evaluation_table(evaluation))
+    if evaluation.differences:
+        show(differences_table(evaluation))
+    click.echo(evaluation_notes(evaluation))
+
+
 def evaluation_table(evaluation: Evaluation) -> Table:
     """A row for each figure; the real-data baseline is the first column of values."""
     columns = {"baseline (real)": evaluation.baseline} | evaluation.judged
     table = _table("", ["baseline (real)", *_short(list(evaluation.judged))])
-    for title, show in SCORES.items():
-        table.add_row(title, *(show(judged.scores) for judged in columns.values()))
+    for title, words in SCORES.items():
+        table.add_row(title, *(words(judged.scores) for judged in columns.values()))
     return table
 
 
@@ -64,8 +74,8 @@ def differences_table(evaluation: Evaluation) -> Table:
     """What each input but the first has more than the first, on the same seeds."""
     first, *others = _short(list(evaluation.judged))
     table = _table(f"less {first}", others)
-    for title, show in DIFFERENCES.items():
-        table.add_row(title, *(show(found) for found in evaluation.differences.values()))
+    for title, words in DIFFERENCES.items():
+        table.add_row(title, *(words(found) for found in evaluation.differences.values()))
     return table
 
 
@@ -74,7 +84,8 @@ def evaluation_notes(evaluation: Evaluation) -> str:
     real, facts = evaluation.reference.real, evaluation.reference.extractor.facts
     lines = [
         f"Features of {facts['name']} on {facts['backend']} {facts['version']}; compared with "
-        f"{len(real.train):,} images of {real.source} ({real.split})."
+        f"{len(evaluation.reference.features):,} images of {real.source} ({real.split}), and with all "
+        f"{evaluation.reference.train_images:,} of them in the search for copies."
     ]
     baseline = evaluation.baseline.scores.n
     if baseline < len(evaluation.seeds):
@@ -128,7 +139,7 @@ def _spread(found: Spread, digits: int) -> str:
 
 
 def _table(corner: str, names: Iterable[str]) -> Table:
-    return new_table(corner, *(f">{name}" for name in names))
+    return new_table(corner, *(f">{escape(name)}" for name in names))
 
 
 def _short(names: list[str]) -> list[str]:

@@ -12,32 +12,40 @@ from dcgan_edge.errors import UsageError
 Floats = npt.NDArray[np.floating]
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-ROWS = 500  # of the first array at a time
+ROWS = 1000  # of either array that are float64 at a time, fewer where rows are long
+PIECE = 2**22  # numbers of a piece, 32 MiB
 
 
-def distance_blocks(one: Floats, other: Floats) -> Iterator[tuple[int, Doubles]]:
-    """Yield (first row, distances (rows, m)) from the rows of `one` (n, d) to those of `other` (m, d).
+def pieces(rows: npt.NDArray[np.generic]) -> Iterator[tuple[int, Doubles]]:
+    """Yield (first row, piece (k, d) in float64) of an array (n, ...), whose other axes are joined."""
+    width = max(1, int(np.prod(rows.shape[1:])))
+    step = max(1, min(ROWS, PIECE // width))
+    for start in range(0, len(rows), step):
+        piece = rows[start : start + step]
+        yield start, piece.reshape(len(piece), -1).astype(np.float64)
+
+
+def distances(left: Doubles, right: Doubles) -> Doubles:
+    """Return the distances (n, m) of the rows of `left` (n, d) to those of `right` (m, d).
 
     A distance below about 1e-7 of the vectors' lengths is rounding, and not told from 0.
     """
-    right = other.astype(np.float64)
-    squares = (right**2).sum(1)
-    for start in range(0, len(one), ROWS):
-        left = one[start : start + ROWS].astype(np.float64)
-        squared = (left**2).sum(1)[:, None] + squares - 2.0 * (left @ right.T)
-        yield start, np.sqrt(np.maximum(squared, 0.0))
+    squared = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2.0 * (left @ right.T)
+    found: Doubles = np.sqrt(np.maximum(squared, 0.0))
+    return found
 
 
-def nearest(one: Floats, other: Floats) -> tuple[Indices, Doubles]:
-    """For each row of `one`: the index of the nearest row of `other`, and the distance."""
-    if not len(other):
-        raise UsageError("There is nothing to be near to.")
-    found = [(block.argmin(1), block.min(1)) for _, block in distance_blocks(one, other)]
-    return np.concatenate([rows for rows, _ in found]), np.concatenate([near for _, near in found])
+def distance_blocks(one: Floats, other: Floats) -> Iterator[tuple[int, Doubles]]:
+    """Yield (first row, distances (rows, m)) from the rows of `one` (n, d) to all those of `other` (m, d)."""
+    for start, left in pieces(one):
+        block = np.empty((len(left), len(other)))
+        for column, right in pieces(other):
+            block[:, column : column + len(right)] = distances(left, right)
+        yield start, block
 
 
 def to_neighbour(points: Floats, k: int = 1) -> Doubles:
-    """The distance (n,) of each row of `points` (n, d) to its `k`-th nearest other row.
+    """Return the distance (n,) of each row of `points` (n, d) to its `k`-th nearest other row.
 
     Raises UsageError when there are not more than `k` rows.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,52 +18,60 @@ NEAR_QUANTILE = 0.01  # of the distances of real images to each other: what is n
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """`shares` of the images in each class. `chi2` is the sum over classes of (share - real)^2 / real: 0 when
-    balanced as the real images are, about (classes - 1) / n by chance, classes - 1 for a single class of
-    equally frequent ones. `covered` classes have at least COVERED_FROM of the images. `entropy` is in bits,
-    log2(classes) at most.
+    """How the classes of generated images compare with those of real ones.
+
+    `shares` are of the images in each class, `chi2` is the sum over the classes that real images have of
+    (share - real)^2 / real: 0 when balanced as the real images are, about (classes - 1) / n by chance, and
+    classes - 1 for a single class of equally frequent ones. `covered` of the `expected` classes that real images have
+    are at least COVERED_FROM of the images. `elsewhere` is the share of images that are seen as a class that
+    no real image has. `entropy` is in bits, log2(classes) at most.
     """
 
     shares: tuple[float, ...]
     chi2: float
     covered: int
+    expected: int
+    elsewhere: float
     entropy: float
 
 
 def class_balance(labels: npt.NDArray[np.integer], real_shares: npt.NDArray[np.floating]) -> ClassBalance:
-    """Of the classes (n,) of generated images, against the shares (k,) of the real ones.
+    """Compare the classes (n,) of generated images with the shares (k,) of the real ones.
 
-    Raises UsageError when a class has no real image.
+    Classes without real images are left out of `chi2` and `covered`. Raises UsageError when all are.
     """
-    if not (real_shares > 0).all():
-        raise UsageError("Class balance needs real images of every class.")
+    real = real_shares > 0
+    if not real.any():
+        raise UsageError("Class balance needs real images.")
     shares = class_shares(labels, len(real_shares))
     made = shares[shares > 0]
     return ClassBalance(
         shares=tuple(shares.tolist()),
-        chi2=float(((shares - real_shares) ** 2 / real_shares).sum()),
-        covered=int((shares >= COVERED_FROM).sum()),
+        chi2=float(((shares[real] - real_shares[real]) ** 2 / real_shares[real]).sum()),
+        covered=int((shares[real] >= COVERED_FROM).sum()),
+        expected=int(real.sum()),
+        elsewhere=float(shares[~real].sum()),
         entropy=float(abs((made * np.log2(made)).sum())),
     )
 
 
 def class_shares(labels: npt.NDArray[np.integer], classes: int) -> npt.NDArray[np.float64]:
-    """The share of each class among `labels`, (classes,)."""
+    """Return the share of each class among `labels`, (classes,)."""
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
 def exact_duplicates(pixels: PixelArray) -> float:
-    """The share of the images (n, c, h, w) that have the very pixels of an earlier one."""
-    return 1.0 - len({image.tobytes() for image in pixels}) / len(pixels)
+    """Return the share of the images (n, c, h, w) that have the very pixels of an earlier one."""
+    return 1.0 - len({hashlib.sha256(image.tobytes()).digest() for image in pixels}) / len(pixels)
 
 
 def near_duplicates(features: Floats, threshold: float) -> float:
-    """The share of the images whose features (n, d) lie within `threshold` of another one's."""
+    """Return the share of the images whose features (n, d) lie within `threshold` of another one's."""
     return float((to_neighbour(features) <= threshold).mean())
 
 
 def near_threshold(real: Floats) -> float:
-    """The distance to the nearest other that NEAR_QUANTILE of real images (n, d) are below.
+    """Return the distance to the nearest other that NEAR_QUANTILE of real images (n, d) are below.
 
     It shrinks with n: take as many real images as there are generated ones.
     """

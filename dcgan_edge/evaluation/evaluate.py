@@ -6,29 +6,44 @@ expected to do better, and a figure means little without it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.extractor import FeatureExtractor
+from dcgan_edge.evaluation.pictures import classes_png, neighbours_png
 from dcgan_edge.evaluation.reality import real_images
-from dcgan_edge.evaluation.scores import Difference, Judged, Reference, difference, judge, make_reference
+from dcgan_edge.evaluation.scores import (
+    Difference,
+    Judged,
+    Reference,
+    difference,
+    judge,
+    judge_all,
+    make_reference,
+)
+from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.images import PixelArray, to_uint8
 from dcgan_edge.runtime.sampling import images_of
 from dcgan_edge.runtime.session import Session
 
 Opener = Callable[[], Session]
 FEWEST = 50  # images; below, no figure here says anything
+MOST_SEEDS = 200_000
+LONGEST_NAME = 40  # characters of an input's name in those of its pictures
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`judged` by name in the order given, the `baseline`, and the `differences` of the others to the first.
+    """Generators that were judged on the images of `seeds`, by name in the order given.
 
-    `facts` name the file's hash and the session's backend of each generator.
+    `baseline` is what held-out real images get, `differences` are those of the others to the first. `facts`
+    name the file's hash and the session's backend of each generator.
     """
 
     seeds: tuple[int, ...]
@@ -39,7 +54,7 @@ class Evaluation:
     facts: dict[str, dict[str, Any]]
 
     def class_shares(self) -> dict[str, Sequence[float]]:
-        """The share of each class in the real images and in those of each generator; {} without classes."""
+        """Return the share of each class in the real images and in each generator's; {} without classes."""
         if self.reference.class_shares is None:
             return {}
         found = {name: judged.scores.classes for name, judged in self.judged.items()}
@@ -47,12 +62,29 @@ class Evaluation:
             name: classes.shares for name, classes in found.items() if classes
         }
 
+    def save(self, out: StrPath) -> list[Path]:
+        """Write eval.json, the nearest training images of each generator, and classes.png where classes are
+        known, into the folder `out`; return their paths. Raises EdgeError when one cannot be written.
+        """
+        contents = {"eval.json": json.dumps({"schema_version": 1, **self.to_dict()}, indent=1).encode()}
+        for number, (name, judged) in enumerate(self.judged.items(), start=1):
+            picture = neighbours_png(judged.pixels, judged.neighbours)
+            contents[f"neighbours-{number}-{Path(name).stem[:LONGEST_NAME]}.png"] = picture
+        shares = self.class_shares()
+        if shares:
+            contents["classes.png"] = classes_png(shares)
+        for file, data in contents.items():
+            write_atomic(Path(out) / file, data)
+        return [Path(out) / file for file in contents]
+
     def to_dict(self) -> dict[str, Any]:
+        """Return every figure as JSON has it."""
         real, shares = self.reference.real, self.reference.class_shares
         return {
             "data": real.source,
             "split": real.split,
-            "real_images": len(real.train),
+            "real_images": len(self.reference.features),
+            "copies_searched_in": self.reference.train_images,
             "features": self.reference.extractor.facts,
             "seeds": [self.seeds[0], self.seeds[-1]],
             "n": len(self.seeds),
@@ -67,7 +99,7 @@ class Evaluation:
         }
 
 
-def evaluate(
+def evaluate_generators(
     generators: Mapping[str, Opener],
     source: str,
     extractor: FeatureExtractor,
@@ -81,9 +113,13 @@ def evaluate(
     The real-data baseline has as many images as there are seeds, or all that were held out where those are
     fewer.
 
-    Raises UsageError for fewer than FEWEST distinct seeds or held-out images, for generators that do not all
-    make images of one shape, and what `real_images` and opening a generator raise.
+    Raises UsageError for fewer than FEWEST or more than MOST_SEEDS distinct seeds, too few held-out images,
+    generators that do not all make images of one shape, and what `real_images` and opening a generator raise.
     """
+    if len(seeds) > MOST_SEEDS:
+        raise UsageError(
+            f"Quality is measured on at most {MOST_SEEDS:,} images; here are {len(seeds):,} seeds."
+        )
     wanted = tuple(sorted(set(seeds)))
     _check_enough(len(wanted), "seeds")
     images: dict[str, PixelArray] = {}
@@ -94,24 +130,32 @@ def evaluate(
             images[name] = generate(session, wanted)
             facts[name] = {"sha256": session.manifest.sha256, "session": session.facts.to_dict()}
     channels, size = _shape(images)
-    progress("looking at the real images")
+    progress("measuring the real images")
     real = real_images(source, size, channels)
     held_out = real.held_out[: len(wanted)]
     _check_enough(len(held_out), "held-out real images")
     reference = make_reference(real, extractor)
-    baseline = judge(held_out, reference)
+    baseline = judge(held_out, reference, reference.held_out.first(len(held_out)))
     judged = {}
-    for name, pixels in images.items():
-        progress(f"scoring {name}")
-        judged[name] = judge(pixels, reference)
+    progress("searching for copies of training images")
+    for name, found in judge_all(images, reference):
+        judged[name] = found
+        progress(f"scored {name}")
     first = next(iter(judged))
     differences = {name: difference(judged[name], judged[first]) for name in judged if name != first}
     return Evaluation(wanted, reference, baseline, judged, differences, facts)
 
 
 def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
-    """The images of the rising `seeds`, uint8 (n, c, h, w). Raises EdgeError when one holds NaN."""
-    return np.stack([to_uint8(image) for _, image in images_of(session, seeds)])
+    """Return the images of the rising `seeds`, uint8 (n, c, h, w). Raises EdgeError when one holds NaN."""
+    pixels: PixelArray | None = None
+    for place, (_, image) in enumerate(images_of(session, seeds)):
+        if pixels is None:
+            pixels = np.empty((len(seeds), *image.shape), np.uint8)
+        pixels[place] = to_uint8(image)
+    if pixels is None:
+        raise UsageError("There are no seeds to make images of.")
+    return pixels
 
 
 def _check_enough(count: int, what: str) -> None:

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from dcgan_edge.errors import UsageError
+from dcgan_edge.files import StrPath
 from dcgan_edge.latents import FloatArray
 
+Features = Literal["digits", "inception"]
 BATCH = 250  # images per call of a network; bounds the memory
 
 
 class FeatureExtractor(Protocol):
-    """A frozen network. `facts` say which one: name, hash, backend and version."""
+    """A frozen network, the `facts` of which are name, hash, backend and version."""
 
     dim: int  # length of a feature vector
     facts: dict[str, Any]
 
     def features(self, images: FloatArray) -> FloatArray:
-        """float32 (n, c, h, w) in [-1, 1] -> float32 (n, dim). Raises UsageError for images it can't take."""
+        """Turn float32 (n, c, h, w) in [-1, 1] into float32 (n, dim).
+
+        Raises UsageError for images that this network cannot take.
+        """
         ...
+
+
+def load_extractor(features: str = "digits", weights: StrPath | None = None) -> FeatureExtractor:
+    """Load the shipped classifier of digits, or Inception-v3 with the user's file of `weights`.
+
+    Raises UsageError for another name and for weights that do not go with it, and what the networks raise.
+    """
+    if features == "inception":
+        from dcgan_edge.evaluation.inception import InceptionFeatures
+
+        return InceptionFeatures(None if weights is None else Path(weights))
+    if features != "digits":
+        raise UsageError(f"There are no features {features!r}; there are digits and inception.")
+    if weights is not None:
+        raise UsageError("Weights are for --features inception; the digit classifier has its own.")
+    from dcgan_edge.evaluation.classifier import load_digit_features
+
+    return load_digit_features()
 
 
 def in_batches(run: Callable[[FloatArray], FloatArray], images: FloatArray, dim: int) -> FloatArray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.evaluation.distances import Doubles, Floats
+from dcgan_edge.evaluation.distances import Doubles, Floats, pieces
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,19 @@ class Moments:
 
 
 def moments(features: Floats) -> Moments:
-    """Of features (n, d); the covariance is the unbiased one. Raises UsageError for fewer than two rows."""
+    """Return mean and unbiased covariance of features (n, d). Raises UsageError for fewer than two rows."""
     if len(features) < 2:
         raise UsageError(f"A covariance takes at least two images, not {len(features)}.")
     mean = features.mean(0, dtype=np.float64)
-    centred = features - mean
-    return Moments(mean, centred.T @ centred / (len(features) - 1))
+    products = np.zeros((len(mean), len(mean)))
+    for _, piece in pieces(features):  # a float64 copy of all would be large
+        piece -= mean
+        products += piece.T @ piece
+    return Moments(mean, products / (len(features) - 1))
 
 
 def fid(generated: Floats, real: Floats) -> float:
-    """Frechet distance between the Gaussians of features (n, d) and (m, d), at least 0.
+    """Return the Frechet distance between the Gaussians of features (n, d) and (m, d), at least 0.
 
     It is biased upwards by about 1/n: compare values of the same n only (Binkowski et al. 2018, section 4).
     """
@@ -40,7 +43,7 @@ def fid(generated: Floats, real: Floats) -> float:
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), the squared 2-Wasserstein distance of two Gaussians.
+    """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), the squared 2-Wasserstein distance of Gaussians.
 
     The eigenvalues of (C1 C2)^(1/2) are the singular values of C1^(1/2) C2^(1/2): no complex numbers appear,
     and half as many digits are lost as by the square root of a product.

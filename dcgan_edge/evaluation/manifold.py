@@ -14,7 +14,7 @@ NEIGHBOURS = 3  # as in the paper
 
 
 def precision_recall(generated: Floats, real: Floats, *, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """(precision, recall) of features (n, d) and (m, d), which should be equally many.
+    """Return (precision, recall) of features (n, d) and (m, d), which should be equally many.
 
     Around each image is a ball that reaches to its k-th neighbour in its own set. Precision is the share of
     generated images in a ball of a real one, recall the share of real images in a ball of a generated one.

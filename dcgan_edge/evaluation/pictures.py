@@ -19,18 +19,18 @@ LINE = 16  # pixels of a line of text
 COLOURS = ("#8a8a8a", "#2a78d6", "#e07b00", "#2f9e44", "#a23bc4", "#c92a2a")  # the first is of real images
 
 
-def neighbours_png(pixels: PixelArray, train: PixelArray, neighbours: Neighbours, *, scale: int = 2) -> bytes:
-    """PNG of pairs, generated on the left and its nearest training image on the right; the most alike first.
+def neighbours_png(pixels: PixelArray, neighbours: Neighbours, *, scale: int = 2) -> bytes:
+    """Draw pairs, generated on the left and its nearest training image on the right; the most alike first.
 
     A picture of copies shows equal pairs at its top.
     """
     closest = np.argsort(neighbours.grey_levels, kind="stable")[:PAIRS]
-    pairs = np.concatenate([pixels[closest], train[neighbours.index[closest]]], axis=3)
+    pairs = np.concatenate([pixels[closest], neighbours.images[closest]], axis=3)
     return encode_png(grid(pairs, -(-len(pairs) // COLUMNS), COLUMNS, gap=6), scale=scale)
 
 
 def rows_png(rows: Mapping[str, PixelArray], *, scale: int = 2) -> bytes:
-    """PNG with a row of images (k, c, h, w) for each name, the name above it. Rows are equally long."""
+    """Draw a row of images (k, c, h, w) for each name, the name above it. Rows are equally long."""
     drawn = [
         (name, grid(pixels, 1, len(pixels)).repeat(scale, 1).repeat(scale, 2))
         for name, pixels in rows.items()
@@ -47,7 +47,7 @@ def rows_png(rows: Mapping[str, PixelArray], *, scale: int = 2) -> bytes:
 
 
 def classes_png(shares: Mapping[str, Sequence[float]]) -> bytes:
-    """PNG of bars: the share of each class, one colour for each name; the first name is the real images."""
+    """Draw bars: the share of each class, one colour for each name; the first name is the real images."""
     classes = len(next(iter(shares.values())))
     step = BAR * len(shares) + CLASS_GAP
     bottom = MARGIN + HEIGHT

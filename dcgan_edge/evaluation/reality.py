@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,57 +14,78 @@ from dcgan_edge.data.digits import load_digits
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 
+if TYPE_CHECKING:
+    from dcgan_edge.data import Dataset
+
 DIGITS = "digits"
-MOST = 50_000  # images that are looked at; what lies beyond is left out
+MOST_HELD_OUT = 10_000  # images; as many as the test sets of MNIST and CIFAR-10 have
+BLOCK = 1000  # training images that are read at a time
 SIDE = 28
+SPLIT, HALVES = "train and test split", "two halves by chance"
 
 
 @dataclass(frozen=True)
 class RealImages:
-    """`train` is what generated images are compared with, `held_out` what the real-data baseline is measured
-    on: uint8 (n, c, h, w) each, with no image in common. `split` says where the two come from.
+    """Training images, which generated ones are compared with, and `held_out` ones for the baseline.
+
+    `train()` gives all training images anew, uint8 blocks (m, c, h, w) in an order of chance that is always
+    the same; `held_out` (n, c, h, w) has none of them. `split` says where the two come from.
     """
 
     source: str
-    train: PixelArray
+    train: Callable[[], Iterator[PixelArray]]
     held_out: PixelArray
     split: str
 
 
 def real_images(source: str, size: int, channels: int) -> RealImages:
-    """Real images of `size` pixels from `source`: "digits" or what `dcgan_edge.data.open_data` takes.
+    """Open real images of `size` pixels from `source`: "digits" or what `dcgan_edge.data.open_data` takes.
 
-    Digits and IDX folders have a test split, which is held out. Anything else is cut in two halves by chance;
-    the generator may have seen both.
+    Digits, CIFAR-10, SVHN and IDX folders have a test split, of which up to MOST_HELD_OUT images are held
+    out. Anything else is cut into two halves by chance; the generator may have seen both.
 
     Raises UsageError and EdgeError as `open_data` does, and EdgeError when there are too few images.
     """
     if source == DIGITS and (size, channels) == (SIDE, 1):
         return RealImages(
-            source, load_digits("train")[0][:, None], load_digits("test")[0][:, None], "train and test split"
+            source, lambda: _in_blocks(load_digits("train")[0][:, None]), load_digits("test")[0][:, None], SPLIT
         )
-    train, test = _opened(source, size, channels)
-    if test is not None:
-        return RealImages(source, train, test, "train and test split")
-    half = len(train) // 2
-    if half < 2:
-        raise EdgeError(f"{source} has {len(train)} images, too few to compare anything with.")
-    return RealImages(source, train[half:], train[:half], "two halves by chance")
-
-
-def _opened(source: str, size: int, channels: int) -> tuple[PixelArray, PixelArray | None]:
-    """The train images in an order of chance, and the test images where there is a test split."""
     from dcgan_edge.data import open_data
-    from dcgan_edge.data.idx import find_idx, idx_images, load_idx
 
+    test = _test_images(source, size, channels)
     data = open_data(source, size, channels)
-    batches = itertools.islice(data.batches(1, seed=0, epoch=0), MOST)
-    train = np.concatenate([batch.numpy() for batch in batches])
-    if source == DIGITS:
-        test = load_digits("test")[0]
-    elif find_idx(Path(source), "test", "images") is not None:
-        test = load_idx(Path(source), "test")[0]
-    else:
-        return train, None
-    held_out = idx_images(test[:MOST], size, channels)
-    return train, np.stack([held_out.load(index) for index in range(len(held_out))])
+    if test is not None:
+        return RealImages(source, lambda: _blocks(data, 0), test, SPLIT)
+    half = len(data) // 2
+    if half < 2:
+        raise EdgeError(f"{source} has {len(data)} images, too few to compare anything with.")
+    held_out = np.concatenate(list(_blocks(data, 0, min(half, MOST_HELD_OUT))))
+    return RealImages(source, lambda: _blocks(data, half), held_out, HALVES)
+
+
+def _test_images(source: str, size: int, channels: int) -> PixelArray | None:
+    """The first images of the official test split; None where `source` has none."""
+    from dcgan_edge.data.idx import find_idx, is_idx_folder
+    from dcgan_edge.data.labelled import has_splits, open_split
+
+    if not has_splits(source):
+        return None
+    folder = Path(source)
+    if source != DIGITS and is_idx_folder(folder) and find_idx(folder, "test", "images") is None:
+        return None
+    images, _ = open_split(source, "test", size, channels)
+    return np.stack([images.load(index) for index in range(min(len(images), MOST_HELD_OUT))])
+
+
+def _in_blocks(pixels: PixelArray) -> Iterator[PixelArray]:
+    for start in range(0, len(pixels), BLOCK):
+        yield pixels[start : start + BLOCK]
+
+
+def _blocks(data: Dataset, first: int, stop: int | None = None) -> Iterator[PixelArray]:
+    """Images `first` to `stop` (None: to the end) of the data in an order of chance, in blocks."""
+    stop = len(data) if stop is None else stop
+    images = data.batches(1, seed=0, epoch=0, start=first)
+    for start in range(first, stop, BLOCK):
+        block = itertools.islice(images, min(BLOCK, stop - start))
+        yield np.concatenate([image.numpy() for image in block])

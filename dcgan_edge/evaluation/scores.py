@@ -6,6 +6,7 @@ Images are 8 bits deep, as they are when they are saved: what no file can show i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,16 @@ from dcgan_edge.latents import FloatArray
 
 Labels = npt.NDArray[np.int64]
 CHUNK = 1000  # images that are float32 at a time
+MOST = 50_000  # training images whose features are compared with; copies are searched in all
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The real images and what all sets are compared with. `class_shares` is None where the extractor knows
-    no classes; `copy` is in grey levels, see `memorisation.copy_threshold`.
+    """The real images and what all sets are compared with.
+
+    `features` (n, d) and `moments` are of the first MOST of the `train_images` training images.
+    `class_shares` is None where the extractor knows no classes. `held_out` are the neighbours of the held-out
+    images, `copy` is in grey levels, see `memorisation.copy_threshold`.
     """
 
     real: RealImages
@@ -46,6 +51,8 @@ class Reference:
     features: FloatArray
     moments: Moments
     class_shares: npt.NDArray[np.float64] | None
+    train_images: int
+    held_out: Neighbours
     copy: float
 
 
@@ -68,6 +75,7 @@ class Scores:
     speckle: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON has them; KID without its repeats."""
         return {**dataclasses.asdict(self), "kid": self.kid.to_dict()}
 
 
@@ -98,30 +106,54 @@ class Difference:
     changed_class: float | None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON has them; KID without its repeats."""
         return {**dataclasses.asdict(self), "kid": self.kid.to_dict()}
 
 
 def make_reference(real: RealImages, extractor: FeatureExtractor) -> Reference:
     """Measure `real` with `extractor`. Raises UsageError when it cannot take these images."""
-    features, labels = described(real.train, extractor)
+    features: list[FloatArray] = []
+    labels: list[Labels] = []
+    count = 0
+    for block in real.train():
+        found, classes = described(block[: max(0, MOST - count)], extractor)
+        features.append(found)
+        labels += [] if classes is None else [classes]
+        count += len(block)
+    joined = np.concatenate(features)
+    (held_out,) = training_neighbours([real.held_out], real.train())
     return Reference(
-        real,
-        extractor,
-        features,
-        moments(features),
-        None if labels is None else class_shares(labels, CLASSES),
-        copy_threshold(training_neighbours(real.held_out, real.train)),
+        real=real,
+        extractor=extractor,
+        features=joined,
+        moments=moments(joined),
+        class_shares=class_shares(np.concatenate(labels), CLASSES) if labels else None,
+        train_images=count,
+        held_out=held_out,
+        copy=copy_threshold(held_out),
     )
 
 
-def judge(pixels: PixelArray, reference: Reference) -> Judged:
-    """Every figure of `pixels`, uint8 (n, c, h, w) of the shape of the real images.
+def judge_all(sets: Mapping[str, PixelArray], reference: Reference) -> Iterator[tuple[str, Judged]]:
+    """Yield each of `sets`, uint8 (n, c, h, w) of the shape of the real images, with every figure of it.
 
-    FID and KID compare with all training images, precision, recall and near duplicates with as many as n.
+    All of them search for copies in one pass over the training images, before the first is yielded.
     """
+    found = training_neighbours(list(sets.values()), reference.real.train())
+    for (name, pixels), neighbours in zip(sets.items(), found, strict=True):
+        yield name, judge(pixels, reference, neighbours)
+
+
+def judge(pixels: PixelArray, reference: Reference, neighbours: Neighbours | None = None) -> Judged:
+    """Measure every figure of `pixels`, uint8 (n, c, h, w) of the shape of the real images.
+
+    FID and KID compare with up to MOST training images, precision, recall and near duplicates with as many as
+    n. `neighbours` None: they are searched for in all training images.
+    """
+    if neighbours is None:
+        (neighbours,) = training_neighbours([pixels], reference.real.train())
     features, labels = described(pixels, reference.extractor)
     as_many = reference.features[: len(pixels)]
-    neighbours = training_neighbours(pixels, reference.real.train)
     precision, recall = precision_recall(features, as_many)
     scores = Scores(
         n=len(pixels),
@@ -140,23 +172,28 @@ def judge(pixels: PixelArray, reference: Reference) -> Judged:
 
 
 def difference(one: Judged, base: Judged) -> Difference:
-    """`one` less `base`, which have the same seeds in the same order."""
-    levels = np.abs(one.pixels.astype(np.int16) - base.pixels)
+    """Return `one` less `base`, which have the same seeds in the same order."""
+    largest, total = 0, 0.0
+    for start in range(0, len(one.pixels), CHUNK):
+        piece = one.pixels[start : start + CHUNK].astype(np.int16)
+        levels = np.abs(piece - base.pixels[start : start + CHUNK])
+        largest, total = max(largest, int(levels.max())), total + float(levels.sum())
     same_seen = one.labels is not None and base.labels is not None
     return Difference(
         fid=one.scores.fid - base.scores.fid,
         kid=one.scores.kid.minus(base.scores.kid),
         precision=one.scores.precision - base.scores.precision,
         recall=one.scores.recall - base.scores.recall,
-        grey_levels=int(levels.max()),
-        mean_grey_levels=float(levels.mean()),
+        grey_levels=largest,
+        mean_grey_levels=total / one.pixels.size,
         changed_class=float(np.mean(one.labels != base.labels)) if same_seen else None,
     )
 
 
 def described(pixels: PixelArray, extractor: FeatureExtractor) -> tuple[FloatArray, Labels | None]:
-    """Features (n, d) of the images, and the classes seen in them by an extractor that knows classes."""
-    features, labels = [], []
+    """Return features (n, d) of the images, and the classes seen by an extractor that knows classes."""
+    features: list[FloatArray] = [np.empty((0, extractor.dim), np.float32)]
+    labels = []
     for start in range(0, len(pixels), CHUNK):
         images = from_uint8(pixels[start : start + CHUNK])
         if isinstance(extractor, DigitFeatures):

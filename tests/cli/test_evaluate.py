@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dcgan_edge.cli import main
+from dcgan_edge.errors import EdgeError
 
 
 def run(*arguments: object) -> Result:
@@ -21,7 +22,9 @@ def run(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def result(checkpoint: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("quality")
-    answer = run("eval", checkpoint, exported / "generator.fp16.onnx", "--n", 60, "--out", out, "--json")
+    answer = run(
+        "eval", checkpoint, exported / "generator.fp16.onnx", "--seeds", "0-59", "--out", out, "--json"
+    )
     assert answer.exit_code == 0, answer.stderr
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
@@ -68,7 +71,7 @@ def test_the_table_has_the_baseline_and_every_input(checkpoint: Path, exported: 
     assert answer.exit_code == 0, answer.stderr
     for words in (
         "baseline (real)", "checkpoint.safetensors", "generator.fp32.onnx", "FID", "KID", "95 % interval",
-        "recall", "10 of 10", "less checkpoint.safetensors", "7,000 images of digits",
+        "recall", "10 of 10", "less checkpoint.safetensors", "7,000",
     ):  # fmt: skip
         assert words in answer.stdout
 
@@ -79,7 +82,15 @@ def test_an_artifact_is_scored_without_torch(exported: Path, tmp_path: Path) -> 
         "sys.modules.update(torch=None, safetensors=None, onnx=None, matplotlib=None, scipy=None)\n"
         "from dcgan_edge.cli import main; main()"
     )
-    command = ["eval", str(exported / "generator.fp16.onnx"), "--n", "50", "--json", "--out", str(tmp_path)]
+    command = [
+        "eval",
+        str(exported / "generator.fp16.onnx"),
+        "--seeds",
+        "0-49",
+        "--json",
+        "--out",
+        str(tmp_path),
+    ]
     answer = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["features"]["backend"] == "onnxruntime"
@@ -89,12 +100,14 @@ def test_an_artifact_is_scored_without_torch(exported: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--n", "60", "--seeds", "0-59"], "not both"),
-        (["--n", "20"], "at least 50 images"),
+        (["--seeds", "0-19"], "at least 50 images"),
+        (["--seeds", "0-9999999"], "at most 200,000 images"),
+        (["--seeds", "1e18"], "not a list of seeds"),
+        (["--threads", "0"], "--threads"),
         (["--weights", "w.pth"], "--features inception"),
         (["--features", "inception"], "--weights PATH"),
         pytest.param(
-            ["--data", "nowhere", "--n", "50"], "There is no folder nowhere", marks=pytest.mark.torch
+            ["--data", "nowhere", "--seeds", "0-49"], "There is no folder nowhere", marks=pytest.mark.torch
         ),
     ],
 )
@@ -110,3 +123,40 @@ def test_a_file_is_not_compared_with_itself(exported: Path) -> None:
     assert answer.exit_code == 2
     assert "named twice" in answer.stderr
     assert run("eval", exported / "none.onnx").exit_code == 2
+
+
+def test_a_device_that_is_not_here_is_an_error_for_checkpoints_and_artifacts(
+    checkpoint: Path, exported: Path
+) -> None:
+    for path in (checkpoint, exported / "generator.fp32.onnx"):
+        answer = run("eval", path, "--seeds", "0-49", "--device", "cuda:9", "--json")
+        assert answer.exit_code == 5, answer.stderr
+        assert json.loads(answer.stdout)["error"]["exit_code"] == 5
+
+
+def test_a_backend_that_does_not_apply_is_refused(checkpoint: Path, exported: Path) -> None:
+    assert run("eval", checkpoint, "--backend", "onnxruntime").exit_code == 2
+    assert run("eval", exported / "generator.fp32.onnx", "--backend", "tensorrt").exit_code == 2
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("dcgan_edge.evaluating.evaluate_generators", None)  # is not reached
+    answer = run("eval", checkpoint, "--out", tmp_path / "file")
+    assert answer.exit_code == 1
+    assert "Cannot write" in answer.stderr
+
+
+def test_a_disk_that_fills_up_costs_no_figures(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise EdgeError(f"Cannot write {path}: No space left on device.")
+
+    monkeypatch.setattr("dcgan_edge.evaluation.evaluate.write_atomic", full)
+    answer = run("eval", exported / "generator.fp32.onnx", "--seeds", "0-49", "--out", tmp_path)
+    assert answer.exit_code == 1
+    assert "FID" in answer.stdout
+    assert "No space" in answer.stderr

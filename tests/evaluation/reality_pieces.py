@@ -12,6 +12,7 @@ from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.session import Session, SessionFacts
 
 REAL = real_images("digits", 28, 1)
+TRAIN = np.concatenate(list(REAL.train()))
 EXTRACTOR = load_digit_features()
 PIXELS = Architecture("gan", 28, 1, 1, latent_dim=28 * 28)  # a latent is as large as an image
 

@@ -8,7 +8,6 @@ import pytest
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.diversity import (
     class_balance,
-    class_shares,
     exact_duplicates,
     near_duplicates,
     near_threshold,
@@ -44,8 +43,15 @@ def test_chance_alone_gives_about_classes_less_one_over_n() -> None:
 def test_a_class_that_is_hardly_made_does_not_count() -> None:
     labels = np.concatenate([np.zeros(985, np.int64), np.ones(15, np.int64)])
     assert class_balance(labels, np.full(2, 0.5)).covered == 1
-    with pytest.raises(UsageError, match="every class"):
-        class_balance(labels, class_shares(np.zeros(5, np.int64), 2))
+
+
+def test_classes_that_real_images_lack_are_counted_apart() -> None:
+    labels = np.concatenate([np.zeros(60, np.int64), np.ones(30, np.int64), np.full(10, 2)])
+    found = class_balance(labels, np.array([0.5, 0.0, 0.5]))
+    assert (found.covered, found.expected, found.elsewhere) == (2, 2, pytest.approx(0.3))
+    assert found.chi2 == pytest.approx(0.1**2 / 0.5 + 0.4**2 / 0.5)
+    with pytest.raises(UsageError):
+        class_balance(labels, np.zeros(3))
 
 
 def test_exact_duplicates_are_the_images_beyond_the_first() -> None:
@@ -66,8 +72,9 @@ def test_the_nearest_training_image_and_how_far_it_is() -> None:
     """Distances are root mean squares in grey levels."""
     train = RANDOM.integers(20, 230, (50, 1, 8, 8)).astype(np.uint8)
     images = train[[7, 30, 2]] + np.array([0, 5, 20], np.uint8)[:, None, None, None]
-    found = training_neighbours(images, train)
-    assert found.index.tolist() == [7, 30, 2]
+    found, other = training_neighbours([images, train[:5]], [train[:10], train[10:40], train[40:]])
+    np.testing.assert_array_equal(found.images, train[[7, 30, 2]])
+    np.testing.assert_array_equal(other.images, train[:5])
     # the difference of squares of 64 values of 1e4 is exact to about 1e-10, its root to 1e-5
     assert found.grey_levels == pytest.approx([0.0, 5.0, 20.0], abs=1e-4)
     assert found.copies(5.5) == pytest.approx(2 / 3)

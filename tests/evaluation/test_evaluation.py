@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.evaluation.evaluate import Evaluation, evaluate
+from dcgan_edge.evaluation.evaluate import Evaluation, evaluate_generators
 from dcgan_edge.evaluation.scores import Judged, Scores, difference, judge
 from dcgan_edge.images import PixelArray
-from tests.evaluation.reality_pieces import EXTRACTOR, PIXELS, REAL, KnownSession
+from tests.evaluation.reality_pieces import EXTRACTOR, PIXELS, REAL, TRAIN, KnownSession
 
 N = 400
 SEEDS = range(N)
@@ -22,13 +22,13 @@ KNOWN = {
     "noisy": functools.partial(KnownSession, REAL.held_out, 40.0),
     "collapsed": functools.partial(KnownSession, REAL.held_out[:1]),
     "noise": functools.partial(KnownSession, REAL.held_out[:1] * 0, 127.0),
-    "memorised": functools.partial(KnownSession, REAL.train),
+    "memorised": functools.partial(KnownSession, TRAIN),
 }
 
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    return evaluate(KNOWN, "digits", EXTRACTOR, SEEDS)
+    return evaluate_generators(KNOWN, "digits", EXTRACTOR, SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_generator_that_only_copies_is_found_out(evaluation: Evaluation, score
     assert scores["memorised"].nearest == pytest.approx(0.0, abs=1e-3)
     assert evaluation.baseline.scores.copies < 0.05
     judged = evaluation.judged["memorised"]
-    np.testing.assert_array_equal(judged.pixels, REAL.train[judged.neighbours.index])
+    np.testing.assert_array_equal(judged.pixels, judged.neighbours.images)
 
 
 def blurred(radius: float) -> PixelArray:
@@ -118,7 +118,7 @@ def test_one_grey_level_is_a_small_and_certain_cost(evaluation: Evaluation) -> N
 
 def test_sessions_are_closed_and_the_document_is_whole(evaluation: Evaluation) -> None:
     session = KnownSession(REAL.held_out)
-    found = evaluate({"one": lambda: session}, "digits", EXTRACTOR, [*range(50), 7])
+    found = evaluate_generators({"one": lambda: session}, "digits", EXTRACTOR, [*range(50), 7])
     assert session.is_closed
     document = found.to_dict()
     assert (document["n"], document["seeds"], document["real_images"]) == (50, [0, 49], 7000)
@@ -131,18 +131,18 @@ def test_sessions_are_closed_and_the_document_is_whole(evaluation: Evaluation) -
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 50 images; here are 49 seeds"):
-        evaluate(KNOWN, "digits", EXTRACTOR, range(49))
+        evaluate_generators(KNOWN, "digits", EXTRACTOR, range(49))
     large = KnownSession(np.zeros((1, 1, 32, 32), np.uint8))
     large.run = lambda latents: np.zeros((len(latents), 1, 32, 32), np.float32)  # type: ignore[method-assign]
     with pytest.raises(UsageError, match=r"one shape.*28x28.*32x32"):
-        evaluate({"a": KNOWN["real"], "b": lambda: large}, "digits", EXTRACTOR, range(50))
+        evaluate_generators({"a": KNOWN["real"], "b": lambda: large}, "digits", EXTRACTOR, range(50))
     broken = KnownSession(REAL.held_out, float("nan"))
     with pytest.raises(EdgeError, match="NaN"):
-        evaluate({"broken": lambda: broken}, "digits", EXTRACTOR, range(50))
+        evaluate_generators({"broken": lambda: broken}, "digits", EXTRACTOR, range(50))
 
 
 def test_the_baseline_has_as_many_images_as_there_are(evaluation: Evaluation) -> None:
     assert evaluation.baseline.scores.n == N
-    many = evaluate({"real": KNOWN["real"]}, "digits", EXTRACTOR, range(1100))
+    many = evaluate_generators({"real": KNOWN["real"]}, "digits", EXTRACTOR, range(1100))
     judged: Judged = many.judged["real"]
     assert (many.baseline.scores.n, judged.scores.n, PIXELS.size) == (1000, 1100, 28)

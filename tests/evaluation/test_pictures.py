@@ -21,7 +21,8 @@ def opened(png: bytes) -> npt.NDArray[np.uint8]:
 def test_neighbours_are_pairs_and_the_most_alike_come_first() -> None:
     train = RANDOM.integers(0, 200, (20, 1, 8, 8)).astype(np.uint8)
     images = train[:7] + np.arange(70, 0, -10, dtype=np.uint8)[:, None, None, None]  # the last is nearest
-    picture = opened(neighbours_png(images, train, training_neighbours(images, train), scale=1))
+    (neighbours,) = training_neighbours([images], [train])
+    picture = opened(neighbours_png(images, neighbours, scale=1))
     assert picture.shape == (2 * 8 + 6, 6 * 16 + 5 * 6)  # seven pairs in rows of six
     np.testing.assert_array_equal(picture[:8, :8], images[6, 0])
     np.testing.assert_array_equal(picture[:8, 8:16], train[6, 0])
