@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_edge.errors import UnavailableError, UsageError
+from dcgan_edge.errors import UsageError
+from dcgan_edge.extras import need
 from dcgan_edge.files import StrPath
 from dcgan_edge.latent.pools import MEASURES, Classify, Pool, classified, make_pool
 from dcgan_edge.latents import MAX_SEED, FloatArray
@@ -104,14 +105,11 @@ def measure_arithmetic(
     EdgeError when two classes have too few clear samples, UnavailableError without scipy, and what
     `open_session` raises.
     """
-    from importlib.util import find_spec
-
     from dcgan_edge.evaluation.classifier import SIZE, load_digit_features
 
     if not (1 <= len(seeds) <= MOST_SEEDS and 1 <= draws <= MOST_DRAWS and 0 <= seed <= MAX_SEED):
         raise UsageError(f"Arithmetic is measured on up to {MOST_SEEDS:,} seeds and {MOST_DRAWS:,} draws.")
-    if find_spec("scipy") is None:
-        raise UnavailableError("Wilson's interval is scipy's, which is not installed: pip install scipy")
+    need("scipy", "features")
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         architecture = session.manifest.architecture
         if (architecture.size, architecture.channels) != (SIZE, 1):

@@ -13,7 +13,7 @@ from rich.table import Table
 from dcgan_edge.cli.tables import new_table, show
 
 if TYPE_CHECKING:
-    from dcgan_edge.claims.presets import Comparison
+    from dcgan_edge.claims.presets import PresetComparison
     from dcgan_edge.claims.spread import Spread
     from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.evaluation.kernel import Kid
@@ -96,7 +96,13 @@ def evaluation_notes(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def comparison_table(comparison: Comparison) -> Table:
+def show_comparison(comparison: PresetComparison) -> None:
+    """Print mean and spread of each preset, and what they say about the claim."""
+    show(comparison_table(comparison))
+    click.echo(claim_in_words(comparison))
+
+
+def comparison_table(comparison: PresetComparison) -> Table:
     """A row for each figure: mean and standard deviation over the runs of each preset, and the real-data
     baseline.
     """
@@ -116,7 +122,7 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def claim_in_words(comparison: Comparison) -> str:
+def claim_in_words(comparison: PresetComparison) -> str:
     """For each figure, whether the claim's two presets differ by more than their runs do."""
     from dcgan_edge.claims.presets import CLAIM
 

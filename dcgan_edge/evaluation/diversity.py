@@ -22,9 +22,9 @@ class ClassBalance:
 
     `shares` are of the images in each class, `chi2` is the sum over the classes that real images have of
     (share - real)^2 / real: 0 when balanced as the real images are, about (classes - 1) / n by chance, and
-    classes - 1 for a single class of equally frequent ones. `covered` of the `expected` classes that real images have
-    are at least COVERED_FROM of the images. `elsewhere` is the share of images that are seen as a class that
-    no real image has. `entropy` is in bits, log2(classes) at most.
+    classes - 1 for a single class of equally frequent ones. `covered` of the `expected` classes that real
+    images have are at least COVERED_FROM of the images. `elsewhere` is the share of images that are seen as a
+    class that no real image has. `entropy` is in bits, log2(classes) at most.
     """
 
     shares: tuple[float, ...]

@@ -15,7 +15,7 @@ from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 
 if TYPE_CHECKING:
-    from dcgan_edge.data import Dataset
+    from dcgan_edge.data.dataset import Dataset
 
 DIGITS = "digits"
 MOST_HELD_OUT = 10_000  # images; as many as the test sets of MNIST and CIFAR-10 have
@@ -48,7 +48,10 @@ def real_images(source: str, size: int, channels: int) -> RealImages:
     """
     if source == DIGITS and (size, channels) == (SIDE, 1):
         return RealImages(
-            source, lambda: _in_blocks(load_digits("train")[0][:, None]), load_digits("test")[0][:, None], SPLIT
+            source,
+            lambda: _in_blocks(load_digits("train")[0][:, None]),
+            load_digits("test")[0][:, None],
+            SPLIT,
         )
     from dcgan_edge.data import open_data
 

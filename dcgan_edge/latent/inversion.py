@@ -22,11 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.errors import UnavailableError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import FloatArray, latents
-from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import load_discriminator, load_generator
 from dcgan_edge.training.precision import resolve_device
@@ -73,7 +71,7 @@ def load_networks(checkpoint: StrPath, device: str = "cpu") -> Networks:
     Raises what `load_generator` raises, and UnavailableError for a device that is not here.
     """
     checkpoint = Path(checkpoint)
-    place = _place(device)
+    place = resolve_device(device)
     generator, architecture = load_generator(checkpoint)
     discriminator, _ = load_discriminator(checkpoint)
     return Networks(generator.to(place), discriminator.to(place), architecture, place)
@@ -146,19 +144,6 @@ def nearest_samples(networks: Networks, distance: Distance, count: int, plan: Se
             found.append(samples[_ranking(samples, distance, place, plan)[0]])
     nearest: FloatArray = torch.stack(found).cpu().numpy()
     return nearest
-
-
-def _place(device: str) -> torch.device:
-    """The torch device that `device` names. Raises UnavailableError when it is not here."""
-    chosen = parse_device(device)
-    place = resolve_device(chosen.kind)
-    if chosen.kind != "cuda":
-        return place
-    if chosen.index >= torch.cuda.device_count():
-        raise UnavailableError(
-            f"There is no GPU {chosen.index}; torch counts {torch.cuda.device_count()} here, from 0."
-        )
-    return torch.device("cuda", chosen.index)
 
 
 def _images_at_once(plan: SearchPlan) -> int:

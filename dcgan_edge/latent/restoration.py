@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dcgan_edge.errors import UnavailableError, UsageError
+from dcgan_edge.errors import UsageError
+from dcgan_edge.extras import need
 from dcgan_edge.latent.blending import overlay, poisson
 from dcgan_edge.latent.inversion import Inversion, Networks, invert_images
 from dcgan_edge.latent.masks import BoolArray, context_weights
@@ -152,11 +153,7 @@ def _finished(
 
 
 def _need_tools(*, scores: bool) -> None:
-    """Raises UnavailableError before the long part rather than after it."""
-    from importlib.util import find_spec
-
-    for module, package in (("scipy", "scipy"), *((("skimage", "scikit-image"),) if scores else ())):
-        if find_spec(module) is None:
-            raise UnavailableError(
-                f"This needs {package}, which is not installed: pip install 'dcgan-edge[restore]'"
-            )
+    """Raise UnavailableError before the long part rather than after it."""
+    need("scipy", "restore")
+    if scores:
+        need("skimage", "restore")

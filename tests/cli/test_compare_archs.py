@@ -16,10 +16,10 @@ from dcgan_edge.cli import main
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.classifier import load_digit_features
 
-BUDGET = ("--seeds", 2, "--epochs", 1, "--width", 2, "--batch", 1000, "--n", 50)
+BUDGET = ("--runs", 2, "--epochs", 1, "--width", 2, "--batch", 1000, "--seeds", "0-49")
 
 
-PLAN = ComparisonPlan(("dcgan", "gan"), 28, 1, width=2, runs=2, epochs=1, batch=1000, images=50)
+PLAN = ComparisonPlan(("dcgan", "gan"), 28, 1, width=2, runs=2, epochs=1, batch=1000, seeds=range(50))
 
 
 def ignore(step: str) -> None:
@@ -129,6 +129,7 @@ def test_runs_of_another_budget_or_other_settings_are_refused(
     [
         (("--presets", "dcgan,stylegan"), "no preset 'stylegan'; there are dcgan"),
         (("--minutes", "1"), "not both"),
+        (("--seeds", "0-9"), "50 to"),
         (("--size", "30"), "not 30"),
         (("--presets", "dcgan,gan", "--size", "64"), "grey images of 28 or 32 pixels"),
         (("--features", "inception"), "--weights PATH"),
@@ -143,6 +144,6 @@ def test_what_cannot_be_done_is_a_usage_error(
 
 
 def test_a_single_run_says_nothing_of_the_difference(tmp_path: Path) -> None:
-    answer = run(tmp_path, "--presets", "gan", "--seeds", "1")
+    answer = run(tmp_path, "--presets", "gan", "--runs", "1")
     assert answer.exit_code == 0, answer.stderr
     assert "at least two runs of each" in answer.stdout

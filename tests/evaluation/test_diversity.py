@@ -48,7 +48,8 @@ def test_a_class_that_is_hardly_made_does_not_count() -> None:
 def test_classes_that_real_images_lack_are_counted_apart() -> None:
     labels = np.concatenate([np.zeros(60, np.int64), np.ones(30, np.int64), np.full(10, 2)])
     found = class_balance(labels, np.array([0.5, 0.0, 0.5]))
-    assert (found.covered, found.expected, found.elsewhere) == (2, 2, pytest.approx(0.3))
+    assert (found.covered, found.expected) == (2, 2)
+    assert found.elsewhere == pytest.approx(0.3)
     assert found.chi2 == pytest.approx(0.1**2 / 0.5 + 0.4**2 / 0.5)
     with pytest.raises(UsageError):
         class_balance(labels, np.zeros(3))
