@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.latent_options import all_of
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import UsageError
 
@@ -21,6 +22,46 @@ METHODS = {
     "untrained": "SVM on an untrained discriminator's",
     "supervised": "supervised network of its shape",
 }
+CLASSIFY_OPTIONS = [
+    click.option(
+        "--data", default="digits", show_default=True,
+        help="Classify the images of 'digits', or of an IDX, CIFAR-10 or SVHN folder with labels.",
+    ),
+    click.option(
+        "--labels", multiple=True, default=("100", "1000", "all"), show_default=True, metavar="N|all",
+        help="Train with so many labels in all, equally many of each class; may be given several times.",
+    ),
+    click.option(
+        "--runs", type=click.IntRange(1, 100), default=3, show_default=True,
+        help="Repeat with other draws of the labels.",
+    ),
+    click.option(
+        "--method", "methods", type=click.Choice(list(METHODS)), multiple=True,
+        help="Measure only these.  [default: all of them]",
+    ),
+    click.option("--output", type=click.Path(path_type=Path), help="Write the document to this file."),
+]  # fmt: skip
+VISUALIZE_OPTIONS = [
+    click.option("--data", default="digits", show_default=True, help="Show these images, as for train."),
+    click.option(
+        "--images", "count", type=click.IntRange(1, 1_000_000), default=2000, show_default=True,
+        help="Search so many of them.",
+    ),
+    click.option("--layer", help="Show this layer: conv1, conv2, ...  [default: the last]"),
+    click.option(
+        "--filters", type=click.IntRange(1, 256), default=12, show_default=True, help="Rows of the picture."
+    ),
+    click.option(
+        "--each", type=click.IntRange(1, 64), default=6, show_default=True, help="Images for each filter."
+    ),
+    click.option(
+        "--out", type=click.Path(path_type=Path), default="filters", show_default=True,
+        help="Write the pictures into this folder.",
+    ),
+    click.option(
+        "--scale", type=click.IntRange(1, 64), default=4, show_default=True, help="Draw each pixel N x N."
+    ),
+]  # fmt: skip
 
 
 @click.group("features")
@@ -35,40 +76,15 @@ def command() -> None:
 
 @command.command("classify")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    default="digits",
-    show_default=True,
-    help="'digits', an IDX, CIFAR-10 or SVHN folder, with labels.",
-)
-@click.option(
-    "--labels",
-    "labels",
-    multiple=True,
-    default=("100", "1000", "all"),
-    show_default=True,
-    metavar="N|all",
-    help="Labels in all, as many of each class as of any other, to one; may be given several times.",
-)
-@click.option(
-    "--seeds", "draws", type=click.IntRange(1, 100), default=3, show_default=True, help="Draws of the labels."
-)
-@click.option(
-    "--method",
-    "methods",
-    type=click.Choice(list(METHODS)),
-    multiple=True,
-    help="Only these.  [default: all of them]",
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the document of --json here.")
+@all_of(CLASSIFY_OPTIONS)
 @json_option
 def classify(
     checkpoint: Path,
     data: str,
     labels: tuple[str, ...],
-    draws: int,
+    runs: int,
     methods: tuple[str, ...],
-    out: Path | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Train a linear SVM on the discriminator's features, max-pooled to 4 x 4 (the DCGAN paper's protocol),
@@ -79,65 +95,39 @@ def classify(
     dcgan-edge features classify runs/digits/checkpoint.safetensors --labels 10 --labels 100 --labels all
     dcgan-edge features classify runs/cifar/checkpoint.safetensors --data cifar10 --labels 4000 --json
     """
-    import json
+    from dcgan_edge.claims.features.classification import classify_features
 
-    from dcgan_edge.claims.features import classification
-    from dcgan_edge.data.labelled import load_labelled
-    from dcgan_edge.files import write_atomic
-    from dcgan_edge.training.checkpoint import load_discriminator
-
-    counts = [_count(text) for text in dict.fromkeys(labels)]
-    discriminator, architecture = load_discriminator(checkpoint)
     with steps() as say:
-        say("reading images")
-        train = load_labelled(data, "train", architecture.size, architecture.channels)
-        test = load_labelled(data, "test", architecture.size, architecture.channels)
-        counts = list(dict.fromkeys(None if count == len(train.labels) else count for count in counts))
-        cells = classification.classify(
-            discriminator,
-            architecture,
-            train,
-            test,
-            counts=counts,
-            draws=draws,
+        found = classify_features(
+            checkpoint,
+            data,
+            labels=[_count(text) for text in labels],
+            runs=runs,
             methods=methods or tuple(METHODS),
-            say=say,
+            output=output,
+            progress=say,
         )
-    facts = {
-        "checkpoint": str(checkpoint),
-        "data": data,
-        "training_images": len(train.labels),
-        "test_images": len(test.labels),
-        "draws": draws,
-        "results": [cell.to_dict() for cell in cells],
-    }
-    if out is not None:
-        write_atomic(out, (json.dumps({"schema_version": 1, **facts}, indent=2) + "\n").encode())
     if as_json:
-        print_json(facts)
+        print_json(found.to_dict())
     else:
-        _show(cells, len(test.labels))
+        _show(found.cells, found.facts["test_images"])
 
 
 @command.command("visualize")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--data", default="digits", show_default=True, help="Training images, as for train.")
-@click.option(
-    "--images", type=click.IntRange(min=1), default=2000, show_default=True, help="How many are looked at."
-)
-@click.option("--layer", help="conv1, conv2, ...  [default: the last]")
-@click.option(
-    "--filters", type=click.IntRange(1, 256), default=12, show_default=True, help="Rows of the picture."
-)
-@click.option(
-    "--each", type=click.IntRange(1, 64), default=6, show_default=True, help="Images for each filter."
-)
-@click.option("--out", type=click.Path(path_type=Path), default="filters", show_default=True, help="Folder.")
-@click.option(
-    "--scale", type=click.IntRange(1, 64), default=4, show_default=True, help="Draw each pixel N x N."
-)
+@all_of(VISUALIZE_OPTIONS)
 @json_option
-def visualize(checkpoint: Path, data: str, out: Path, scale: int, as_json: bool, **asked: Any) -> None:
+def visualize(
+    checkpoint: Path,
+    data: str,
+    count: int,
+    layer: str | None,
+    filters: int,
+    each: int,
+    out: Path,
+    scale: int,
+    as_json: bool,
+) -> None:
     """Draw what excites the filters of a discriminator layer most: by guided backpropagation (guided.png) and
     as the patches of the images themselves (patches.png). Left the trained filters, right those of an
     untrained network.
@@ -145,39 +135,30 @@ def visualize(checkpoint: Path, data: str, out: Path, scale: int, as_json: bool,
     \b
     dcgan-edge features visualize runs/digits/checkpoint.safetensors --layer conv2 --out filters
     """
-    from dcgan_edge.claims.features.classification import untrained
-    from dcgan_edge.claims.features.visualisation import draw_responses, some_images, strongest
-    from dcgan_edge.files import write_atomic
-    from dcgan_edge.images import encode_png
-    from dcgan_edge.training.checkpoint import load_discriminator
+    from dcgan_edge.claims.features.visualisation import visualize_filters
 
-    discriminator, architecture = load_discriminator(checkpoint)
-    shape = {name: asked[name] for name in ("layer", "filters", "each")}
     with steps() as say:
-        say("reading images")
-        pixels = some_images(data, architecture.size, architecture.channels, asked["images"])
-        say("looking for the strongest responses")
-        sides = {
-            "trained": strongest(discriminator, pixels, **shape),
-            "untrained": strongest(untrained(architecture, seed=0), pixels, **shape),
-        }
-    paths = {"gradients": out / "guided.png", "patches": out / "patches.png"}
-    for kind, path in paths.items():
-        write_atomic(path, encode_png(draw_responses(list(sides.values()), kind), scale=scale))
-    files = [str(path) for path in paths.values()]
-    if as_json:
-        facts = {name: side.to_dict() for name, side in sides.items()}
-        print_json(
-            {"checkpoint": str(checkpoint), "data": data, "images": len(pixels), **facts, "files": files}
+        drawn = visualize_filters(
+            checkpoint,
+            out,
+            data=data,
+            count=count,
+            layer=layer,
+            filters=filters,
+            each=each,
+            scale=scale,
+            progress=say,
         )
+    if as_json:
+        print_json(drawn.to_dict())
     else:
-        click.echo("\n".join([*files, "Left: trained. Right: untrained. A row is a filter."]))
+        click.echo("\n".join([*map(str, drawn.files), "Left: trained. Right: untrained. A row is a filter."]))
 
 
-def _count(text: str) -> int | None:
-    """The number of labels, None for all."""
+def _count(text: str) -> int | Literal["all"]:
+    """Return the number of labels. Raises UsageError for what is none."""
     if text == "all":
-        return None
+        return "all"
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
         raise UsageError(f"{text!r} is not a number of labels; write 100, or all.")
     return int(text)

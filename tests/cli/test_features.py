@@ -38,8 +38,8 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 def test_classify_prints_a_table_and_a_document(checkpoint: Path, tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="the extra 'features' is not installed")
-    few = ("--labels", 10, "--labels", 50, "--seeds", 2, "--method", "trained", "--method", "pixels")
-    facts = document("classify", checkpoint, *few, "--out", tmp_path / "table.json")
+    few = ("--labels", 10, "--labels", 50, "--runs", 2, "--method", "trained", "--method", "pixels")
+    facts = document("classify", checkpoint, *few, "--output", tmp_path / "table.json")
     assert json.loads((tmp_path / "table.json").read_text()) == facts
     assert (facts["training_images"], facts["test_images"]) == (7000, 1000)
     cells = {(cell["method"], cell["labels"]): cell for cell in facts["results"]}
@@ -47,7 +47,7 @@ def test_classify_prints_a_table_and_a_document(checkpoint: Path, tmp_path: Path
     pixels = cells["pixels", 50]
     assert pixels["accuracy"] == pytest.approx(sum(pixels["accuracies"]) / 2)
     assert pixels["accuracy"] > cells["pixels", 10]["accuracy"] > 0.15  # ten classes: chance is 0.1
-    shown = run("classify", checkpoint, "--labels", 10, "--seeds", 2, "--method", "pixels")
+    shown = run("classify", checkpoint, "--labels", 10, "--runs", 2, "--method", "pixels")
     assert "SVM on raw pixels" in shown.stdout
     assert "±" in shown.stdout
 

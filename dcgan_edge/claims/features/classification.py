@@ -7,9 +7,11 @@ discriminator, and a network of the same shape that is trained on the labels alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,20 +20,25 @@ from torch import nn
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.claims.features.supervised import supervised_accuracy
 from dcgan_edge.claims.features.svm import SvmResult, scaled, svm_accuracy
-from dcgan_edge.data.labelled import Labelled, Labels, Places, draw_labels
+from dcgan_edge.data.labelled import Labelled, Labels, Places, draw_labels, load_labelled
+from dcgan_edge.errors import UsageError
+from dcgan_edge.extras import need
+from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import from_uint8
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models import build_discriminator
 from dcgan_edge.training.activations import pooled_features
+from dcgan_edge.training.checkpoint import load_discriminator
 
 TRAINED, RAW, UNTRAINED, SUPERVISED = "trained", "pixels", "untrained", "supervised"
 METHODS = (TRAINED, RAW, UNTRAINED, SUPERVISED)
+MOST_RUNS = 100
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The test accuracies of one method with one number of labels, an entry for each draw."""
+    """The test accuracies of one method with one number of labels, an entry for each draw of them."""
 
     method: str
     labels: int
@@ -41,14 +48,16 @@ class Cell:
 
     @property
     def mean(self) -> float:
+        """Return the mean accuracy over the draws, 0 to 1."""
         return float(np.mean(self.accuracies))
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation between draws (n - 1), None for a single one."""
+        """Return the standard deviation between draws (n - 1), None for a single one."""
         return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the accuracies, their mean and their spread as JSON has them."""
         return {
             "method": self.method,
             "labels": self.labels,
@@ -58,6 +67,76 @@ class Cell:
             "c": list(self.strengths),
             "converged": self.converged,
         }
+
+
+@dataclass(frozen=True)
+class FeatureAccuracies:
+    """The accuracies of every method with every number of labels, and the `facts` of what was measured."""
+
+    cells: tuple[Cell, ...]
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts and all accuracies as JSON has them."""
+        return {**self.facts, "results": [cell.to_dict() for cell in self.cells]}
+
+
+def classify_features(
+    checkpoint: StrPath,
+    data: str = "digits",
+    *,
+    labels: Sequence[int | Literal["all"]] = (100, 1000, "all"),
+    runs: int = 3,
+    methods: Sequence[str] = METHODS,
+    output: StrPath | None = None,
+    progress: Say = lambda _: None,
+) -> FeatureAccuracies:
+    """Measure how well the features of the discriminator of `checkpoint` classify the test images of `data`.
+
+    A linear support vector machine is trained with each number of `labels`, as many of each class as of any
+    other, on `runs` draws of them; beside it stand `methods` that it can lose against: "pixels", "untrained"
+    and "supervised". `output` is a file for the document. `progress` is told each step in words.
+
+    Raises UsageError for data without a test split or labels and for numbers of labels that cannot be,
+    UnavailableError without scikit-learn, ArtifactError for a checkpoint that is refused, and EdgeError when
+    `output` cannot be written.
+    """
+    if not 1 <= runs <= MOST_RUNS:
+        raise UsageError(f"Labels are drawn 1 to {MOST_RUNS} times, not {runs}.")
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise UsageError(f"There is no method {unknown[0]!r}; there are {', '.join(METHODS)}.")
+    if set(methods) != {SUPERVISED}:
+        need("sklearn", "features")
+    if output is not None:
+        check_writable(Path(output))
+    discriminator, architecture = load_discriminator(Path(checkpoint))
+    progress("reading images")
+    train = load_labelled(data, "train", architecture.size, architecture.channels)
+    test = load_labelled(data, "test", architecture.size, architecture.channels)
+    counts = [None if count == "all" or count == len(train.labels) else count for count in labels]
+    cells = classify(
+        discriminator,
+        architecture,
+        train,
+        test,
+        counts=list(dict.fromkeys(counts)),
+        draws=runs,
+        methods=tuple(dict.fromkeys(methods)),
+        say=progress,
+    )
+    facts = {
+        "checkpoint": str(checkpoint),
+        "data": data,
+        "training_images": len(train.labels),
+        "test_images": len(test.labels),
+        "runs": runs,
+    }
+    found = FeatureAccuracies(tuple(cells), facts)
+    if output is not None:
+        document = json.dumps({"schema_version": 1, **found.to_dict()}, indent=2)
+        write_atomic(Path(output), f"{document}\n".encode())
+    return found
 
 
 def classify(
@@ -71,7 +150,7 @@ def classify(
     methods: Sequence[str] = METHODS,
     say: Say = lambda _: None,
 ) -> list[Cell]:
-    """Accuracies of `methods` with each of `counts` labels (None: all of them), over `draws` draws of labels.
+    """Measure `methods` with each of `counts` labels (None: all of them), over `draws` draws of them.
 
     A draw also has its own untrained weights, and its own weights and order of the supervised network. Where
     all labels are used there is nothing to draw for the other two methods, and they run once.
@@ -111,7 +190,7 @@ def classify(
 
 
 def untrained(architecture: Architecture, seed: int) -> nn.Module:
-    """A discriminator with fresh weights of `seed`, in eval mode; torch's global generator is left alone."""
+    """Return a discriminator with fresh weights of `seed`, in eval mode; torch's own generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_discriminator(architecture).requires_grad_(False).eval()

@@ -24,7 +24,7 @@ from dcgan_edge.training.steps import to_network
 
 @contextlib.contextmanager
 def guided(network: nn.Module) -> Iterator[None]:
-    """While open, every LeakyReLU of `network` sends gradients back by the rule of guided backpropagation."""
+    """Send gradients through every LeakyReLU of `network` by the rule of guided backpropagation, while open."""
 
     def guide(_module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         passed = inputs[0].detach() > 0.0
@@ -43,8 +43,10 @@ def guided(network: nn.Module) -> Iterator[None]:
 def guided_gradients(
     discriminator: nn.Module, layer: Layer, pixels: PixelArray, units: npt.NDArray[np.int64]
 ) -> FloatArray:
-    """For images uint8 (n, c, h, w) and one unit of `layer` each, `units` int (n, 3) of filter, row and
-    column: what each pixel adds to that unit by guided backpropagation, float32 (n, c, h, w).
+    """Return what each pixel adds to a unit by guided backpropagation, float32 (n, c, h, w).
+
+    Images are uint8 (n, c, h, w), and each has one unit of `layer`: `units` int (n, 3) are filter, row and
+    column.
     """
     images = to_network(torch.tensor(pixels)).requires_grad_(True)
     filters, rows, columns = torch.from_numpy(units).unbind(1)

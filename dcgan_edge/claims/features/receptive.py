@@ -21,13 +21,13 @@ class Field:
     start: int = 0
 
     def span(self, place: int) -> tuple[int, int]:
-        """First pixel and the one after the last that the unit in row or column `place` sees."""
+        """Return the first pixel and the one after the last that the unit in row or column `place` sees."""
         first = self.start + place * self.jump
         return first, first + self.size
 
 
 def receptive_field(discriminator: nn.Module, layer: Layer) -> Field:
-    """The field of the units of `layer`, the same in rows and columns."""
+    """Return the field of the units of `layer`, the same in rows and columns."""
     field = Field()
     for module in discriminator.modules():
         if module is layer.activation:

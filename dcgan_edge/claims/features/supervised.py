@@ -32,10 +32,10 @@ def supervised_accuracy(
     epochs: int = EPOCHS,
     fewest_steps: int = FEWEST_STEPS,
 ) -> float:
-    """The share of `test` that a fresh discriminator with one logit per class gets right, trained on `train`.
+    """Return the share of `test` that a fresh discriminator, trained on the labels of `train`, gets right.
 
-    Cross-entropy, Adam, batches of 64 or of all there is, ten epochs or 200 steps if those are more; nothing
-    about it is tuned, and no image is altered. Weights and order depend on `seed`.
+    It has one logit per class. Cross-entropy, Adam, batches of 64 or of all there is, ten epochs or 200 steps
+    if those are more; nothing about it is tuned, and no image is altered. Weights and order depend on `seed`.
     """
     classes = int(max(train.labels.max(), test.labels.max())) + 1
     batch = min(STEP_IMAGES, len(train.labels))
@@ -58,9 +58,7 @@ def supervised_accuracy(
 
 
 def classifier(discriminator: nn.Module, classes: int) -> nn.Sequential:
-    """The layers of `discriminator`, the last one replaced by one with `classes` outputs: images -> (n,
-    classes).
-    """
+    """Return the layers of `discriminator` with a new last one: images -> (n, classes)."""
     *body, last = copy.deepcopy(discriminator).get_submodule("layers").children()
     head: nn.Module
     if isinstance(last, nn.Conv2d):

@@ -48,7 +48,7 @@ def svm_accuracy(
 
 
 def choose_strength(train: FloatArray, labels: Labels, *, seed: int = 0) -> float:
-    """The C of STRENGTHS with the best accuracy on labels held out from `labels`; the smallest at a tie."""
+    """Return the C of STRENGTHS that is best on labels held out from `labels`; the smallest at a tie."""
     random = np.random.Generator(np.random.Philox(key=seed))
     if np.unique(labels, return_counts=True)[1].min() < 2:
         return UNCHOSEN

@@ -6,7 +6,9 @@ the last convolution layer over the training images, beside those of random filt
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from dcgan_edge.claims.features.classification import untrained
 from dcgan_edge.claims.features.guided import guided_gradients
 from dcgan_edge.claims.features.receptive import Field, receptive_field
 from dcgan_edge.data import open_data
 from dcgan_edge.errors import UsageError
-from dcgan_edge.images import PixelArray, from_uint8, grid, to_uint8
+from dcgan_edge.files import StrPath, check_writable, write_atomic
+from dcgan_edge.images import PixelArray, encode_png, from_uint8, grid, to_uint8
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.activations import BATCH, Layer, convolutions, recorded
+from dcgan_edge.training.checkpoint import load_discriminator
 from dcgan_edge.training.steps import to_network
 
 BACKGROUND = 0.0  # grey, for what lies outside the image
@@ -45,6 +50,7 @@ class Responses:
     patches: FloatArray
 
     def to_dict(self) -> dict[str, Any]:
+        """Return which filters answered to which images, and how strongly, as JSON has it."""
         return {
             "layer": self.layer,
             "field_pixels": self.field.size,
@@ -55,8 +61,68 @@ class Responses:
         }
 
 
+@dataclass(frozen=True)
+class FilterPictures:
+    """The two pictures that were written, and the responses that they show, trained and untrained."""
+
+    files: tuple[Path, ...]
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the responses and the paths as JSON has them."""
+        return {**self.facts, "files": [str(path) for path in self.files]}
+
+
+def visualize_filters(
+    checkpoint: StrPath,
+    out: StrPath = "filters",
+    *,
+    data: str = "digits",
+    count: int = 2000,
+    layer: str | None = None,
+    filters: int = 12,
+    each: int = 6,
+    scale: int = 4,
+    progress: Callable[[str], None] = lambda step: None,
+) -> FilterPictures:
+    """Draw what excites the filters of a discriminator layer most, beside those of an untrained network.
+
+    Of up to `count` training images of `data`, the `each` that excite each of `filters` filters of `layer`
+    (None: the last one) most are drawn into `out`: by guided backpropagation (guided.png) and as the patches
+    that the filters see (patches.png), each pixel `scale` x `scale`.
+
+    Raises UsageError for a discriminator without convolutions, a layer that it does not have and numbers out
+    of range, ArtifactError for a checkpoint that is refused, and EdgeError when `out` cannot be written.
+    """
+    numbers = {"images": (count, 1_000_000), "filters": (filters, 256), "images of each": (each, 64)}
+    for name, (number, most) in (numbers | {"times as large": (scale, 64)}).items():
+        if not 1 <= number <= most:
+            raise UsageError(f"A picture of filters takes 1 to {most:,} {name}, not {number}.")
+    paths = {"gradients": Path(out) / "guided.png", "patches": Path(out) / "patches.png"}
+    check_writable(paths["gradients"])
+    discriminator, architecture = load_discriminator(Path(checkpoint))
+    progress("reading images")
+    pixels = some_images(data, architecture.size, architecture.channels, count)
+    progress("searching for the strongest responses")
+    sides = {
+        "trained": strongest(discriminator, pixels, layer=layer, filters=filters, each=each),
+        "untrained": strongest(
+            untrained(architecture, seed=0), pixels, layer=layer, filters=filters, each=each
+        ),
+    }
+    for kind, path in paths.items():
+        write_atomic(path, encode_png(draw_responses(list(sides.values()), kind), scale=scale))
+    facts = {
+        "checkpoint": str(checkpoint),
+        "data": data,
+        "images": len(pixels),
+        **{name: side.to_dict() for name, side in sides.items()},
+    }
+    return FilterPictures(tuple(paths.values()), facts)
+
+
 def some_images(source: str, size: int, channels: int, count: int) -> PixelArray:
-    """Up to `count` training images of `source`, uint8 (n, channels, size, size), always the same ones."""
+    """Return up to `count` training images of `source`, uint8 (n, c, size, size), always the same ones."""
     data = open_data(source, size, channels)
     count = min(count, len(data))
     batch: torch.Tensor = next(iter(data.batches(count, seed=0, epoch=0)))
@@ -66,8 +132,10 @@ def some_images(source: str, size: int, channels: int, count: int) -> PixelArray
 def strongest(
     discriminator: nn.Module, pixels: PixelArray, *, layer: str | None, filters: int, each: int
 ) -> Responses:
-    """The `each` images that excite each of `filters` filters of `layer` (None: the last) most, over `pixels`
-    uint8 (n, c, h, w). Shown are the filters with the strongest responses; an image counts once for a filter.
+    """Find the `each` images of `pixels`, uint8 (n, c, h, w), that excite filters of `layer` most (None: of
+    the last layer).
+
+    Shown are the `filters` filters with the strongest responses; an image counts once for a filter.
 
     Raises UsageError for a discriminator without convolutions, an unknown layer, or fewer images than `each`.
     """
@@ -97,8 +165,10 @@ def strongest(
 
 
 def draw_responses(sides: list[Responses], kind: str) -> PixelArray:
-    """One picture (c, H, W) of the "gradients" or the "patches": a row for each filter, and the blocks of
-    `sides` from left to right. Each gradient is scaled to its own largest value; grey is none.
+    """Draw one picture (c, H, W) of the "gradients" or the "patches".
+
+    It has a row for each filter, and the blocks of `sides` from left to right. Each gradient is scaled to its
+    own largest value; grey is none.
     """
     rows = min(len(side.filters) for side in sides)
     blocks = []
