@@ -190,7 +190,7 @@ def classify(
 
 
 def untrained(architecture: Architecture, seed: int) -> nn.Module:
-    """Return a discriminator with fresh weights of `seed`, in eval mode; torch's own generator is left alone."""
+    """Return a fresh discriminator of `seed`, in eval mode; torch's own generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_discriminator(architecture).requires_grad_(False).eval()

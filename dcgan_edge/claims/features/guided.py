@@ -24,7 +24,7 @@ from dcgan_edge.training.steps import to_network
 
 @contextlib.contextmanager
 def guided(network: nn.Module) -> Iterator[None]:
-    """Send gradients through every LeakyReLU of `network` by the rule of guided backpropagation, while open."""
+    """Send gradients through every LeakyReLU of `network` as guided backpropagation does, while open."""
 
     def guide(_module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         passed = inputs[0].detach() > 0.0
