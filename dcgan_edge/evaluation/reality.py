@@ -15,7 +15,7 @@ from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 
 if TYPE_CHECKING:
-    from dcgan_edge.data.dataset import Dataset
+    from dcgan_edge.data.source import Dataset
 
 DIGITS = "digits"
 MOST_HELD_OUT = 10_000  # images; as many as the test sets of MNIST and CIFAR-10 have
