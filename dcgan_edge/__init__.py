@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest
     from dcgan_edge.benchmarking import bench
     from dcgan_edge.claims.arithmetic import ArithmeticMeasurement, measure_arithmetic
+    from dcgan_edge.claims.features.classification import FeatureAccuracies, classify_features
+    from dcgan_edge.claims.features.visualisation import FilterPictures, visualize_filters
+    from dcgan_edge.claims.presets import PresetComparison, compare_presets
     from dcgan_edge.data.fetch import Fetched, fetch
     from dcgan_edge.data.prepare import Prepared, prepare
     from dcgan_edge.demo import DemoResult, run_demo
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from dcgan_edge.evaluating import evaluate
+    from dcgan_edge.evaluation.evaluate import Evaluation
     from dcgan_edge.export.pipeline import export
     from dcgan_edge.export.tensorrt.build import BuiltEngine, build
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
@@ -62,9 +67,13 @@ _HOMES = {  # public name -> the module that it lives in
     "Drawing": "latent.drawing",
     "EdgeError": "errors",
     "EngineOptions": "runtime.session",
+    "Evaluation": "evaluation.evaluate",
+    "FeatureAccuracies": "claims.features.classification",
     "Fetched": "data.fetch",
+    "FilterPictures": "claims.features.visualisation",
     "Manifest": "artifact",
     "Prepared": "data.prepare",
+    "PresetComparison": "claims.presets",
     "Restored": "latent.restoring",
     "Sampled": "runtime.sampling",
     "SearchPlan": "latent.plan",
@@ -78,9 +87,12 @@ _HOMES = {  # public name -> the module that it lives in
     "VerificationError": "errors",
     "bench": "benchmarking",
     "build": "export.tensorrt.build",
+    "classify_features": "claims.features.classification",
+    "compare_presets": "claims.presets",
     "denoise": "latent.restoring",
     "describe": "runtime.info",
     "diagnose": "runtime.doctor",
+    "evaluate": "evaluating",
     "export": "export",
     "fetch": "data.fetch",
     "inpaint": "latent.restoring",
@@ -96,17 +108,19 @@ _HOMES = {  # public name -> the module that it lives in
     "stylize": "latent.restoring",
     "train": "training.request",
     "verify": "verification",
+    "visualize_filters": "claims.features.visualisation",
     "write_report": "report",
 }
 
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
-    "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Fetched", "Manifest", "Prepared",
-    "Restored", "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress",
-    "TrainResult", "UnavailableError", "UsageError", "VerificationError", "bench", "build", "denoise",
-    "describe", "diagnose", "export", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
-    "verify", "write_report",
+    "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
+    "Fetched", "FilterPictures", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
+    "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
+    "UnavailableError", "UsageError", "VerificationError", "bench", "build", "classify_features",
+    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "fetch", "inpaint",
+    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
+    "prepare", "run_demo", "sample", "stylize", "train", "verify", "visualize_filters", "write_report",
 ]  # fmt: skip
 
 
