@@ -63,7 +63,7 @@ OPTIONS = (
     _option(
         "--precision",
         click.Choice(["auto", "fp32", "bf16"]),
-        "Arithmetic of the networks. bf16 is autocast; auto is the faster one, measured.",
+        "Arithmetic of the networks. bf16 is autocast; auto is bf16 on NVIDIA GPUs since Ampere, else fp32.",
         "auto",
     ),
     click.option(
