@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.models.layers import LEAKY_SLOPE
 
-SIZES = (28, 32, 64, 128)
+LEAST, MOST = 24, 256  # pixels
+
+
+def _levels(size: int) -> int:
+    """Return how often the pixels are halved until 4 to 7 are left: 28 -> 2, 32 -> 3, 64 -> 4, 96 -> 4."""
+    return size.bit_length() - 3
+
+
+SIZES = tuple(size for size in range(LEAST, MOST + 1) if size % 2 ** _levels(size) == 0)
 WEIGHT_STD = 0.02
 
 
@@ -73,10 +81,9 @@ class Discriminator(nn.Module):
 
 
 def _pyramid(architecture: Architecture) -> tuple[int, list[int]]:
-    """Side of the smallest feature map, and the channels of each level, finest first."""
-    base = 7 if architecture.size == 28 else 4
-    levels = (architecture.size // base).bit_length() - 1  # 28 -> 2, 32 -> 3, 64 -> 4, 128 -> 5
-    return base, [architecture.width * 2**level for level in range(levels)]
+    """Return the side of the smallest feature map, and the channels of each level, finest first."""
+    levels = _levels(architecture.size)
+    return architecture.size >> levels, [architecture.width * 2**level for level in range(levels)]
 
 
 def _initialise(module: nn.Module) -> None:

@@ -99,7 +99,7 @@ def test_a_bias_only_where_no_batchnorm_follows() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 37}, "makes 28, 32, 64, 128 pixels, not 37"),
+        ({"size": 37}, "28, 32, .* pixels, not 37"),
         ({"channels": 2}, "1 or 3 channels"),
         ({"width": 0}, "at least 1"),
         ({"latent_dim": 0}, "at least 1"),
