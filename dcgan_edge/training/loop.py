@@ -24,6 +24,7 @@ from dcgan_edge.training.checkpoint import (
 from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.interrupt import deferred_interrupt
+from dcgan_edge.training.lock import locked
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
@@ -81,16 +82,17 @@ def run_training(
     (data that cannot be read, diverged training, a full disk), UnavailableError (no such device) and
     ArtifactError (a damaged checkpoint).
     """
-    saved = _claim(config, out, resume=resume)
-    _remove_leftovers(out)
     device = resolve_device(config.device)
-    data = _open(config, saved, progress)
-    keep_freed_memory()
     random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-    with random, _shortage_explained():
+    _refuse_file(out)
+    with locked(out), random, _shortage_explained():
+        saved = _claim(config, out, resume=resume)
+        _remove_leftovers(out)
+        data = _open(config, saved, progress)
+        keep_freed_memory()
         torch.manual_seed(config.seed)
         state = new_state(config, device)
-        precision = saved.precision if saved else resolve_precision(config, device)
+        precision = saved.precision if saved else resolve_precision(config.precision, device)
         if saved:
             restore_checkpoint(out / CHECKPOINT_NAME, state)
             state.step = saved.step
@@ -135,11 +137,14 @@ def _shortage_explained() -> Iterator[None]:
         ) from error
 
 
+def _refuse_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; a run needs a folder.")
+
+
 def _claim(config: TrainConfig, out: Path, *, resume: bool) -> Header | None:
     """What is saved in `out` when resuming. Refuses to begin where a checkpoint lies already."""
     checkpoint = out / CHECKPOINT_NAME
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; a run needs a folder.")
     if not resume:
         if checkpoint.exists():
             raise UsageError(
