@@ -28,7 +28,12 @@ def _option(name: str, kind: Any, what: str, default: object = None) -> Callable
 
 
 OPTIONS = (
-    _option("--data", str, "'digits', or a folder of pictures, IDX files, CIFAR-10 or SVHN.", "digits"),
+    _option(
+        "--data",
+        str,
+        "'digits'; a folder of pictures, IDX files, CIFAR-10 or SVHN; an archive; a packed file.",
+        "digits",
+    ),
     _option("--arch", click.Choice(list(PRESETS)), "Networks to train.", "dcgan"),
     _option("--size", click.IntRange(min=1), "Side of the images in pixels.", "28 for digits, else 64"),
     _option(

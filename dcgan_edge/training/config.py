@@ -17,7 +17,7 @@ from dcgan_edge.schema import build
 Arithmetic = Literal["fp32", "bf16"]
 TrainPrecision = Literal["auto", "fp32", "bf16"]
 DEFAULT_EPOCHS = 25
-CHANGEABLE = ("epochs", "minutes", "device")  # what may differ when a run is resumed: how long, and where
+CHANGEABLE = ("data", "epochs", "minutes", "device")  # what may differ when a run is resumed: how long, where
 MOST_IMAGES = 2**20  # in a batch; more is a typing error
 
 

@@ -27,7 +27,8 @@ class Header:
     """`step` counts from the start, `step_in_epoch` within `epoch`; the next step is the one after them.
 
     `precision` is what training runs in, "auto" resolved. `images` is the size of the data set,
-    `elapsed_seconds` the time trained, resumed runs included.
+    `data_digest` identifies its content wherever it lies ("" if that was not noted), `elapsed_seconds` is the
+    time trained, resumed runs included.
     """
 
     config: TrainConfig
@@ -38,6 +39,7 @@ class Header:
     images: int
     elapsed_seconds: float
     versions: dict[str, str]
+    data_digest: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a state that no run is ever in."""

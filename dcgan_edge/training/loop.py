@@ -71,10 +71,10 @@ def run_training(
     """Train as `config` says and keep everything in the folder `out` (see `run`).
 
     With `resume` the run in `out` goes on where its checkpoint stands, bit for bit as if it had never stopped
-    (on a CPU); `config` may then differ in budget and device only, see `resumed_config`. `progress` is called
-    after every step; a TrainEvent in it says that something goes wrong, or is well again (see `monitor`), for
-    which the classes of images are counted too where `classify` tells them. Nothing of that changes the
-    training. torch's random generators are left as they were found.
+    (on a CPU); `config` may then differ in budget, device and place of the data only, see `resumed_config`.
+    `progress` is called after every step; a TrainEvent in it says that something goes wrong, or is well again
+    (see `monitor`), for which the classes of images are counted too where `classify` tells them. Nothing of
+    that changes the training. torch's random generators are left as they were found.
 
     Ctrl-C or SIGTERM ends the step, saves, and raises KeyboardInterrupt; so does the same out of `progress`.
 
@@ -102,6 +102,7 @@ def run_training(
                 out,
                 state,
                 images=len(data),
+                data_digest=data.digest,
                 precision=precision,
                 metrics=metrics,
                 elapsed=saved.elapsed_seconds if saved else 0.0,
@@ -158,7 +159,7 @@ def _claim(config: TrainConfig, out: Path, *, resume: bool) -> Header | None:
     if changed:
         raise UsageError(
             f"The run in {out} was begun with another {', '.join(changed)}, and a resumed run keeps its "
-            "settings; only the budget and the device may change."
+            "settings; only the budget, the device and the place of the data may change."
         )
     return saved
 
@@ -181,16 +182,24 @@ def _open(config: TrainConfig, saved: Header | None, progress: Report | None) ->
         if progress is not None:
             progress(TrainProgress("read", done / count, done, count))
 
-    data = open_data(config.data, config.architecture.size, config.architecture.channels, progress=report)
+    architecture = config.architecture
+    try:
+        data = open_data(config.data, architecture.size, architecture.channels, progress=report)
+    except UsageError as error:
+        if saved is None:
+            raise
+        raise UsageError(
+            f"{error} If the images of this run lie elsewhere now, say where with --data."
+        ) from error
     if len(data) < config.batch:
         raise UsageError(
             f"{config.data} has {len(data)} images, too few for one batch of {config.batch}. "
             "Choose a smaller --batch."
         )
-    if saved is not None and len(data) != saved.images:
+    if saved is not None and (len(data), data.digest) != (saved.images, saved.data_digest or data.digest):
         raise UsageError(
-            f"{config.data} has {len(data)} images now and had {saved.images} when the run began; a resumed "
-            "run needs the same ones."
+            f"The {len(data):,} images of {config.data} are not the {saved.images:,} of the beginning; a "
+            "resumed run needs the same ones. If they lie elsewhere now, say where with --data."
         )
     return data
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_edge.data import DIGITS, native_channels, native_size
+from dcgan_edge.data import DIGITS, check_source, native_channels, native_size
 from dcgan_edge.data.idx import is_idx_folder
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
@@ -86,8 +86,9 @@ def train(
     Time may be the budget instead, as `minutes`, resumed runs included.
 
     With `resume` the run in `out` goes on, bit for bit as if it had never stopped (on a CPU); `None` is then
-    its own setting, and only `epochs`, `minutes` and `device` may be others. `progress` is called after every
-    step, with what the monitor saw. Ctrl-C and SIGTERM save and raise KeyboardInterrupt.
+    its own setting; only `epochs`, `minutes`, `device` and `data`, the place of the images, may change.
+    `progress` is called after every step, with what the monitor saw. Ctrl-C and SIGTERM save and raise
+    KeyboardInterrupt.
 
     Raises UsageError (settings that cannot be met, a checkpoint that is in the way, nothing to resume),
     EdgeError (unreadable data, diverged training, a full disk), UnavailableError (no such device) and
@@ -127,7 +128,9 @@ def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainC
 
 def _begun(request: TrainRequest) -> TrainConfig:
     """Return the settings of a new run, its defaults taken from the data."""
-    asked = {"arch": "dcgan", "width": WIDTH, "data": DIGITS, **request.given()}
+    asked = {"arch": "dcgan", "width": WIDTH, **request.given(), "data": _absolute(request.data or DIGITS)}
+    if request.data is not None:
+        check_source(request.data)
     if request.size is None:
         asked["size"] = native_size(asked["data"])
     if request.channels is None:
@@ -148,10 +151,18 @@ def _resumed(request: TrainRequest, out: Path) -> TrainConfig:
     if others:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
         raise UsageError(
-            f"A resumed run keeps its settings: leave out {named}. Only --epochs, --minutes and --device may "
-            "be others."
+            f"A resumed run keeps its settings: leave out {named}. Only --epochs, --minutes, --device and "
+            "the place of the same images, --data, may be others."
         )
+    if request.data is not None:
+        check_source(request.data)
+        config = dataclasses.replace(config, data=_absolute(request.data))
     return dataclasses.replace(config, device=request.device) if request.device is not None else config
+
+
+def _absolute(data: str) -> str:
+    """Return `data` as it is found from every working directory."""
+    return data if data == DIGITS else str(Path(data).absolute())
 
 
 def digit_classifier(config: TrainConfig) -> Classify | None:

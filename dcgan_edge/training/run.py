@@ -67,8 +67,8 @@ class TrainProgress:
 
 
 class Run:
-    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` is the size of the data,
-    `classify` what the monitor counts classes with.
+    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` and
+    `data_digest` are of the data, `classify` is what the monitor counts classes with.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Run:
         state: TrainState,
         *,
         images: int,
+        data_digest: str,
         precision: Arithmetic,
         metrics: MetricsLog,
         elapsed: float,
@@ -93,6 +94,7 @@ class Run:
         self.images_per_second = 0.0
         self.is_whole = True  # False within a step, when half of the networks are a step ahead
         self._images, self._metrics, self._clock = images, metrics, clock
+        self._data_digest = data_digest
         self._classify = classify
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
@@ -190,6 +192,7 @@ class Run:
             step_in_epoch=step_in_epoch,
             images=self._images,
             elapsed_seconds=self.elapsed,
+            data_digest=self._data_digest,
             versions={"dcgan-edge": __version__, "torch": torch.__version__},
         )
 

@@ -156,7 +156,7 @@ def test_a_run_is_not_overwritten_but_resumed_in_its_own_configuration(
 
 
 @pytest.mark.parametrize(
-    "extra", [["--seed", "5"], ["--width", "64"], ["--data", "digits", "--latent-dim", "3"]]
+    "extra", [["--seed", "5"], ["--width", "64"], ["--latent-dim", "3", "--data", "digits"]]
 )
 def test_a_resumed_run_takes_no_other_settings(tmp_path: Path, pictures: Path, extra: list[str]) -> None:
     call("--data", pictures, "--size", "28", "--epochs", "1", "--out", tmp_path, *TINY)

@@ -44,7 +44,9 @@ def test_a_size_is_trained_and_exported_with_proof(tmp_path: Path, size: int) ->
 
 def test_a_size_is_verified_again_and_measured(tmp_path: Path) -> None:
     trained = train_tiny(tmp_path, 112)
-    (half,) = de.export(trained.checkpoint, tmp_path / "out", precisions=["fp16"], batch=BatchProfile(1, 2, 4))
+    (half,) = de.export(
+        trained.checkpoint, tmp_path / "out", precisions=["fp16"], batch=BatchProfile(1, 2, 4)
+    )
     (proof,) = de.verify(half.path, trained.checkpoint, seeds=range(8))
     assert proof.verification.verdict == "passed"
     report = de.bench(half.path, batches=[2], duration_s=0.05, iterations=2, warmup_s=0.0)
