@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from dcgan_edge.cli.options import DEVICE, FiniteRange, Minutes
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.latents import MAX_SEED, Distribution
 from dcgan_edge.models import CHANNELS, PRESETS
+from dcgan_edge.words import quoted
 
 if TYPE_CHECKING:
     from dcgan_edge.training import TrainConfig, TrainEvent, TrainProgress, TrainResult
@@ -204,7 +204,7 @@ def _says_how_to_resume(out: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         if any(out.glob("checkpoint.safetensors")):
             stderr().print(
-                f"The run is kept. Go on with: dcgan-edge train --resume --out {shlex.quote(str(out))}",
+                f"The run is kept. Go on with: dcgan-edge train --resume --out {quoted(out)}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -244,6 +244,4 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
     click.echo(f"Checkpoint: {result.checkpoint}\nSamples:    {result.grid}\nMetrics:    {result.metrics}")
     print_events(result.events)
     checkpoint, folder = result.checkpoint, result.checkpoint.parent / "export"
-    click.echo(
-        f"\nNext:\n  dcgan-edge export {shlex.quote(str(checkpoint))} --out {shlex.quote(str(folder))}"
-    )
+    click.echo(f"\nNext:\n  dcgan-edge export {quoted(checkpoint)} --out {quoted(folder)}")
