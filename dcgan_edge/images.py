@@ -15,6 +15,7 @@ from PIL import Image
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
 
+MOST_PIXELS = 2**28  # of a picture that is written; a few hundred megabytes while it is made
 PixelArray = npt.NDArray[np.uint8]
 PEAK = 2.0  # what values in [-1, 1] span
 
@@ -53,6 +54,16 @@ def parse_grid(text: str) -> tuple[int, int]:
     if not (1 <= int(rows) <= 1000 and 1 <= int(columns) <= 1000):
         raise UsageError(f"A grid has 1 to 1000 rows and columns, not {text}.")
     return int(rows), int(columns)
+
+
+def check_grid(rows: int, columns: int, size: int, *, scale: int = 1, gap: int = 2) -> None:
+    """Raise UsageError when a grid of images `size` pixels wide and high is too large to be written."""
+    height, width = (scale * (count * (size + gap) - gap) for count in (rows, columns))
+    if height * width > MOST_PIXELS:
+        raise UsageError(
+            f"A grid of {rows}x{columns} at scale {scale} has {width:,} x {height:,} pixels, and "
+            f"{MOST_PIXELS:,} is the most. Choose a smaller grid or scale."
+        )
 
 
 def grid(pixels: PixelArray, rows: int, columns: int, *, gap: int = 2, fill: int = 255) -> PixelArray:

@@ -16,8 +16,8 @@ import numpy as np
 
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.errors import UsageError
-from dcgan_edge.files import StrPath, write_atomic
-from dcgan_edge.images import PixelArray, encode_png, to_uint8
+from dcgan_edge.files import StrPath, check_writable, write_atomic
+from dcgan_edge.images import PixelArray, check_grid, encode_png, to_uint8
 from dcgan_edge.images import grid as as_grid
 from dcgan_edge.latents import MAX_SEED, FloatArray, latents
 
@@ -74,6 +74,7 @@ def sample(
     Raises what `open_session` raises, and UsageError for a grid that is too small or a batch that the
     artifact does not take.
     """
+    check_writable(Path(out) / "grid.png")
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         files = sample_to_folder(
             session, seeds, Path(out), layout=grid, scale=scale, batch=batch, progress=progress
@@ -139,6 +140,8 @@ def sample_to_folder(
     """
     if layout and len(seeds) > layout[0] * layout[1]:
         raise UsageError(f"{len(seeds)} seeds do not fit into a grid of {layout[0]}x{layout[1]}.")
+    if layout:
+        check_grid(*layout, session.manifest.architecture.size, scale=scale)
     pixels: dict[int, PixelArray] = {}
     paths = []
     for done, (seed, image) in enumerate(images_of(session, seeds, batch=batch), start=1):

@@ -38,9 +38,12 @@ def command(file: Path, as_json: bool) -> None:
         return
     inspector = facts.pop("inspector", None)
     for heading, lines in sections(facts).items():
+        shown = {label: value for label, value in lines.items() if value}
+        if not shown:
+            continue
         click.echo(heading)
-        width = max(MARGIN, *map(len, lines)) + 2
-        for label, value in lines.items():
+        width = max(MARGIN, *map(len, shown)) + 2
+        for label, value in shown.items():
             click.echo(f"  {label:<{width}}{value}")
     if inspector is not None:
         _show_inspector(inspector)

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError
+from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError, UsageError
 from dcgan_edge.names import printable
 
 LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO)
@@ -84,6 +84,7 @@ class Program(click.Group):
         code, message = 0, ""
         try:
             _refuse_empty(options)
+            _refuse_lost_folder()
             returned = super().main(arguments, standalone_mode=False, obj=answer, **settings)
             code = returned if isinstance(returned, int) else 0
         except click.ClickException as error:
@@ -119,6 +120,14 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
         if not argument.strip() or option == argument[:-1]:
             place = f" after {option}" if option.startswith("--") else ""
             raise click.UsageError(f"An argument{place} is empty; is a variable of the shell not set?")
+
+
+def _refuse_lost_folder() -> None:
+    """Raise UsageError when the current folder was deleted: no relative path leads anywhere then."""
+    try:
+        os.getcwd()  # noqa: PTH109  # Path.cwd() is the same
+    except OSError as error:
+        raise UsageError("The current folder is gone. Change to one that exists, and try again.") from error
 
 
 def _output_lost(error: OSError) -> int:

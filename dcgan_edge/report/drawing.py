@@ -7,8 +7,11 @@ dark one where the reader's screen is dark. Text stays text, in the page's font.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,8 @@ DARK = {
     "s1": "#f59a5f", "s2": "#41c99d", "s3": "#e48fc6", "s4": "#d9c44b", "s5": "#b9bfc6",
 }  # fmt: skip
 PAPER, INK, MUTED, RULE, *COLOURS = LIGHT.values()
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+HIDDEN = ("MPLBACKEND", "SOURCE_DATE_EPOCH")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 DASHES = (
     (),
@@ -78,20 +83,39 @@ def draw(description: str, plot: Callable[[Axes], None], canvas: Canvas = CHART)
 
     `description` is what a screen reader says. The user's matplotlib settings and backend play no part.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     buffer = io.StringIO()
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**STYLE, "figure.constrained_layout.use": canvas.margins is None})
-        figure = Figure(figsize=(canvas.width / 72, canvas.height / 72))  # 72 SVG units make an inch
-        if canvas.margins:
-            figure.subplots_adjust(**_shares(canvas.width, canvas.height, *canvas.margins))
-        plot(figure.subplots())
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    with _hidden_environment():
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update({**STYLE, "figure.constrained_layout.use": canvas.margins is None})
+            figure = Figure(figsize=(canvas.width / 72, canvas.height / 72))  # 72 SVG units make an inch
+            if canvas.margins:
+                figure.subplots_adjust(**_shares(canvas.width, canvas.height, *canvas.margins))
+            plot(figure.subplots())
+            figure.savefig(buffer, format="svg", metadata=NO_METADATA)
     text = buffer.getvalue().replace("</defs>", f"<style>{_style_sheet()}</style></defs>", 1)
     return Svg(text, canvas.width, canvas.height, description)
+
+
+@contextlib.contextmanager
+def _hidden_environment() -> Iterator[None]:
+    """Hide the variables that matplotlib reads, and may not understand: $MPLBACKEND may name a notebook's
+    backend that is not installed here, $SOURCE_DATE_EPOCH may be no number.
+    """
+    first = "matplotlib" not in sys.modules
+    hidden = {name: os.environ.pop(name) for name in HIDDEN if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+    if first and "MPLBACKEND" in hidden:
+        import matplotlib
+
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = hidden["MPLBACKEND"]  # for the user's own drawings
 
 
 def _style_sheet() -> str:

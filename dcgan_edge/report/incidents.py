@@ -52,8 +52,12 @@ def read_metrics(path: Path) -> list[Mapping[str, Any]]:
         raise UsageError(f"{path} has no line yet; a run writes one every few steps.")
     try:
         lines = [json.loads(line) for line in data.split(b"\n")[:-1]]
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path} is not the metrics file of a training run ({error}).") from error
+    except RecursionError as error:
+        raise ArtifactError(f"{path} is not the metrics of a training run: it is nested too deep.") from error
+    except ValueError as error:
+        raise ArtifactError(
+            f"{path} is not the metrics file of a training run ({str(error)[:200]})."
+        ) from error
     if not lines or not all(isinstance(line, dict) and is_number(line.get("step")) for line in lines):
         raise ArtifactError(f"{path} is not the metrics file of a training run: not every line has a step.")
     return lines
