@@ -151,6 +151,8 @@ class Measurement:
         described = build(cls, {**kept, "rounds": []})
         if not rounds or described.loop not in INTERVALS or min(described.batch, described.streams) < 1:
             raise ValueError("a measurement without rounds, or under no known workload")
+        if not all(0 < percent < 100 for percent in described.percentiles):
+            raise ValueError("a percentile that is not between 0 and 100")
         if min(int(samples.latency_ns.min()) for samples in rounds) < 1:
             raise ValueError("a query that took no time")
         return dataclasses.replace(described, rounds=rounds)
