@@ -5,6 +5,7 @@ An engine has one or more optimization profiles, each a range of batch sizes wit
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,25 @@ def profile_for(batch: int, profiles: Sequence[BatchProfile]) -> int:
     """
     fitting = [index for index, profile in enumerate(profiles) if profile.min <= batch <= profile.max]
     return min(fitting, key=lambda index: abs(profiles[index].opt - batch))
+
+
+def usual_sizes(profiles: Sequence[BatchProfile]) -> list[int]:
+    """Return the batch sizes that calls of any size are padded to, rising; few, so that all are soon there.
+
+    They are powers of two, from 16 on also the sizes halfway between, and each profile's own three. Small
+    batches leave most of a GPU idle, so padding them costs little; large ones grow by a half at most.
+    """
+    sizes = {size for profile in profiles for size in (profile.min, profile.opt, profile.max)}
+    size = 1
+    while size < max(profile.max for profile in profiles):
+        sizes.update({size, size * 3 // 2} if size >= 16 else {size})
+        size *= 2
+    return sorted(size for size in sizes if any(profile.min <= size <= profile.max for profile in profiles))
+
+
+def padded_size(batch: int, sizes: Sequence[int]) -> int:
+    """Return the smallest of the rising `sizes` that `batch` fits into; the largest is not below it."""
+    return sizes[bisect.bisect_left(sizes, batch)]
 
 
 def split(total: int, profiles: Sequence[BatchProfile]) -> list[Piece]:

@@ -9,6 +9,7 @@ that are free, and waits where there is none.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import deque
@@ -29,9 +30,11 @@ from .engine import Engine
 from .library import load_tensorrt
 from .match import check_match, flavour_of
 from .pool import MOST_STREAMS, StreamPool
-from .profiles import split
+from .profiles import Piece, padded_size, split, usual_sizes
 from .rtx import RtxSettings, cache_file
 from .stream import EngineStream, GraphLog, PhaseTimes
+
+MOST_EXACT = 8  # batch sizes beside the usual ones that are not padded, those that were prepared last
 
 
 def open_engine(
@@ -108,6 +111,9 @@ class EngineSession(Session):
         self._prepared = 0
         engine = Engine(trt, data, manifest, rtx)
         self._profiles = engine.profiles
+        self._usual = usual_sizes(engine.profiles)
+        self._exact: list[int] = []
+        self._sizes = self._usual
         self._warnings = engine.warnings
         self._bytes = {"engine_file": len(data), "scratch_per_stream": engine.scratch_bytes}
 
@@ -138,6 +144,7 @@ class EngineSession(Session):
                 "gpu": dataclasses.asdict(self._cuda.device),
                 "zero_copy": self._zero_copy,
                 "batch_profiles": [dataclasses.asdict(profile) for profile in self._profiles],
+                "batch_sizes": list(self._sizes),
                 "cuda_graph": {
                     "wanted": self._cuda_graph,
                     "captured_by": "dcgan-edge" if rtx is None else "TensorRT-RTX, which does not say when",
@@ -157,7 +164,7 @@ class EngineSession(Session):
         if len(latents) == 0:
             self._pool.require_open()
             return self._images(0)
-        (images,) = self._made([latents], len(split(len(latents), self._profiles)))
+        (images,) = self._made([latents], len(self._pieces(len(latents))))
         return images
 
     def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
@@ -179,7 +186,7 @@ class EngineSession(Session):
         images = self._images(len(latents))
         times = PhaseTimes()
         with self._in_use(1) as (stream,):
-            for piece in split(len(latents), self._profiles):
+            for piece in self._pieces(len(latents)):
                 rows = slice(piece.start, piece.start + piece.count)
                 times += stream.timed(latents[rows], piece.batch, images[rows], clock)
         return images, times
@@ -197,17 +204,29 @@ class EngineSession(Session):
             self._taken_bytes = self._free_before - self._cuda.free_memory()
 
     def prepare(self, batch: int) -> None:
-        """Do on every free stream what the first call with `batch` latents would have to do."""
+        """Do on every free stream what the first call with `batch` latents would have to do.
+
+        Calls of that size are then run as they are, where others are padded to the next of the usual sizes.
+        Raises UsageError unless `batch` is positive, and what `run` raises.
+        """
+        if batch < 1:
+            raise UsageError(f"A batch has one or more latents, not {batch}.")
+        sizes = {piece.batch for piece in split(batch, self._profiles)}
         with self._in_use(MOST_STREAMS) as taken:
-            for size in {piece.batch for piece in split(batch, self._profiles)}:
+            for size in sizes:
                 for stream in taken:
                     stream.prepare(size)
+        new = sizes - {*self._usual}
+        self._exact = [*(size for size in self._exact if size not in new), *new][-MOST_EXACT:]
+        self._sizes = sorted({*self._usual, *self._exact})
 
     def __enter__(self) -> EngineSession:
         return self
 
     def close(self) -> None:
         """Give everything back; where other threads have calls under way, when those have ended."""
+        with contextlib.suppress(EdgeError):
+            self._cuda.make_current()  # else what is given back would wake the first GPU for this thread
         self._pool.close()
 
     @contextmanager
@@ -227,7 +246,7 @@ class EngineSession(Session):
                 if len(latents) == 0:
                     raise UsageError("A batch has one or more latents.")
                 images = self._images(len(latents))
-                for piece in split(len(latents), self._profiles):
+                for piece in self._pieces(len(latents)):
                     if len(flights) == len(taken):
                         yield from self._land(flights)
                     self._pool.require_open()
@@ -238,6 +257,14 @@ class EngineSession(Session):
                     flights.append(_Flight(stream, images[rows], done))
             while flights:
                 yield from self._land(flights)
+
+    def _pieces(self, total: int) -> list[Piece]:
+        """The batches that `total` latents are run as, padded to sizes that are likely to be prepared."""
+        sizes = self._sizes
+        return [
+            Piece(piece.start, piece.count, padded_size(piece.batch, sizes))
+            for piece in split(total, self._profiles)
+        ]
 
     def _land(self, flights: deque[_Flight]) -> Iterator[FloatArray]:
         """Complete the oldest flight; yield its batch if that was the last piece."""

@@ -20,7 +20,7 @@ from .buffers import Buffers
 from .context import BatchContext
 from .engine import Engine
 
-KEPT_CONTEXTS = 8  # batch sizes that stay prepared; the one unused for longest makes room
+KEPT_CONTEXTS = 24  # batch sizes that stay prepared; the one unused for longest makes room
 NANOSECONDS = 1e-6  # in milliseconds
 
 
@@ -75,6 +75,7 @@ class EngineStream:
 
     @property
     def device_bytes(self) -> int:
+        """The stream's GPU memory, without what its contexts keep."""
         return self.buffers.device_bytes + self._scratch.nbytes
 
     def prepare(self, batch: int) -> None:
@@ -125,11 +126,12 @@ class EngineStream:
         )
 
     def settle(self) -> bool:
-        """Abandon what was submitted, once the GPU is done with the memory; whether it ended well."""
+        """Wait until the GPU is done with this stream's memory; return whether its work succeeded."""
         waiting, self._waiting = self._waiting, 0
         return not waiting or self._stream.settle()
 
     def close(self) -> None:
+        """Wait for the GPU, then give contexts, memory and the CUDA stream back."""
         self._stack.close()
 
     def _load(self, latents: FloatArray, batch: int) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
+
+from dcgan_edge.errors import UsageError
 from tests.fakes.lab import Lab, draw, expect
 
 pytest_plugins = ("tests.fakes.fixtures",)
@@ -48,12 +51,12 @@ def test_without_graphs_nothing_is_captured(lab: Lab) -> None:
 def test_an_engine_that_cannot_be_captured_runs_without_a_graph_and_says_why(lab: Lab) -> None:
     session = lab.open(lab.blob(capturable=False))
     expect(session.run(draw(4)), draw(4))
-    expect(session.run(draw(3)), draw(3))
+    expect(session.run(draw(2)), draw(2))
     refused = session.facts.details["cuda_graph"]["refused"]
     if lab.is_rtx:
         assert refused == {}  # it captures by itself
     else:
-        assert set(refused) == {"4", "3"}
+        assert set(refused) == {"4", "2"}
         assert "not permitted when stream is capturing" in refused["4"]
 
 
@@ -78,25 +81,74 @@ def test_a_replay_that_fails_half_way_leaves_no_work_behind(lab: Lab) -> None:
 
 def test_the_batch_size_unused_for_longest_makes_room(lab: Lab) -> None:
     session = lab.open(lab.blob(profiles=((1, 4, 32),)))
-    for count in (*range(1, 9), 1, 9):
-        session.run(draw(count))
-    made = lab.gpu.calls.count("ICudaEngine.create_execution_context")
-    session.run(draw(1))
-    assert lab.gpu.calls.count("ICudaEngine.create_execution_context") == made
-    session.run(draw(2))
-    assert lab.gpu.calls.count("ICudaEngine.create_execution_context") == made + 1
+    for count in (*range(1, 25), 1, 25):
+        session.prepare(count)
+    made = contexts_made(lab)
+    assert (made, contexts_alive(lab)) == (25, 24)
+    session.prepare(1)
+    assert contexts_made(lab) == made
+    session.prepare(2)
+    assert (contexts_made(lab), contexts_alive(lab)) == (made + 1, 24)
+
+
+def test_calls_of_many_sizes_are_padded_to_few(lab: Lab) -> None:
+    session = lab.open(lab.blob(profiles=((1, 16, 32),)))
+    for call in range(200):
+        count = 1 + call * 7 % 32
+        expect(session.run(draw(count)), draw(count))
+    assert {batch for _, batch in lab.gpu.executed} == {1, 2, 4, 8, 16, 24, 32}
+    assert contexts_made(lab) == 7
+    assert lab.gpu.calls.count("cudaStreamBeginCapture") == (0 if lab.is_rtx else 7)
+    assert session.facts.details["contexts_prepared"] == 7
+
+
+def test_a_size_that_was_prepared_is_not_padded(lab: Lab) -> None:
+    session = lab.open(streams=2)
+    session.prepare(5)
+    assert contexts_made(lab) == 2
+    for images in session.run_batches([draw(5), draw(5)]):
+        expect(images, draw(5))
+    assert contexts_made(lab) == 2
+    before = len(lab.gpu.calls)
+    lab.gpu.executed.clear()
+    expect(session.run(draw(5)), draw(5))
+    expect(session.run(draw(3)), draw(3))
+    expect(session.run_timed(draw(5))[0], draw(5))
+    assert [batch for _, batch in lab.gpu.executed if batch != 4] == [5, 5]
+    assert session.facts.details["batch_sizes"] == [1, 2, 4, 5, 8]
+    expect(session.run(draw(16)), draw(16))
+    assert lab.gpu.calls[before:].count("ICudaEngine.create_execution_context") == 3  # of 4, and twice of 8
+
+
+def test_few_sizes_beside_the_usual_ones_stay_exact(lab: Lab) -> None:
+    session = lab.open(lab.blob(profiles=((1, 4, 32),)))
+    for count in range(1, 21):
+        session.prepare(count)
+    usual = {1, 2, 4, 8, 16, 24, 32}
+    last = {11, 12, 13, 14, 15, 17, 18, 19, 20}  # without the usual ones
+    assert session.facts.details["batch_sizes"] == sorted(usual | (last - {11}))
+    with pytest.raises(UsageError):
+        session.prepare(0)
 
 
 def test_few_batch_sizes_are_kept_prepared(lab: Lab) -> None:
     session = lab.open(lab.blob(profiles=((1, 4, 32),)))
     for count in (*range(1, 13), 1, 12, 2):
         expect(session.run(draw(count)), draw(count))
-        assert sum(type(thing).__name__ == "IExecutionContext" for thing in lab.gpu.objects) <= 8
-        assert list(lab.gpu.handles.values()).count("executable graph") <= 8
+        assert contexts_alive(lab) <= 7
+        assert list(lab.gpu.handles.values()).count("executable graph") <= 7
     before = len(lab.gpu.calls)
     for count in (2, 12, 1, 11, 10, 9, 8, 7):  # used lately, so still there
         session.run(draw(count))
     assert "ICudaEngine.create_execution_context" not in lab.gpu.calls[before:]
+
+
+def contexts_made(lab: Lab) -> int:
+    return lab.gpu.calls.count("ICudaEngine.create_execution_context")
+
+
+def contexts_alive(lab: Lab) -> int:
+    return sum(type(thing).__name__ == "IExecutionContext" for thing in lab.gpu.objects)
 
 
 def test_rtx_keeps_its_kernels_for_the_next_process(lab: Lab) -> None:

@@ -109,7 +109,7 @@ def test_too_little_memory_is_an_error_with_advice_and_nothing_is_kept(lab: Lab)
     session = lab.open(streams=3)
     expect(session.run(draw(24)), draw(24))
     with pytest.raises(EdgeError, match="OutOfMemory"):
-        session.run(draw(5))
+        session.run(draw(3))
     expect(session.run(draw(24, 9)), draw(24, 9))
 
 

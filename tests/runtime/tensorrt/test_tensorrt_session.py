@@ -51,7 +51,7 @@ def test_no_latents_make_no_images(lab: Lab) -> None:
 def test_the_profile_tuned_for_the_nearest_batch_is_used(lab: Lab) -> None:
     session = lab.open(lab.blob(profiles=SEVERAL))
     for count, runs in {1: [(0, 1)], 3: [(1, 3)], 7: [(1, 7)], 12: [(2, 12)], 20: [(2, 16), (1, 4)]}.items():
-        session.run(draw(count))  # prepares the sizes
+        session.prepare(count)
         lab.gpu.executed.clear()
         expect(session.run(draw(count)), draw(count))
         assert lab.gpu.executed == runs
