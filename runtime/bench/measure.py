@@ -104,11 +104,22 @@ def _measure_workload(
             loop="open" if plan.scenario == "server" else "closed",
             percentiles=plan.percentiles,
             timer_ns=worker.call(_timer_overhead),
-            reasons=(COLD,) if contexts_prepared(facts) > prepared else (),
+            reasons=((COLD,) if contexts_prepared(facts) > prepared else ()) + _overload(plan, samples),
             phases=worker.call(take_phases, batch),
         )
         for worker, warm, samples, prepared in zip(workers, warm_ups, rounds, before, strict=True)
     ]
+
+
+def _overload(plan: BenchPlan, rounds: Sequence[Samples]) -> tuple[str, ...]:
+    """Return the reason that not every query that arrived was served, if that is so."""
+    if plan.rate is None:
+        return ()
+    arrived = sum(len(poisson_arrivals(plan.rate, plan.round_s, number)) for number, _ in enumerate(rounds))
+    served = sum(map(len, rounds))
+    if served == arrived:
+        return ()
+    return (f"it could not keep up with the rate: {served:,} of {arrived:,} queries were served",)
 
 
 def in_fair_order(items: list[Item], number: int) -> list[Item]:
@@ -140,14 +151,13 @@ def label(name: str, batch: int, streams: int) -> str:
 
 def run_round(session: Session, plan: BenchPlan, batch: int, streams: int, number: int) -> Samples:
     """Run round `number` of `plan`: queries of `batch` images, `streams` of them in flight."""
-    seconds = plan.duration_s / plan.rounds
     if plan.scenario == "offline":
         return one_query(session, batch, streams=streams)
     if plan.scenario == "server":
         assert plan.rate is not None  # the plan has checked it
-        return open_loop(session, batch, poisson_arrivals(plan.rate, seconds, number), streams=streams)
+        return open_loop(session, batch, poisson_arrivals(plan.rate, plan.round_s, number), streams=streams)
     least = -(-plan.iterations // plan.rounds)
-    return closed_loop(session, batch, seconds, least=least, streams=streams)
+    return closed_loop(session, batch, plan.round_s, least=least, streams=streams)
 
 
 def warm_up(

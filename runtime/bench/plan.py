@@ -70,12 +70,17 @@ class BenchPlan:
             raise UsageError("The scenario server needs a rate of queries per second, and no other has one.")
         if self.rate is None:
             return
-        queries = self.rate * self.duration_s / self.rounds
+        queries = self.rate * self.round_s
         if not 1 <= queries <= MOST_ARRIVALS:
             raise UsageError(
                 f"At {self.rate:g} queries per second, {queries:.3g} arrive in each of {self.rounds} rounds; "
                 f"1 to {MOST_ARRIVALS:,} can be measured. Choose another rate or duration."
             )
+
+    @property
+    def round_s(self) -> float:
+        """Seconds of one round."""
+        return self.duration_s / self.rounds
 
     def workloads(self) -> list[tuple[int, int]]:
         """Return (images per query, queries in flight) of each measurement."""

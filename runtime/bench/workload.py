@@ -28,6 +28,7 @@ from ..session import Session
 Clock = Callable[[], int]  # nanoseconds from any start
 Sleep = Callable[[float], None]  # seconds
 TimeArray = npt.NDArray[np.int64]
+TOO_LATE_NS = 10_000_000_000  # of a query in an open loop; the queue then grows faster than it is served
 SPIN_NS = 300_000  # the last part of a wait is spun, because sleeping overshoots by about so much
 
 
@@ -149,7 +150,8 @@ def open_loop(
     """Serve queries of `batch` images that are due at `arrivals_s` (rising seconds), in that order.
 
     `streams` threads serve, each with one query at a time. Every query of the schedule is served, however
-    late. The session must have been made ready for that (`make_ready`).
+    late; but where one begins TOO_LATE_NS after it was due, the session cannot keep up, and those after it
+    are left out. The session must have been made ready for that (`make_ready`).
     """
     z = batch_latents(session, batch)
     pending = iter(np.asarray(arrivals_s * 1e9, np.int64).tolist())
@@ -163,6 +165,8 @@ def open_loop(
                 return
             due = begin + offset
             _wait_until(due, clock, sleep)
+            if clock() - due > TOO_LATE_NS:
+                return
             session.run(z)
             times.append((due, clock() - due))
 

@@ -5,12 +5,14 @@ import json
 import os
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.bench.measure import in_fair_order, measure, run_round, warm_up
+from dcgan_edge.runtime.bench.measure import _overload, in_fair_order, measure, run_round, warm_up
 from dcgan_edge.runtime.bench.plan import BenchPlan
+from dcgan_edge.runtime.bench.workload import Samples, poisson_arrivals
 from tests.doubles import ArithmeticSession
 
 QUICK = BenchPlan(batches=(1, 3), duration_s=0.05, rounds=2, warm_up_s=0.0, idle_s=0.05)
@@ -92,6 +94,16 @@ def test_the_server_scenario_is_an_open_loop() -> None:
     # Poisson with a mean of 80 in two rounds of seeds 0 and 1: a fixed number, whatever the machine does.
     assert taken.statistics.count == sum(len(samples) for samples in taken.rounds)
     assert 40 < taken.statistics.count < 120
+
+
+def test_a_rate_that_is_too_high_is_said() -> None:
+    plan = BenchPlan(scenario="server", rate=100.0, duration_s=1.0, rounds=2)
+    arrived = [poisson_arrivals(100.0, 0.5, number) for number in range(2)]
+    taken = [Samples(np.arange(len(each)), np.ones(len(each), np.int64)) for each in arrived]
+    assert _overload(plan, taken) == ()
+    (reason,) = _overload(plan, [taken[0], Samples(np.arange(3), np.ones(3, np.int64))])
+    assert f"{len(arrived[0]) + 3} of {len(arrived[0]) + len(arrived[1])}" in reason
+    assert _overload(BenchPlan(), taken) == ()
 
 
 def _refuse() -> ArithmeticSession:

@@ -120,6 +120,15 @@ def test_open_loop_charges_a_stall_to_everyone_it_kept_waiting() -> None:
     assert np.percentile(same, 90) == pytest.approx(1), "a closed loop would have hidden it"
 
 
+def test_an_open_loop_ends_when_the_session_cannot_keep_up() -> None:
+    session = Timed(3000)  # each query takes 3 s, and one is due every second
+    arrivals = np.arange(1000, dtype=np.float64)
+    samples = open_loop(session, 1, arrivals, clock=session.ticking, sleep=session.sleep)
+    # the sixth begins at 15 s and was due at 5 s; the seventh would begin 12 s late
+    assert len(samples) in (5, 6)  # the clock ticks while it is read
+    assert max(samples.latency_ms) > 10_000
+
+
 @given(rate=st.floats(1, 1000), seconds=st.floats(0.1, 20), seed=st.integers(0, 2**32))
 def test_poisson_arrivals_rise_within_the_time(rate: float, seconds: float, seed: int) -> None:
     arrivals = poisson_arrivals(rate, seconds, seed)
