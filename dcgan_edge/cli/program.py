@@ -140,8 +140,8 @@ def _output_lost(error: OSError) -> int:
 
 
 def json_answer() -> Answer:
-    """Return the answer of the program that runs."""
-    answer = click.get_current_context().find_root().obj
-    if not isinstance(answer, Answer):  # a command that is run by itself
-        raise TypeError("dcgan-edge's commands run below dcgan_edge.cli.main")
-    return answer
+    """Return the answer of the program that runs, a new one where a command is parsed by itself."""
+    root = click.get_current_context().find_root()
+    if not isinstance(root.obj, Answer):
+        root.obj = Answer(wanted=False)
+    return root.obj
