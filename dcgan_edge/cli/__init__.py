@@ -32,13 +32,32 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "doctor": "doctor",
     "demo": "demo",
 }
+SUMMARIES = {  # what the list of commands says of each: as many letters as 80 columns hold
+    "train": "Train a generator on images.",
+    "data": "Fetch public data sets, or pack pictures into one file.",
+    "export": "Write a checkpoint as verified ONNX files, or as an engine.",
+    "build": "Build TensorRT engines from ONNX files.",
+    "verify": "Prove that artifacts make PyTorch's images here.",
+    "sample": "Write images of seeds as PNG files.",
+    "latent": "Walk, calculate and restore images in the latent space.",
+    "features": "Classify images by the discriminator's features.",
+    "bench": "Measure latency and throughput on this machine.",
+    "report": "Show records of bench or train as a page or a table.",
+    "eval": "Score images: FID, KID, precision, recall and more.",
+    "compare-archs": "Train every preset alike, and score them.",
+    "info": "Show what a file is and where it came from.",
+    "doctor": "Show what this machine has, and what can be done on it.",
+    "demo": "Do all of it on bundled digits, with a report at the end.",
+}
 EXTRAS = {  # library -> the extra of this package that brings it
     "torch": "train",
     "safetensors": "train",
     "onnx": "export",
     "onnxscript": "export",
     "onnxruntime": "cpu",
-    "scipy": "restore",
+    "pooch": "data",
+    "scipy": "data",
+    "torch_fidelity": "eval",
     "skimage": "restore",
     "sklearn": "features",
     "imageio_ffmpeg": "video",
@@ -50,14 +69,21 @@ EXTRAS = {  # library -> the extra of this package that brings it
 class _DcganEdge(Program):
     modules, extras = COMMANDS, EXTRAS
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command with its summary, None if there is none of that name."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            command.short_help = SUMMARIES[cmd_name]
+        return command
+
 
 @click.command(
     cls=_DcganEdge,
     context_settings={"auto_envvar_prefix": "DCGAN_EDGE", "help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="dcgan-edge")
-@click.option("-v", "--verbose", count=True, help="Say more (-vv: everything).")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bars, warnings only.")
+@click.option("-v", "--verbose", count=True, help="Show what is done (-vv: in every detail).")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings only, and no progress bars.")
 @click.pass_context
 def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     """Train DCGAN generators, export them with proof, and run them on edge devices.
@@ -71,6 +97,9 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
 
     Exit codes: 0 ok, 1 error, 2 usage, 3 verification failed, 4 benchmark regression or unstable,
     5 missing optional dependency or device, 6 artifact refused, 130 interrupted.
+
+    Every option can be set by an environment variable, such as DCGAN_EDGE_SAMPLE_OUT. Completion of commands
+    and options in bash (or zsh, fish): eval "$(_DCGAN_EDGE_COMPLETE=bash_source dcgan-edge)"
     """
     level = logging.WARNING if quiet or not verbose else logging.INFO if verbose == 1 else logging.DEBUG
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
@@ -84,7 +113,12 @@ def json_option(command: Command) -> Command:
         return value
 
     option = click.option(
-        "--json", "as_json", is_flag=True, is_eager=True, callback=note, help="Print one JSON document."
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=note,
+        help="Print one JSON document instead of text, errors included.",
     )
     return option(command)
 

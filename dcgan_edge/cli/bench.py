@@ -57,7 +57,13 @@ def workload_options(command: Command) -> Command:
             "--warmup", type=Duration(0, 600), default="400ms", show_default=True,
             help="Least time of warm-up; it goes on until two windows agree.",
         ),
-        click.option("--percentiles", type=PERCENTILES, default="50,90,95,99,99.9", show_default=True),
+        click.option(
+            "--percentiles",
+            type=PERCENTILES,
+            default="50,90,95,99,99.9",
+            show_default=True,
+            help="Percentiles of the latency to report.",
+        ),
         click.option(
             "--zero-copy/--no-zero-copy", default=None,
             help="Let the GPU use host memory in place (engines only). [default: if both share their memory]",

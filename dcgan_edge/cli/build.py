@@ -30,15 +30,23 @@ OPTIONS = (
         metavar="auto|cuda[:N]",
         help="GPU of this machine to build for. Fail if it is not available.",
     ),
-    click.option("--min-batch", type=BATCH, help="Fewest images per call. [default: the graph's]"),
-    click.option("--opt-batch", type=BATCH, help="Images per call to tune for. [default: the graph's]"),
-    click.option("--max-batch", type=BATCH, help="Most images per call. [default: the graph's]"),
+    click.option(
+        "--min-batch", type=BATCH, help="Smallest number of images per call. [default: the graph's]"
+    ),
+    click.option(
+        "--opt-batch", type=BATCH, help="Number of images per call to tune for. [default: the graph's]"
+    ),
+    click.option("--max-batch", type=BATCH, help="Largest number of images per call. [default: the graph's]"),
     click.option(
         "--workspace",
         type=SIZE,
         help="Memory that a layer may use, 256 is MiB. [default: 256MiB, less on a small Jetson]",
     ),
-    click.option("--optimization-level", type=click.IntRange(0, 5), help="0: quick build, 5: quick engine."),
+    click.option(
+        "--optimization-level",
+        type=click.IntRange(0, 5),
+        help="Effort of the builder: 0 builds quickest, 5 makes the fastest engine.",
+    ),
     click.option(
         "--hardware-compat",
         type=click.Choice(["none", "ampere-plus", "same-compute-capability"]),
@@ -51,7 +59,9 @@ OPTIONS = (
     click.option(
         "--timeout", type=Duration(least=1), default="1h", show_default=True, help="Longest time for a build."
     ),
-    click.option("--out", type=click.Path(path_type=Path), help="Folder. [default: beside the ONNX file]"),
+    click.option(
+        "--out", type=click.Path(path_type=Path), help="Folder to write into. [default: beside the ONNX file]"
+    ),
     json_option,
 )
 

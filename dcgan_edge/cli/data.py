@@ -33,7 +33,9 @@ def command() -> None:
 
 @command.command("fetch")
 @click.argument("name", type=click.Choice(NAMES))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of this data set.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder to put this data set into."
+)
 @click.option(
     "--mirror",
     "mirrors",
@@ -51,7 +53,11 @@ def command() -> None:
     help="Seconds without a byte after which an attempt is given up.",
 )
 @click.option(
-    "--retries", type=click.IntRange(min=0), default=5, show_default=True, help="Per mirror, in a row."
+    "--retries",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Attempts that may fail in a row, for each mirror.",
 )
 @json_option
 def fetch_command(
@@ -84,7 +90,11 @@ def fetch_command(
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The file to write, ending in .npy."
 )
-@click.option("--channels", type=click.Choice((1, 3)), help="[default: 1 if the pictures are grey, else 3]")
+@click.option(
+    "--channels",
+    type=click.Choice((1, 3)),
+    help="Channels of the file. [default: 1 if the pictures are grey, else 3]",
+)
 @click.option(
     "--near",
     type=click.IntRange(0, 16),

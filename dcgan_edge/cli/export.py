@@ -14,7 +14,9 @@ from dcgan_edge.cli.progress import steps
 
 @click.command("export")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default="out", show_default=True, help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="out", show_default=True, help="Folder to write into."
+)
 @click.option(
     "--precision",
     "precisions",
@@ -22,7 +24,7 @@ from dcgan_edge.cli.progress import steps
     multiple=True,
     default=("fp32", "fp16"),
     show_default=True,
-    help="May be given several times.",
+    help="Precision of an ONNX file to write; may be given several times.",
 )
 @click.option(
     "--format",
@@ -31,7 +33,7 @@ from dcgan_edge.cli.progress import steps
     multiple=True,
     default=("onnx",),
     show_default=True,
-    help="An engine is built from the fp16 ONNX file.",
+    help="Kind of file to write; an engine is built from the fp16 ONNX file.",
 )
 @targets_option
 @batch_options

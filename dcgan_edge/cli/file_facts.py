@@ -26,7 +26,6 @@ def _artifact(facts: Mapping[str, Any]) -> dict[str, Lines]:
     }
     batch = facts["batch"]
     return {
-        _title(facts, facts["size"]): {},
         f"{_title(facts, facts['size'])}, {facts['precision']}": {"file": facts["path"]},
         "Generator": _architecture(facts["architecture"])
         | tensors

@@ -181,9 +181,9 @@ targets_option = click.option(
 def batch_options(command: Command) -> Command:
     """--min-batch, --opt-batch and --max-batch: the profile an artifact accepts and is tuned for."""
     for name, default, what in (
-        ("max", 64, "Most images per call."),
-        ("opt", 16, "Images per call to tune for."),
-        ("min", 1, "Fewest images per call; equal to the maximum, the batch is fixed."),
+        ("max", 64, "Largest number of images per call."),
+        ("opt", 16, "Number of images per call to tune for."),
+        ("min", 1, "Smallest number of images per call; equal to the largest, the batch is fixed."),
     ):
         command = click.option(
             f"--{name}-batch", type=click.IntRange(min=1), default=default, show_default=True, help=what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from dcgan_edge import __version__, cli
-from dcgan_edge.cli import COMMANDS, main
+from dcgan_edge.cli import COMMANDS, EXTRAS, SUMMARIES, main
 from dcgan_edge.errors import (
     ArtifactError,
     BenchmarkError,
@@ -192,3 +193,33 @@ def test_an_error_cannot_steer_the_terminal(tmp_path: Path) -> None:
     answer = CliRunner().invoke(main, ["info", str(tmp_path / "\x1b[2Jgone")])
     assert answer.exit_code == 2
     assert "\x1b" not in answer.stderr
+
+
+def test_every_command_has_a_summary_that_the_list_shows_whole() -> None:
+    said = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert SUMMARIES.keys() == COMMANDS.keys()
+    for name, summary in SUMMARIES.items():
+        assert f"  {name:15}{summary}\n" in said
+
+
+def test_every_library_is_brought_by_the_extra_that_is_named() -> None:
+    """The other way round than pip: what an extra requires, with the extras that it includes."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    part = text.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    brought = {name: re.findall(r'"([^"]+)"', line) for name, line in re.findall(r"(?m)^(\w+) = (.*)$", part)}
+    renamed = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
+    for library, extra in EXTRAS.items():
+        wanted = renamed.get(library, library.replace("_", "-"))
+        found = list(brought[extra])
+        found += [each for one in found if one.startswith("dcgan-edge[") for each in brought[one[11:-1]]]
+        assert wanted in {re.split(r"[>=<;\[ ]", each)[0] for each in found}, (library, extra)
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    words = {
+        "COMP_WORDS": "dcgan-edge sample --ba",
+        "COMP_CWORD": "2",
+        "_DCGAN_EDGE_COMPLETE": "bash_complete",
+    }
+    result = CliRunner().invoke(main, [], prog_name="dcgan-edge", env=words)
+    assert {"plain,--batch", "plain,--backend"} <= set(result.output.split())
