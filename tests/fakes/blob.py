@@ -33,6 +33,7 @@ class Blob:
     described_as: str | None = None  # the inspector's JSON; None: made up from the tensors
     verbosity: str = "DETAILED"
     computes_in: str = "FP32"  # between its layers, as the inspector tells it: "FP32" or "FP16"
+    error: float = 0.0  # added to every pixel: an engine that computes something slightly wrong
 
     def pack(self) -> bytes:
         facts = {key: value for key, value in vars(self).items() if key != "onnx"}

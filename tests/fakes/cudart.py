@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -58,15 +59,19 @@ class FakeCudart:
 
     @call(1, fails_with="cudaErrorNoDevice")
     def cudaGetDeviceCount(self) -> Result:
-        return OK, 1
+        return OK, self.gpu.count
 
     @call(0)
     def cudaSetDevice(self, device: int) -> Result:
-        return (OK if device == 0 else cudaError_t.cudaErrorInvalidDevice,)
+        if not 0 <= device < self.gpu.count:
+            return (cudaError_t.cudaErrorInvalidDevice,)
+        self.gpu.chosen[threading.get_ident()] = device
+        return (OK,)
 
     @call(1)
     def cudaGetDeviceProperties(self, device: int) -> Result:
-        return OK, DeviceProperties(self.gpu.name.encode().ljust(256, b"\0"))
+        name = f"{self.gpu.name} {device}" if device else self.gpu.name
+        return OK, DeviceProperties(name.encode().ljust(256, b"\0"))
 
     @call(1)
     def cudaDeviceGetAttribute(self, attribute: cudaDeviceAttr, device: int) -> Result:
@@ -157,7 +162,7 @@ class FakeCudart:
         if flags != CONSTANTS["cudaStreamNonBlocking"]:
             self.gpu.violate("a stream waits for the default stream")
         handle = self.gpu.new_handle("stream")
-        self.gpu.streams[handle] = StreamState()
+        self.gpu.streams[handle] = StreamState(gpu=self.gpu.current)
         return OK, Handle(handle)
 
     @call(0, releases=True)

@@ -6,6 +6,7 @@ punish with a crash, a race or a wrong picture is a violation, and `Lab` fails t
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Block:
     data: ByteArray
     on_host: bool
     device_address: int = 0
+    gpu: int = 0  # the number of the GPU that it was had from
     alive: bool = True
 
 
@@ -66,17 +68,29 @@ class Work:
 @dataclass
 class StreamState:
     queue: list[Work] = field(default_factory=list)
+    gpu: int = 0
     captured: list[Work] | None = None  # while capturing
     capture_valid: bool = True
 
 
 class Gpu:
-    """The state of the machine. `calls` are the library calls so far; `fail` decides which of them fail."""
+    """The state of the machine. `calls` are the library calls so far; `fail` decides which of them fail.
+
+    It has `count` GPUs, alike but for their names, each with `memory` bytes of its own.
+    """
 
     def __init__(
-        self, *, memory: int = 2**30, sm: str = "sm87", integrated: bool = False, name: str = "Orin (fake)"
+        self,
+        *,
+        memory: int = 2**30,
+        sm: str = "sm87",
+        integrated: bool = False,
+        name: str = "Orin (fake)",
+        count: int = 1,
     ) -> None:
         self.memory = memory
+        self.count = count
+        self.chosen: dict[int, int] = {}  # by thread: the GPU that is current there
         self.sm = sm
         self.name = name
         self.integrated = integrated
@@ -104,12 +118,27 @@ class Gpu:
     def violate(self, text: str) -> None:
         self.violations.append(text)
 
+    @property
+    def current(self) -> int:
+        """The GPU that is current in this thread; the first where none was chosen."""
+        return self.chosen.get(threading.get_ident(), 0)
+
+    def require_current(self, number: int, what: str) -> None:
+        """Punish the use of something of another GPU than the current one."""
+        if number != self.current:
+            self.violate(f"{what} of GPU {number} was used while GPU {self.current} was current")
+
     # memory
 
     @property
     def used(self) -> int:
-        """Bytes of the GPU's memory that are taken; an integrated GPU's host memory is the same memory."""
-        return sum(len(b.data) for b in self.blocks if b.alive and (not b.on_host or self.integrated))
+        """Bytes of the current GPU's memory that are taken; an integrated GPU's host memory is the same."""
+        return self.used_on(self.current)
+
+    def used_on(self, number: int) -> int:
+        """Bytes of GPU `number` that are taken."""
+        mine = [b for b in self.blocks if b.alive and b.gpu == number]
+        return sum(len(b.data) for b in mine if not b.on_host or self.integrated)
 
     def allocate(self, nbytes: int, *, on_host: bool, mapped: bool = False) -> Block | None:
         """New poisoned memory, None if there is not enough."""
@@ -118,9 +147,9 @@ class Gpu:
         data = np.full(nbytes, POISON, np.uint8)
         if on_host:
             address = int(data.ctypes.data)
-            block = Block(address, data, True, address + MAPPED_OFFSET if mapped else 0)
+            block = Block(address, data, True, address + MAPPED_OFFSET if mapped else 0, self.current)
         else:
-            block = Block(self._next_device, data, False, self._next_device)
+            block = Block(self._next_device, data, False, self._next_device, self.current)
             self._next_device += nbytes + GUARD
         self.blocks.append(block)
         return block
@@ -129,6 +158,7 @@ class Gpu:
         """Give memory back; its content becomes poison. False for what is not allocated."""
         for block in self.blocks:
             if block.address == address and block.on_host == on_host and block.alive:
+                self.require_current(block.gpu, "memory")
                 if any(
                     self._touches(work, block) for stream in self.streams.values() for work in stream.queue
                 ):
@@ -160,6 +190,7 @@ class Gpu:
     def queue(self, handle: int, work: Work) -> None:
         """Queue `work`, or record it where the stream is capturing."""
         stream = self.streams[handle]
+        self.require_current(stream.gpu, "a stream")
         if stream.captured is not None:
             stream.captured.append(work)
             return
@@ -181,6 +212,7 @@ class Gpu:
         """Run what is queued on these streams."""
         for handle in handles:
             stream = self.streams[handle]
+            self.require_current(stream.gpu, "a stream")
             while stream.queue:
                 self._run(stream.queue[0])
                 stream.queue.pop(0)

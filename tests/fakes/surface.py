@@ -66,6 +66,7 @@ class Surface:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._gpu = library.gpu
+        self._number = library.gpu.current  # of the GPU that it lives on
         self._members = library.table["classes"][type(self).__name__]["members"]
         self._gpu.objects.add(self)
 
@@ -92,6 +93,7 @@ class Surface:
         def call(*arguments: Any) -> Any:
             if len(arguments) not in arities(tuple(signatures)):
                 raise TypeError(f"{full_name}: {len(arguments)} arguments do not fit {signatures}")
+            self._gpu.require_current(self._number, full_name)
             failure = failure_of(signatures[0])
             if failure is not None and self._gpu.enter(full_name):
                 self._library.log(f"Error Code 1: injected into {full_name}")
