@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dcgan_edge.artifact import Artifact, Verification, sidecar_path
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
@@ -23,6 +25,8 @@ from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.runtime.session import Backend, Session, open_session
 
 SEEDS = range(64)
+HALF_STEP = 1e-3  # golden images are rounded to half: 2.5e-4 near 1, and other processors round otherwise
+STRANGER = "it was exported from another checkpoint."
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ def verify(
 
     With `checkpoint` PyTorch runs here, on `seeds` (default 0-63): the full proof. Without, the images are
     held against the golden ones that came with the artifact, and torch is not needed. `device`, `backend` and
-    `threads` are as for `open_session`. The verdict is returned and written into each manifest; none is
-    raised for.
+    `threads` are as for `open_session`. The verdict is returned and written into each manifest, but for a
+    checkpoint that the artifact was not exported from; none is raised for.
 
     Raises UsageError (nothing to compare, seeds without a checkpoint), what `open_session` raises,
     ArtifactError for golden images that are missing or changed, VerificationError when the two are generators
@@ -90,8 +94,26 @@ def verify(
                 found = parity.verify(reference, candidate, SEEDS if seeds is None else seeds)
             else:
                 found = _against_golden(path, candidate)
-            proofs.append(_recorded(path, candidate, found, golden=reference is None))
+            proof = _proof(path, candidate, found, golden=reference is None)
+            origin = reference is None or _is_made_from(reference, path, candidate)
+            proofs.append(_recorded(proof) if origin else dataclasses.replace(proof, not_recorded=STRANGER))
     return proofs
+
+
+def _is_made_from(reference: Session, path: Path, candidate: Session) -> bool:
+    """Whether the artifact was exported from this checkpoint; with another one nothing is proven of it.
+
+    An engine does not name its checkpoint, but its golden images are the checkpoint's.
+    """
+    manifest = candidate.manifest
+    if manifest.kind == "onnx":
+        return manifest.parent_sha256 == reference.manifest.sha256
+    try:
+        expected, _ = read_golden(path, manifest)
+    except EdgeError:
+        return True
+    z = latents(range(len(expected)), manifest.architecture.latent_dim, manifest.architecture.distribution)
+    return bool(np.abs(reference.run(z) - expected).max() <= HALF_STEP)
 
 
 def _against_golden(path: Path, candidate: Session) -> Parity:
@@ -102,8 +124,7 @@ def _against_golden(path: Path, candidate: Session) -> Parity:
     return parity.compare(expected, candidate.run(z), seeds, parity.GOLDEN_GATES[manifest.precision])
 
 
-def _recorded(path: Path, session: Session, found: Parity, *, golden: bool) -> Proof:
-    """The proof, written into the manifest beside `path`."""
+def _proof(path: Path, session: Session, found: Parity, *, golden: bool) -> Proof:
     facts = session.facts
     verification = Verification(
         verdict="passed" if found.passed else "failed",
@@ -119,10 +140,14 @@ def _recorded(path: Path, session: Session, found: Parity, *, golden: bool) -> P
         device=facts.device,
         device_name=facts.device_name,
     )
-    manifest = session.manifest.with_verification(verification)
-    reason = ""
+    return Proof(Artifact(path, session.manifest), found, verification)
+
+
+def _recorded(proof: Proof) -> Proof:
+    """The proof with its verdict in the manifest, on disk as well unless that is refused."""
+    path, manifest = proof.artifact.path, proof.artifact.manifest.with_verification(proof.verification)
     try:
         write_atomic(sidecar_path(path), manifest.to_json().encode())
     except EdgeError as error:
-        reason = str(error)
-    return Proof(Artifact(path, manifest), found, verification, reason)
+        return dataclasses.replace(proof, not_recorded=str(error))
+    return dataclasses.replace(proof, artifact=Artifact(path, manifest))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from dcgan_edge.artifact import read_artifact
 from dcgan_edge.cli import main
 from dcgan_edge.runtime.info import describe
 
@@ -53,6 +54,7 @@ def test_verify_fails_against_another_checkpoint(checkpoint: Path, exported: Pat
     assert result.exit_code == 3
     assert "generator.fp16.onnx does not match PyTorch: seed" in result.stderr
     facts = document("verify", other / "checkpoint.safetensors", artifact, code=3)
+    assert read_artifact(artifact)[0].verified == ()  # another checkpoint says nothing of this file
     assert next(iter(facts["artifacts"].values()))["verdict"] == "failed"
 
 

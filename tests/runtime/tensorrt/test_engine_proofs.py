@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from dcgan_edge.artifact import read_artifact, write_artifact
+from dcgan_edge.artifact import golden_path, read_artifact, write_artifact
 from dcgan_edge.cli import main
 from dcgan_edge.errors import VerificationError
 from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
 from dcgan_edge.latents import latents
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import verification_words
 from dcgan_edge.runtime.session import open_session
+from dcgan_edge.verification import _is_made_from
 from tests.fakes.blob import evaluate
 from tests.fakes.lab import ARCHITECTURE, Lab, tiny_onnx
 from tests.wrong_images import THREE_LEVELS, with_error
@@ -56,3 +59,15 @@ def test_an_engine_that_computes_something_else_is_found(lab: Lab, tmp_path: Pat
     with lab.installed():
         assert run("verify", path).exit_code == VerificationError.exit_code
     assert read_artifact(path)[0].verified[0].verdict == "failed"
+
+
+def test_another_checkpoint_proves_nothing_of_an_engine(lab: Lab, tmp_path: Path) -> None:
+    """The golden images beside the engine say which checkpoint it came from."""
+    path = engine(lab, tmp_path, error=THREE_LEVELS)
+    about = dataclasses.replace(lab.manifest(b""), kind="onnx")
+    with lab.installed(), open_session(path) as candidate:
+        for error, same in ((0.0, True), (THREE_LEVELS, False)):
+            reference = OnnxRuntimeSession(about, with_error(tiny_onnx(), error), device="cpu")
+            assert _is_made_from(reference, path, candidate) == same
+        golden_path(path).unlink()
+        assert _is_made_from(reference, path, candidate)
