@@ -5,26 +5,26 @@ Each is called with a folder that has good pictures already, and adds one kind o
 
 from __future__ import annotations
 
-import atexit
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
+from dcgan_edge.data import load_digits
+
 Strange = Callable[[Path], None]
-GOOD = 60  # pictures, enough to train on and to compare with
+GOOD = 110  # pictures, enough to train on and to compare with
 
 
-def good_pictures(folder: Path, count: int = GOOD, size: int = 16) -> Path:
-    """Pictures `00.png` ... in `folder`, grey, no two alike."""
+def good_pictures(folder: Path, count: int = GOOD) -> Path:
+    """Pictures `000.png` ... in `folder`: digits of all classes, 28 x 28."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        image = Image.effect_noise((size, size), 60 + number).convert("L")
-        image.putpixel((0, 0), number)
-        image.save(folder / f"{number:02}.png")
+    for number, pixels in enumerate(load_digits()[0][:count]):
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
     return folder
 
 
@@ -60,10 +60,10 @@ def links_in_a_circle(folder: Path) -> None:
 
 
 def deep_folders(folder: Path) -> None:
-    """1,500 folders within each other, which Python 3.11's rmtree cannot remove for pytest."""
-    atexit.register(subprocess.run, ["rm", "-rf", str(folder / "deep")], check=False)
-    here = Path.cwd()
-    os.chdir(folder)
+    """1,500 folders within each other, behind a link: pytest's own cleaning fails on folders this deep."""
+    here, elsewhere = Path.cwd(), tempfile.mkdtemp()
+    (folder / "deep").symlink_to(elsewhere)
+    os.chdir(elsewhere)
     try:
         for _ in range(1500):
             Path("deep").mkdir()
@@ -111,6 +111,13 @@ def foreign_files(folder: Path) -> None:
     (folder / "data.mdb").write_bytes(bytes(16) + b"\xde\xc0\xef\xbe" + bytes(100))
     (folder / "data_batch_9").write_bytes(b"\x80\x02}q\x00.")
     (folder / "pointer.jpg").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+
+
+def remove(folder: Path) -> None:
+    """Remove `folder`, and what its `deep` links to."""
+    deep = folder / "deep"
+    places = [str(folder)] + ([str(deep.readlink())] if deep.is_symlink() else [])
+    subprocess.run(["rm", "-rf", "--", *places], check=True)
 
 
 STRANGE: tuple[Strange, ...] = (

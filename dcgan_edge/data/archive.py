@@ -14,6 +14,7 @@ import stat
 import tarfile
 import tempfile
 import threading
+import weakref
 import zipfile
 import zlib
 from functools import partial
@@ -79,8 +80,9 @@ def _list_zip(path: Path) -> Listing:
 
 def _list_tar(path: Path) -> Listing:
     plain = _plain_tar(path)
-    lock = threading.Lock()
+    stored = _Stored(plain)
     files, omitted = [], []
+    plain.seek(0)
     with tarfile.open(fileobj=plain, mode="r:") as archive:
         for info in archive:
             if info.isdir():
@@ -89,9 +91,23 @@ def _list_tar(path: Path) -> Listing:
             if reason:
                 omitted.append(Omitted(shown(info.name), reason))
             else:
-                opened = partial(_open_stored, plain, lock, info.offset_data, info.size)
+                opened = partial(stored.open, info.offset_data, info.size)
                 files.append(PictureFile(_tidy(info.name), info.size, int(info.mtime), opened))
     return Listing(path, tuple(files), tuple(omitted))
+
+
+class _Stored:
+    """Parts of an open file for many threads. The file is closed when nobody uses this any more."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._lock = file, threading.Lock()
+        weakref.finalize(self, file.close)
+
+    def open(self, offset: int, size: int) -> BinaryIO:
+        """Return the `size` bytes from `offset` on as a file."""
+        with self._lock:
+            self._file.seek(offset)
+            return io.BytesIO(self._file.read(size))
 
 
 def _plain_tar(path: Path) -> IO[bytes]:
@@ -114,7 +130,6 @@ def _plain_tar(path: Path) -> IO[bytes]:
                     "to a larger disk, or unpack it yourself."
                 )
             unpacked.write(chunk)
-    unpacked.seek(0)
     return unpacked
 
 
@@ -136,9 +151,3 @@ def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
             return io.BytesIO(file.read(LARGEST))
     except DAMAGE as error:
         raise OSError(f"damaged in its archive ({error})") from error
-
-
-def _open_stored(plain: IO[bytes], lock: threading.Lock, offset: int, size: int) -> BinaryIO:
-    with lock:
-        plain.seek(offset)
-        return io.BytesIO(plain.read(size))

@@ -4,6 +4,9 @@ image.
 
 from __future__ import annotations
 
+import itertools
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,10 @@ from dcgan_edge.data.labelled import has_splits, open_split
 from dcgan_edge.data.pixels import UnreadableImage, read_image
 from dcgan_edge.data.source import Source
 from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.images import from_uint8
+from dcgan_edge.images import PixelArray, from_uint8
 from dcgan_edge.latents import FloatArray
 
+log = logging.getLogger(__name__)
 MEAN_OF = 5000  # training images, spread over all of them, are enough for a mean
 
 
@@ -39,10 +43,21 @@ def pictures(source: str, size: int, channels: int, *, count: int, first: int = 
         images, _ = open_split(source, "test", size, channels)
     else:
         images = FolderImages(path, size, channels)
-    places = range(first, min(first + count, len(images)))
-    if not places:
+    if first >= len(images):
         raise UsageError(f"{source} has {len(images)} images; the first one asked for is number {first}.")
-    return from_uint8(np.stack([images.load(place) for place in places]))
+    found = list(itertools.islice(_readable(images, first), count))
+    if not found:
+        raise EdgeError(f"None of the pictures in {source} from number {first} on can be read.")
+    return from_uint8(np.stack(found))
+
+
+def _readable(images: Source, first: int) -> Iterator[PixelArray]:
+    """Images from number `first` on; those that cannot be read are named and left out."""
+    for place in range(first, len(images)):
+        try:
+            yield images.load(place)
+        except UnreadableImage as error:
+            log.warning("Skipped %s: %s", images.name(place), error)
 
 
 def mean_image(source: str, size: int, channels: int) -> FloatArray | None:
