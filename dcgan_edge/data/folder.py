@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +65,7 @@ class FolderImages:
         self.listing = listing or list_pictures(root)
         self.omitted = [str(entry) for entry in self.listing.omitted]
         self.animated: set[str] = set()
-        self._size, self._channels = size, channels
+        self._size, self._channels, self._lock = size, channels, threading.Lock()
 
     def __len__(self) -> int:
         return len(self.listing.files)
@@ -87,9 +88,11 @@ class FolderImages:
         return self.listing.digest
 
     def _note_animated(self, index: int) -> None:
-        if not self.animated:
+        with self._lock:
+            first = not self.animated
+            self.animated.add(self.name(index))
+        if first:
             log.warning("%s is animated; the first frame of such pictures is taken.", self.name(index))
-        self.animated.add(self.name(index))
 
 
 def list_pictures(place: Path) -> Listing:

@@ -53,7 +53,7 @@ COMMANDS: dict[str, Arguments] = {
     "prepare": lambda data, checkpoint, out: [
         "data", "prepare", data, "--size", 8, "--out", out.with_suffix(".npy")
     ],
-    "eval": lambda data, checkpoint, out: ["eval", checkpoint, "--data", data, "--n", 50],
+    "eval": lambda data, checkpoint, out: ["eval", checkpoint, "--data", data, "--seeds", "0-49"],
     "inpaint": lambda data, checkpoint, out: [
         "latent", "inpaint", checkpoint, "--data", data, "--images", 2, "--steps", 1, "--restarts", 1,
         "--pool", 2, "--out", out
