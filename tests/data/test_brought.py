@@ -105,7 +105,9 @@ def test_strange_members_are_named_and_nothing_is_written_by_their_names(
     assert [entry.name for entry in tmp_path.iterdir()] == ["inner"]
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04" + bytes(100), gzip.compress(b"no tar", mtime=0)])
+@pytest.mark.parametrize(
+    "data", [b"", b"no archive", b"PK\x03\x04" + bytes(100), gzip.compress(b"no tar", mtime=0)]
+)
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
 def test_a_damaged_archive_is_a_sentence(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
