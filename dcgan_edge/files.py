@@ -53,7 +53,11 @@ def check_writable(path: Path) -> None:
     Nothing is made or changed. Folders that are missing count as writable where the nearest one that is there
     is.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except (OSError, ValueError) as error:  # a name that is too long, or with a NUL
+        raise EdgeError(f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.") from error
+    if is_folder:
         raise EdgeError(f"Cannot write {path}: it is a folder.")
     folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():

@@ -18,6 +18,7 @@ import click
 from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError, UsageError
 from dcgan_edge.names import printable
 
+BAD_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
 
@@ -69,7 +70,8 @@ class Program(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             code = self._run(arguments, settings)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it is closed where a service starts the program so
+                sys.stdout.flush()
         except OSError as error:
             if error.errno not in LOST_OUTPUT:
                 raise
@@ -102,6 +104,11 @@ class Program(click.Group):
                 UnavailableError.exit_code,
                 f"This needs {library}, which is not installed: {remedy}",
             )
+            click.echo(f"Error: {message}", err=True)
+        except OSError as error:
+            if error.errno not in BAD_NAMES:
+                raise
+            code, message = UsageError.exit_code, printable(f"{error.filename}: {error.strerror}.")
             click.echo(f"Error: {message}", err=True)
         except click.Abort:
             code, message = INTERRUPTED, "Interrupted."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -223,3 +224,34 @@ def test_the_shell_completes_commands_and_options() -> None:
     }
     result = CliRunner().invoke(main, [], prog_name="dcgan-edge", env=words)
     assert {"plain,--batch", "plain,--backend"} <= set(result.output.split())
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["info", "nothing.onnx", "--json"]])
+def test_a_closed_standard_output_is_no_crash(words: list[str]) -> None:
+    shell = 'exec "$@" >&-'
+    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "dcgan_edge", *words]
+    ran = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert ran.returncode in (0, 2)
+    assert "Traceback" not in ran.stderr
+
+
+def test_long_names_are_read_and_too_long_ones_refused(exported: Path, tmp_path: Path) -> None:
+    longest = tmp_path / ("a" * 250 + ".onnx")
+    shutil.copy(exported / "generator.fp32.onnx", longest)
+    assert CliRunner().invoke(main, ["info", str(longest)]).exit_code == 0
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text('{"step": 1, "loss_d": 1}\n')
+    for words in (
+        ["info", "a" * 300 + ".onnx"],
+        ["info", "a" * 300 + ".safetensors"],
+        ["report", "a" * 300],
+        ["report", "--training", "a" * 300],
+        ["report", "--training", str(metrics), "--output", "b" * 300],
+    ):
+        result = CliRunner().invoke(main, words)
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code in (1, 2, 6)
+    output = tmp_path / ("b" * 252 + ".md")
+    report = ["report", "--training", str(metrics), "--format", "md", "--output", str(output)]
+    assert CliRunner().invoke(main, report).exit_code == 0
+    assert output.is_file()
