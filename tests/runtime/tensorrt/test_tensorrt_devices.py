@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from dcgan_edge.artifact import write_artifact
+from dcgan_edge.artifact import read_artifact, write_artifact
 from dcgan_edge.errors import UnavailableError, UsageError
-from dcgan_edge.runtime.parity import GATES, compare
+from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
 from dcgan_edge.runtime.session import EngineOptions, open_session
+from dcgan_edge.verification import verify
 from tests.fakes.blob import evaluate
 from tests.fakes.lab import Lab, draw, expect, tiny_onnx
 
@@ -96,7 +96,8 @@ def write_engine(lab: Lab, folder: Path, **changes: Any) -> Path:
     """Put an engine of the laboratory's machine, with its manifest, into `folder`."""
     data = lab.blob(**changes).pack()
     path = folder / "generator.fp16.sm87.engine"
-    write_artifact(path, data, lab.manifest(data))
+    facts, golden = pack_golden(evaluate(tiny_onnx(), draw(len(GOLDEN_SEEDS))))
+    write_artifact(path, data, lab.manifest(data, golden=facts), golden=golden)
     return path
 
 
@@ -123,11 +124,15 @@ def test_an_engine_opens_by_its_path_on_each_gpu_and_refuses_what_is_for_cpus(
             open_session(path, device="cuda:2")
 
 
-def test_an_engine_that_computes_something_slightly_wrong_is_found_out(lab: Lab, tmp_path: Path) -> None:
-    three_grey_levels = 3 * 2 / 255
-    path = write_engine(lab, tmp_path, error=three_grey_levels)
-    with lab.installed(), open_session(path) as session:
-        expect(session.run(draw(8)) - np.float32(three_grey_levels), draw(8))
-        parity = compare(evaluate(tiny_onnx(), draw(8)), session.run(draw(8)), range(8), GATES["fp16"])
-    assert not parity.passed
-    assert parity.grey_levels == 3
+@pytest.mark.parametrize(("grey_levels", "verdict"), [(0, "passed"), (3, "failed")])
+def test_an_engine_proves_itself_on_its_gpu(lab: Lab, tmp_path: Path, grey_levels: int, verdict: str) -> None:
+    lab.reset(count=2)
+    path = write_engine(lab, tmp_path, error=grey_levels * 2 / 255)
+    with lab.installed():
+        (proof,) = verify(path, device="cuda:1")
+        (recorded,) = read_artifact(path)[0].verified
+        assert recorded == proof.verification
+    assert recorded.verdict == verdict
+    assert recorded.grey_levels in (grey_levels, grey_levels + 1)  # golden images are float16
+    assert (recorded.device, recorded.device_name) == ("cuda:1", "Orin (fake) 1")
+    assert recorded.backend == ("tensorrt-rtx" if lab.is_rtx else "tensorrt")
