@@ -42,6 +42,8 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "This Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@# Only its arithmetic is compared with ours: torchvision, which it asks for, would have to match torch's build.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torch-fidelity tqdm
 	touch $@
 
 clean:               ## Remove .venv, caches and everything that was produced here

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dcgan_edge.entropy import entropy_bits
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.distances import Floats, to_neighbour
 from dcgan_edge.images import PixelArray
@@ -44,14 +45,13 @@ def class_balance(labels: npt.NDArray[np.integer], real_shares: npt.NDArray[np.f
     if not real.any():
         raise UsageError("Class balance needs real images.")
     shares = class_shares(labels, len(real_shares))
-    made = shares[shares > 0]
     return ClassBalance(
         shares=tuple(shares.tolist()),
         chi2=float(((shares[real] - real_shares[real]) ** 2 / real_shares[real]).sum()),
         covered=int((shares[real] >= COVERED_FROM).sum()),
         expected=int(real.sum()),
         elsewhere=float(shares[~real].sum()),
-        entropy=float(abs((made * np.log2(made)).sum())),
+        entropy=entropy_bits(shares),
     )
 
 

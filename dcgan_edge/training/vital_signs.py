@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dcgan_edge.entropy import entropy_bits
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, to_network
@@ -75,5 +76,4 @@ def _distance(images: Tensor) -> float:
 
 def _entropy(verdicts: FloatArray) -> float:
     shares = np.bincount(verdicts.argmax(axis=1)) / len(verdicts)
-    made = shares[shares > 0]
-    return float(abs((made * np.log2(made)).sum()))
+    return entropy_bits(shares)
