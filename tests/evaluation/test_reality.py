@@ -58,3 +58,42 @@ def test_too_few_or_no_pictures(tmp_path: Path) -> None:
         real_images(str(tmp_path), 16, 1)
     with pytest.raises(UsageError, match="There is no folder"):
         real_images(str(tmp_path / "none"), 16, 1)
+
+
+def write_batches(folder: Path) -> None:
+    """CIFAR-10 with 20 images of training and 10 of test, of grey levels that tell them apart."""
+    folder.mkdir()
+    for number, name in enumerate([*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin"]):
+        count = 10 if name == "test_batch.bin" else 4
+        records = np.zeros((count, 3073), np.uint8)
+        records[:, 1:] = (10 * number + np.arange(count))[:, None]
+        (folder / name).write_bytes(records.tobytes())
+
+
+def test_the_official_test_split_of_cifar10_is_held_out(tmp_path: Path) -> None:
+    write_batches(tmp_path / "cifar")
+    real = real_images(str(tmp_path / "cifar"), 32, 3)
+    assert real.split == "train and test split"
+    assert sorted(real.held_out[:, 0, 0, 0].tolist()) == list(range(50, 60))
+    trained = all_of(real)[:, 0, 0, 0].tolist()
+    assert sorted(trained) == [10 * batch + image for batch in range(5) for image in range(4)]
+    assert all_of(real)[:, 0, 0, 0].tolist() == trained  # the same order again
+
+
+def test_the_official_test_split_of_svhn_is_held_out(tmp_path: Path) -> None:
+    io = pytest.importorskip("scipy.io", reason="the extra 'data' is not installed")
+    for name, first in (("train_32x32.mat", 0), ("test_32x32.mat", 100)):
+        levels = np.arange(first, first + 6, dtype=np.uint8)
+        images = np.broadcast_to(levels, (32, 32, 3, 6))
+        io.savemat(tmp_path / name, {"X": images, "y": np.ones((6, 1), np.uint8)})
+    real = real_images(str(tmp_path), 32, 3)
+    assert sorted(real.held_out[:, 0, 0, 0].tolist()) == list(range(100, 106))
+    assert sorted(all_of(real)[:, 0, 0, 0].tolist()) == list(range(6))
+
+
+def test_an_idx_folder_without_a_test_split_is_cut_in_two(tmp_path: Path) -> None:
+    images = load_digits()[0][:30]
+    header = struct.pack(">HBB3I", 0, 8, 3, *images.shape)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(header + images.tobytes())
+    real = real_images(str(tmp_path), 28, 1)
+    assert (real.split, len(all_of(real)), len(real.held_out)) == ("two halves by chance", 15, 15)

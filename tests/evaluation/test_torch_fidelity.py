@@ -1,7 +1,7 @@
 """FID, KID, precision and recall against torch-fidelity, the common implementation, on the same features.
 
-`make` installs torch-fidelity without its dependency torchvision, which reads image sets and other networks and
-has to be of the very build of torch; a stand-in answers for it, and is never called.
+`make` installs torch-fidelity without its dependency torchvision, which has to be of the very build of torch
+and is for image sets and other networks; a stand-in answers for it, and is never called.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def features(count: int, shift: float, seed: int, dim: int = 32) -> FloatArray:
     """Features as a rectified layer has them: not negative, correlated, of unequal sizes."""
     random = np.random.default_rng(seed)
     mixed = random.normal(size=(count, dim)) @ np.random.default_rng(99).normal(size=(dim, dim)) / dim**0.5
-    return np.maximum(mixed + shift, 0.0).astype(np.float32)
+    return np.asarray(np.maximum(mixed + shift, 0.0), np.float32)
 
 
 PAIRS = [(features(600, 0.3, 1), features(500, 0.0, 2)), (features(400, 0.0, 3), features(400, 0.0, 4))]
@@ -80,7 +80,7 @@ def test_the_frechet_distance(peer: Any, generated: FloatArray, real: FloatArray
 
 @pytest.mark.parametrize(("generated", "real"), PAIRS)
 def test_the_kernel_distance_of_one_subset_of_all(peer: Any, generated: FloatArray, real: FloatArray) -> None:
-    """Their subsets are drawn by chance, so that one of all images is compared; of equal sizes, as theirs are."""
+    """Their subsets are drawn by chance and of equal sizes, so one of all images is compared."""
     count = min(len(generated), len(real))
     ours = kid(generated[:count], real[:count], resamples=2).value
     theirs = peer.kid.kid_features_to_metric(
