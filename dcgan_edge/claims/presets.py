@@ -41,7 +41,7 @@ FIGURES: dict[str, Callable[[Scores], float | None]] = {
     "speckle": lambda scores: scores.speckle,
 }
 CLAIM = ("dcgan", "gan")  # the first is said to be the better one
-DEFAULT_EPOCHS, MOST_RUNS = 30, 100
+DEFAULT_EPOCHS, MOST_RUNS, MOST_WIDTH = 30, 100, 4096
 SHOWN = 12  # samples of each preset in the picture, of the seeds from 0 on: nothing is picked
 
 
@@ -182,6 +182,8 @@ def compare_presets(
     unknown = [name for name in presets if name not in PRESETS]
     if unknown:
         raise UsageError(f"There is no preset {unknown[0]!r}; there are {', '.join(PRESETS)}.")
+    if not 1 <= width <= MOST_WIDTH:
+        raise UsageError(f"Networks are 1 to {MOST_WIDTH:,} wide, not {width}.")
     if not 1 <= runs <= MOST_RUNS:
         raise UsageError(f"Each preset is trained 1 to {MOST_RUNS} times, not {runs}.")
     if not FEWEST <= len(set(seeds)) <= MOST_SEEDS:

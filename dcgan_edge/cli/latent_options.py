@@ -12,7 +12,7 @@ import click
 
 from dcgan_edge.cli import Command, json_option
 from dcgan_edge.cli.options import FiniteRange, backend_option, device_option, threads_option
-from dcgan_edge.latent.plan import SearchPlan
+from dcgan_edge.latent.plan import MOST, MOST_PRIOR, MOST_RATE, SearchPlan
 from dcgan_edge.latents import MAX_SEED
 
 scale_option = click.option(
@@ -83,18 +83,18 @@ def session_options(command: Command) -> Command:
 def plan_options(default: SearchPlan, *, with_loss: bool = True) -> Callable[[Command], Command]:
     """Add how latents are searched for, with the defaults of one command, which gets it all as `plan`."""
     options = [
-        _number("--steps", click.IntRange(1, 100_000), default.steps, "Steps of Adam."),
+        _number("--steps", click.IntRange(1, MOST["steps"]), default.steps, "Steps of Adam."),
         _number(
-            "--restarts", click.IntRange(1, 1000), default.restarts,
+            "--restarts", click.IntRange(1, MOST["restarts"]), default.restarts,
             "Starts for each image, the nearest samples of the pool.",
         ),
-        _number("--pool", click.IntRange(1, 100_000), default.pool, "Samples that starts are taken from."),
+        _number("--pool", click.IntRange(1, MOST["pool"]), default.pool, "Samples to take starts from."),
         _number(
-            "--learning-rate", FiniteRange(0, 1000, min_open=True), default.learning_rate,
+            "--learning-rate", FiniteRange(0, MOST_RATE, min_open=True), default.learning_rate,
             "First learning rate of Adam; it falls as a cosine.",
         ),
         _number(
-            "--lambda", FiniteRange(0, 1e6), default.prior,
+            "--lambda", FiniteRange(0, MOST_PRIOR), default.prior,
             "Weight of the discriminator's judgement.", "prior",
         ),
         _number(

@@ -15,6 +15,8 @@ from dcgan_edge.latent.paths import plane, walk
 from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.session import Session
 
+MOST_PER_SECOND, MOST_STEPS = 50.0, 1000
+
 
 def walk_to_folder(
     session: Session,
@@ -32,6 +34,11 @@ def walk_to_folder(
 
     A film shows each seed once, and a loop ends before it begins again. Raises as `walk` and the encoders do.
     """
+    if not 1.0 <= per_second <= MOST_PER_SECOND or steps > MOST_STEPS:
+        raise UsageError(
+            f"A film has 1 to {MOST_PER_SECOND:g} frames per second, a walk up to {MOST_STEPS} steps from seed "
+            "to seed."
+        )
     unknown = set(formats) - {"png", *ENCODERS}
     if unknown:
         raise UsageError(f"There is no format {min(unknown)}; there are png, {', '.join(ENCODERS)}.")

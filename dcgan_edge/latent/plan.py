@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +9,8 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
 
 Loss = Literal["l1", "l2"]
+MOST = {"steps": 100_000, "restarts": 1000, "pool": 100_000, "batch": 100_000}
+MOST_RATE, MOST_PRIOR = 1000.0, 1e6
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,14 @@ class SearchPlan:
     batch: int = 256
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.restarts, self.batch) < 1:
-            raise UsageError("A search takes at least one step, one start for each image and a batch of one.")
-        if not 0.0 < self.learning_rate < math.inf or not 0.0 <= self.prior < math.inf:
-            raise UsageError("The learning rate is above 0, lambda is not below 0, and both are finite.")
+        for name, most in MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise UsageError(f"A search takes 1 to {most:,} {name}, not {getattr(self, name)}.")
+        if not 0.0 < self.learning_rate <= MOST_RATE or not 0.0 <= self.prior <= MOST_PRIOR:
+            raise UsageError(
+                f"The learning rate is above 0 and up to {MOST_RATE:g}, lambda lies between 0 and "
+                f"{MOST_PRIOR:g}; here they are {self.learning_rate} and {self.prior}."
+            )
         if self.pool < self.restarts:
             raise UsageError(f"{self.restarts} starts cannot be taken from a pool of {self.pool} samples.")
         if not 0 <= self.seed <= MAX_SEED - self.pool:

@@ -33,7 +33,7 @@ from dcgan_edge.latent.stylize import Stylized, stylize_images
 from dcgan_edge.latents import FloatArray
 
 Progress = Callable[[int, int], None]  # steps of the search that are done, and steps in all
-MOST_IMAGES = 100_000
+MOST_IMAGES, MOST_SCALE = 100_000, 64
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def invert(
     Raises UsageError, ArtifactError and UnavailableError for images, a checkpoint or a device that are not
     there, and EdgeError when `out` cannot be written.
     """
-    job = _prepared(checkpoint, out, data, count, first, device)
+    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
     found = reconstruct_images(job.networks, job.images, plan, progress=job.ticks(plan, progress))
     return job.finish(found, {"command": "invert"}, plan, shown, scale)
 
@@ -104,7 +104,7 @@ def inpaint(
 
     Raises what `invert` raises, and UsageError for a mask that leaves all or nothing.
     """
-    job = _prepared(checkpoint, out, data, count, first, device)
+    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
     _, channels, size, _ = job.images.shape
     known = make_mask(mask, size, share=missing, seed=plan.seed)
     found = inpaint_images(
@@ -143,7 +143,7 @@ def denoise(
     images are noisy already, and then there are no figures. `answer` is the result that is written: the best
     "projection", or the "average" of all. The rest is as in `invert`.
     """
-    job = _prepared(checkpoint, out, data, count, first, device)
+    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
     found = denoise_images(
         job.networks,
         job.images,
@@ -177,7 +177,7 @@ def stylize(
 
     Raises what `invert` raises, and UsageError for a layer that the discriminator does not have.
     """
-    job = _prepared(checkpoint, out, data, count, first, device)
+    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
     ticks = job.ticks(plan, progress)
     found = stylize_images(job.networks, job.images, plan, layers=layers, progress=ticks)
     return job.finish(found, {"command": "stylize"}, plan, shown, scale)
@@ -219,9 +219,13 @@ class _Job:
         return Restored(found, facts, tuple(files))
 
 
-def _prepared(checkpoint: StrPath, out: StrPath, data: str, count: int, first: int, device: str) -> _Job:
+def _prepared(
+    checkpoint: StrPath, out: StrPath, data: str, count: int, first: int, device: str, shown: int, scale: int
+) -> _Job:
     if not (1 <= count <= MOST_IMAGES and first >= 0):
         raise UsageError(f"1 to {MOST_IMAGES:,} images are restored, from number 0 or later on.")
+    if not (shown >= 1 and 1 <= scale <= MOST_SCALE):
+        raise UsageError(f"A picture shows at least one image, each pixel 1 to {MOST_SCALE} times as large.")
     out = Path(out)
     check_writable(out / "rows.png")
     networks = load_networks(checkpoint, device)
