@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dcgan_edge.errors import UnavailableError, UsageError
 from dcgan_edge.files import StrPath
-from dcgan_edge.runtime.device import parse_device
+from dcgan_edge.runtime.device import check_threads, parse_device
 from dcgan_edge.runtime.session import Backend, EngineOptions, Session, open_session
 
 
@@ -24,6 +24,7 @@ def open_generator(
     `open_session` raises.
     """
     path = Path(path)
+    check_threads(threads)
     if path.suffix.lower() != ".safetensors":
         return open_session(path, device=device, backend=backend, threads=threads, engine=engine)
     if parse_device(device).kind == "cuda":

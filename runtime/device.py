@@ -13,6 +13,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.machine import cpu_count
 
 ROOT = Path("/")
+MOST_THREADS = 4096
 GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
 LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
@@ -37,6 +38,12 @@ def parse_device(text: str) -> ComputeDevice:
     if match is None or (match[2] and match[1] != "cuda"):
         raise UsageError(f"{text!r} is not a device; write auto, cpu, cuda or cuda:1.")
     return ComputeDevice(cast(Literal["auto", "cpu", "cuda"], match[1]), int(match[2] or 0))
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise UsageError unless `threads` of the CPU can be had; None leaves the number to the library."""
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"A session computes with 1 to {MOST_THREADS} threads, not {threads}.")
 
 
 def has_nvidia_gpu() -> bool:

@@ -22,7 +22,7 @@ from dcgan_edge.images import PixelArray
 from dcgan_edge.latents import FloatArray, as_latents
 from dcgan_edge.words import quoted
 
-from .device import parse_device
+from .device import check_threads, parse_device
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -129,6 +129,7 @@ def open_session(
     """
     path = Path(path)
     chosen = parse_device(device)
+    check_threads(threads)
     if path.suffix.lower() == ".safetensors":
         raise UsageError(
             f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "

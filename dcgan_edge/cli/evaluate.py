@@ -80,10 +80,12 @@ def command(
             inputs, data, seeds=seeds, features=features, weights=weights,
             device=device, backend=backend, threads=threads, progress=say,
         )  # fmt: skip
-    if not as_json:
-        show_evaluation(found)  # before anything is written: a full disk costs no figures
-    files = found.save(out) if out is not None else []
+    if as_json:  # either way before anything is written: a full disk costs no figures
+        print_json(found.to_dict())
+    else:
+        show_evaluation(found)
+    files = [str(path) for path in found.save(out)] if out is not None else []
     if as_json:
-        print_json({**found.to_dict(), "files": [str(path) for path in files]})
-    for path in files if not as_json else ():
-        click.echo(path)
+        print_json({**found.to_dict(), "files": files})
+    else:
+        click.echo("\n".join(files), nl=bool(files))

@@ -12,7 +12,7 @@ from typing import Any
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
-from dcgan_edge.images import encode_png
+from dcgan_edge.images import check_grid, encode_png
 from dcgan_edge.latent.arithmetic import draw_answer, solve
 from dcgan_edge.latent.interpolation import plane_to_file, walk_to_folder
 from dcgan_edge.runtime.session import Backend, Session, open_session
@@ -118,6 +118,9 @@ def latent_arithmetic(
     _check_picture([*start, *minus, *plus], scale)
     check_writable(output)
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
+        check_grid(
+            max(map(len, (start, minus, plus))) + 1, 7, session.manifest.architecture.size, scale=scale
+        )
         answer = solve(start, minus, plus, session.manifest.architecture, noise=noise, seed=seed)
         write_atomic(output, encode_png(draw_answer(session, answer), scale=scale))
         facts = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import write_atomic
-from dcgan_edge.images import PixelArray, encode_png, grid, to_uint8
+from dcgan_edge.images import PixelArray, check_grid, encode_png, grid, to_uint8
 from dcgan_edge.latent.movie import ENCODERS
 from dcgan_edge.latent.paths import plane, walk
 from dcgan_edge.latents import FloatArray, latents
@@ -36,14 +36,14 @@ def walk_to_folder(
     """
     if not 1.0 <= per_second <= MOST_PER_SECOND or steps > MOST_STEPS:
         raise UsageError(
-            f"A film has 1 to {MOST_PER_SECOND:g} frames per second, a walk up to {MOST_STEPS} steps from seed "
-            "to seed."
+            f"A film has 1 to {MOST_PER_SECOND:g} frames per second, a walk at most {MOST_STEPS} steps."
         )
+    segments = len(seeds) - (not loop)
+    check_grid(segments, steps, session.manifest.architecture.size, scale=scale)
     unknown = set(formats) - {"png", *ENCODERS}
     if unknown:
         raise UsageError(f"There is no format {min(unknown)}; there are png, {', '.join(ENCODERS)}.")
     way = walk(_latents(session, seeds), steps, session.manifest.architecture.distribution, loop=loop)
-    segments = len(way)
     pixels = to_uint8(session.run(way.reshape(-1, *way.shape[2:])))
     files: dict[Path, bytes] = {}
     for name in dict.fromkeys(formats):
@@ -61,6 +61,7 @@ def plane_to_file(
     session: Session, seeds: Sequence[int], path: Path, *, rows: int, columns: int, scale: int = 1
 ) -> None:
     """Write the plane through three seeds as `rows` x `columns` pictures. Raises as `plane` does."""
+    check_grid(rows, columns, session.manifest.architecture.size, scale=scale)
     points = plane(_latents(session, seeds), rows, columns, session.manifest.architecture.distribution)
     write_atomic(path, encode_png(grid(to_uint8(session.run(points)), rows, columns), scale=scale))
 

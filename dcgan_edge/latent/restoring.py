@@ -15,6 +15,7 @@ from typing import Any
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable
+from dcgan_edge.images import check_grid
 from dcgan_edge.latent import plan as plans
 from dcgan_edge.latent.inversion import Networks, load_networks, step_count
 from dcgan_edge.latent.masks import make_mask
@@ -34,6 +35,7 @@ from dcgan_edge.latents import FloatArray
 
 Progress = Callable[[int, int], None]  # steps of the search that are done, and steps in all
 MOST_IMAGES, MOST_SCALE = 100_000, 64
+MOST_COLUMNS = 6  # of the picture of any of them
 
 
 @dataclass(frozen=True)
@@ -230,5 +232,6 @@ def _prepared(
     check_writable(out / "rows.png")
     networks = load_networks(checkpoint, device)
     architecture = networks.architecture
+    check_grid(min(shown, count), MOST_COLUMNS, architecture.size, scale=scale)
     images = pictures(data, architecture.size, architecture.channels, count=count, first=first)
     return _Job(Path(checkpoint), out, data, first, networks, images)

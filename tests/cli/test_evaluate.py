@@ -160,3 +160,20 @@ def test_a_disk_that_fills_up_costs_no_figures(
     assert answer.exit_code == 1
     assert "FID" in answer.stdout
     assert "No space" in answer.stderr
+    answer = run("eval", exported / "generator.fp32.onnx", "--seeds", "0-49", "--out", tmp_path, "--json")
+    document = json.loads(answer.stdout)
+    assert document["error"]["exit_code"] == 1
+    assert document["baseline"]["n"] == 50
+
+
+def test_no_figure_is_cut_at_80_columns(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    inputs = [exported / f"generator.{precision}.onnx" for precision in ("fp32", "fp16")]
+    answer = run("eval", *inputs, "--seeds", "0-49")
+    assert answer.exit_code == 0, answer.stderr
+    document = json.loads(run("eval", *inputs, "--seeds", "0-49", "--json").stdout)
+    for scores in (document["baseline"], *(one["scores"] for one in document["inputs"].values())):
+        assert f"{scores['fid']:.3f}" in answer.stdout
+        assert f"[{scores['kid']['low']:.5f}, {scores['kid']['high']:.5f}]" in answer.stdout
+    assert "…" not in answer.stdout

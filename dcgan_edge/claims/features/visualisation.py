@@ -22,7 +22,7 @@ from dcgan_edge.claims.features.receptive import Field, receptive_field
 from dcgan_edge.data import open_data
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
-from dcgan_edge.images import PixelArray, encode_png, from_uint8, grid, to_uint8
+from dcgan_edge.images import PixelArray, check_grid, encode_png, from_uint8, grid, to_uint8
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.activations import BATCH, Layer, convolutions, recorded
 from dcgan_edge.training.checkpoint import load_discriminator
@@ -101,6 +101,7 @@ def visualize_filters(
     paths = {"gradients": Path(out) / "guided.png", "patches": Path(out) / "patches.png"}
     check_writable(paths["gradients"])
     discriminator, architecture = load_discriminator(Path(checkpoint))
+    check_grid(filters, 2 * each + 1, architecture.size, scale=scale)
     progress("reading images")
     pixels = some_images(data, architecture.size, architecture.channels, count)
     progress("searching for the strongest responses")
