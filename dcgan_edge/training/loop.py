@@ -14,6 +14,7 @@ import torch
 
 from dcgan_edge.data import Dataset, open_data
 from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.machine import available_memory
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -29,7 +30,7 @@ from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
 from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
-from dcgan_edge.training.state import new_state
+from dcgan_edge.training.state import new_state, required_bytes
 from dcgan_edge.training.vital_signs import Classify
 from dcgan_edge.words import quoted
 
@@ -85,6 +86,7 @@ def run_training(
     device = resolve_device(config.device)
     random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     _refuse_file(out)
+    _check_memory(config, device)
     with locked(out), random, _shortage_explained():
         saved = _claim(config, out, resume=resume)
         _remove_leftovers(out)
@@ -121,6 +123,17 @@ def resumed_config(out: Path, *, epochs: int | None = None, minutes: float | Non
     if epochs is None and minutes is None:
         return config
     return dataclasses.replace(config, epochs=epochs, minutes=minutes)
+
+
+def _check_memory(config: TrainConfig, device: torch.device) -> None:
+    """Raise EdgeError for networks that do not fit into what is free: a system may kill instead of refuse."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
+    needed = required_bytes(config.architecture)
+    if needed > free:
+        raise EdgeError(
+            f"These networks take at least {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB "
+            "are free. Choose a smaller --width, --latent-dim or --size."
+        )
 
 
 @contextlib.contextmanager

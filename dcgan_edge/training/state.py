@@ -14,10 +14,13 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim import Adam
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.errors import EdgeError
 from dcgan_edge.models import build_discriminator, build_generator
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.ema import averaged_copy
 
+WORD = 4  # bytes of a float32
+LATENT_BYTES = 2048 * 32  # for each component: 2,048 latents, drawn in float64 with room to work
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of one parameter, in torch's own names
 
 
@@ -57,6 +60,23 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         _adam(generator, config),
         _adam(discriminator, config),
     )
+
+
+def required_bytes(architecture: Architecture) -> int:
+    """Return the bytes that a training takes at the least, before the first image goes through it.
+
+    Counted are the weights, their gradients, Adam's two moments, the averaged generator, and the latents that
+    its statistics are measured on. Nothing is allocated. Raises EdgeError for networks beyond 2**63 bytes.
+    """
+    try:
+        with torch.device("meta"):
+            generator, discriminator = (
+                sum(parameter.numel() for parameter in build(architecture).parameters())
+                for build in (build_generator, build_discriminator)
+            )
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise EdgeError(f"No machine holds these networks: {architecture}.") from error
+    return WORD * (5 * generator + 4 * discriminator) + LATENT_BYTES * architecture.latent_dim
 
 
 def _placed(network: nn.Module, device: torch.device) -> nn.Module:

@@ -110,6 +110,51 @@ def test_wrong_command_lines_exit_with_2(tmp_path: Path, arguments: list[str], r
     assert not (tmp_path / "run").exists()
 
 
+EXTREMES = ("0", "-1", "1000000000000000000", "1e300", "nan", "inf", "")
+NUMBERS = (
+    "--size", "--width", "--latent-dim", "--batch", "--epochs", "--minutes", "--seed", "--learning-rate",
+    "--beta1", "--ema-decay", "--log-every",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("option", NUMBERS)
+def test_extreme_numbers_are_planned_or_refused_in_a_sentence(tmp_path: Path, option: str) -> None:
+    for value in EXTREMES:
+        result = call("--out", tmp_path / "run", "--device", "cpu", "--dry-run", f"{option}={value}")
+        assert result.exit_code in (0, 2), (value, result.output)
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("option", ["--width", "--latent-dim", "--batch"])
+def test_networks_and_batches_beyond_every_machine_are_a_sentence(tmp_path: Path, option: str) -> None:
+    for value in (10**6, 10**9, 10**18):
+        result = call("--out", tmp_path / "run", "--device", "cpu", "--epochs", "1", option, str(value))
+        assert result.exit_code in (1, 2), (value, result.output)
+        assert "Error" in result.output
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("3", 3.0), ("0.5", 0.5), ("90s", 1.5), ("2h", 120.0), (".25min", 0.25)]
+)
+def test_minutes_are_a_number_or_a_duration(tmp_path: Path, text: str, minutes: float) -> None:
+    result = call("--out", tmp_path / "run", "--device", "cpu", "--dry-run", "--json", "--minutes", text)
+    assert document(result)["config"]["minutes"] == minutes
+
+
+def test_rates_are_kept_in_the_checkpoint_and_on_resume(tmp_path: Path, pictures: Path) -> None:
+    rates = ["--learning-rate", "1e-4", "--beta1", "0.4", "--ema-decay", "0.9", "--log-every", "1"]
+    asked: list[str | Path] = ["--data", pictures, "--size", "28", "--out", tmp_path, *TINY]
+    assert call(*asked, "--epochs", "1", *rates).exit_code == 0
+    assert call("--resume", "--out", tmp_path, "--epochs", "2").exit_code == 0
+    config = read_header(tmp_path / CHECKPOINT_NAME).config
+    assert (config.learning_rate, config.beta1, config.ema_decay, config.log_every) == (1e-4, 0.4, 0.9, 1)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [1, 2, 3, 4]
+    assert call("--resume", "--out", tmp_path, "--epochs", "2", *rates).exit_code == 0  # the same ones
+    assert call("--resume", "--out", tmp_path, "--learning-rate", "1").exit_code == 2
+
+
 def test_an_error_is_a_json_document_too(tmp_path: Path) -> None:
     result = call("--out", tmp_path, "--size", "37", "--json")
     assert result.exit_code == document(result)["error"]["exit_code"] == 2

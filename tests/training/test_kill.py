@@ -33,11 +33,11 @@ run_training(config, out, resume=is_begun, progress=lambda progress: print(progr
 """
 
 
-def start(data: Path, out: Path) -> subprocess.Popen[str]:
+def start(data: Path, out: Path, *, epochs: int = EPOCHS) -> subprocess.Popen[str]:
     """A session in a process of its own; returns when it has begun to train."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     process = subprocess.Popen(
-        [sys.executable, "-c", SESSION, str(data), str(out), str(EPOCHS)],
+        [sys.executable, "-c", SESSION, str(data), str(out), str(epochs)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
