@@ -12,7 +12,7 @@ from dcgan_edge.report.fleet import Fleet
 from dcgan_edge.report.rows import Row
 from dcgan_edge.report.words import milliseconds
 from dcgan_edge.runtime.parity import Parity
-from dcgan_edge.words import size_words
+from dcgan_edge.words import count_words, size_words
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def _change_figure(found: Compared) -> Figure:
         f"{largest.now.label}, {largest.now.workload}{unstable}"
     )
     state = {False: "bad", True: "good", None: ""}[largest.good]
-    label = f"Largest of {len(found.changes)} changes of {figures.metric}"
+    count = len(found.changes)
+    label = f"Largest of {count} changes of {figures.metric}" if count > 1 else f"Change of {figures.metric}"
     return Figure(label, f"{100 * figures.change:+.1f}", "%", detail, state)
 
 
@@ -88,16 +89,23 @@ def _fleet_figures(found: Fleet) -> list[Figure]:
     models = list(dict.fromkeys(device.model for device in found.devices))
     boards = Figure("Boards", str(len(found.devices)), "", "; ".join(models))
     state = "bad" if names else "good"
-    return [boards, Figure("Stand out", str(len(names)), "boards", ", ".join(names) or "none", state)]
+    unit = "board" if len(names) == 1 else "boards"
+    return [boards, Figure("Stand out", str(len(names)), unit, ", ".join(names) or "none", state)]
 
 
 def _parity_figure(parity: Mapping[str, Parity]) -> Figure:
     passed = sum(verdict.passed for verdict in parity.values())
     worst = min(verdict.worst_psnr_db for verdict in parity.values())
     levels = max(verdict.grey_levels for verdict in parity.values())
-    detail = f"worst seed {worst:.1f} dB, {levels} grey level{'' if levels == 1 else 's'} at most"
+    detail = f"worst seed {worst:.1f} dB, {count_words(levels, 'grey level')} at most"
     state = "good" if passed == len(parity) else "bad"
-    return Figure("Same images as PyTorch", f"{passed} of {len(parity)}", "artifacts", detail, state)
+    return Figure(
+        "Same images as PyTorch",
+        f"{passed} of {len(parity)}",
+        "artifact" if len(parity) == 1 else "artifacts",
+        detail,
+        state,
+    )
 
 
 def _size_figure(files: Sequence[tuple[str, Manifest]]) -> Figure:
