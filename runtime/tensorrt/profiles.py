@@ -1,4 +1,4 @@
-"""Which batch sizes an engine takes, and how any number of latents is split into them. Pure arithmetic.
+"""Which batch sizes an engine takes, and how any number of latents is run as such. Pure arithmetic.
 
 An engine has one or more optimization profiles, each a range of batch sizes with the size it is tuned for.
 """
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcgan_edge.artifact import BatchProfile
+
+MOST_EXACT = 8  # batch sizes beside the usual ones that are not padded, those that were prepared last
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,31 @@ def split(total: int, profiles: Sequence[BatchProfile]) -> list[Piece]:
         pieces.append(Piece(start, min(rest, batch), batch))
         start += pieces[-1].count
     return pieces
+
+
+class BatchSizes:
+    """The batch sizes that a session runs: the usual ones, and a few that its user prepared."""
+
+    def __init__(self, profiles: Sequence[BatchProfile]) -> None:
+        self._profiles = profiles
+        self._usual = usual_sizes(profiles)
+        self._exact: list[int] = []
+        self.sizes = self._usual
+
+    def pieces(self, total: int) -> list[Piece]:
+        """Return the batches that `total` latents are run as, each padded to the next of the sizes."""
+        sizes = self.sizes
+        return [
+            Piece(piece.start, piece.count, padded_size(piece.batch, sizes))
+            for piece in split(total, self._profiles)
+        ]
+
+    def exact(self, total: int) -> set[int]:
+        """Return the batch sizes of `total` latents when none is padded that need not be."""
+        return {piece.batch for piece in split(total, self._profiles)}
+
+    def add(self, exact: set[int]) -> None:
+        """Pad batches of the sizes `exact` no more; those that were added long ago make room."""
+        new = exact - {*self._usual}
+        self._exact = [*(size for size in self._exact if size not in new), *sorted(new)][-MOST_EXACT:]
+        self.sizes = sorted({*self._usual, *self._exact})

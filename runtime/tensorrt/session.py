@@ -30,11 +30,9 @@ from .engine import Engine
 from .library import load_tensorrt
 from .match import check_match, flavour_of
 from .pool import MOST_STREAMS, StreamPool
-from .profiles import Piece, padded_size, split, usual_sizes
+from .profiles import BatchSizes
 from .rtx import RtxSettings, cache_file
 from .stream import EngineStream, GraphLog, PhaseTimes
-
-MOST_EXACT = 8  # batch sizes beside the usual ones that are not padded, those that were prepared last
 
 
 def open_engine(
@@ -111,9 +109,7 @@ class EngineSession(Session):
         self._prepared = 0
         engine = Engine(trt, data, manifest, rtx)
         self._profiles = engine.profiles
-        self._usual = usual_sizes(engine.profiles)
-        self._exact: list[int] = []
-        self._sizes = self._usual
+        self._sizes = BatchSizes(engine.profiles)
         self._warnings = engine.warnings
         self._bytes = {"engine_file": len(data), "scratch_per_stream": engine.scratch_bytes}
 
@@ -144,7 +140,7 @@ class EngineSession(Session):
                 "gpu": dataclasses.asdict(self._cuda.device),
                 "zero_copy": self._zero_copy,
                 "batch_profiles": [dataclasses.asdict(profile) for profile in self._profiles],
-                "batch_sizes": list(self._sizes),
+                "batch_sizes": list(self._sizes.sizes),
                 "cuda_graph": {
                     "wanted": self._cuda_graph,
                     "captured_by": "dcgan-edge" if rtx is None else "TensorRT-RTX, which does not say when",
@@ -164,7 +160,7 @@ class EngineSession(Session):
         if len(latents) == 0:
             self._pool.require_open()
             return self._images(0)
-        (images,) = self._made([latents], len(self._pieces(len(latents))))
+        (images,) = self._made([latents], len(self._sizes.pieces(len(latents))))
         return images
 
     def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
@@ -186,7 +182,7 @@ class EngineSession(Session):
         images = self._images(len(latents))
         times = PhaseTimes()
         with self._in_use(1) as (stream,):
-            for piece in self._pieces(len(latents)):
+            for piece in self._sizes.pieces(len(latents)):
                 rows = slice(piece.start, piece.start + piece.count)
                 times += stream.timed(latents[rows], piece.batch, images[rows], clock)
         return images, times
@@ -211,14 +207,12 @@ class EngineSession(Session):
         """
         if batch < 1:
             raise UsageError(f"A batch has one or more latents, not {batch}.")
-        sizes = {piece.batch for piece in split(batch, self._profiles)}
+        sizes = self._sizes.exact(batch)
         with self._in_use(MOST_STREAMS) as taken:
             for size in sizes:
                 for stream in taken:
                     stream.prepare(size)
-        new = sizes - {*self._usual}
-        self._exact = [*(size for size in self._exact if size not in new), *new][-MOST_EXACT:]
-        self._sizes = sorted({*self._usual, *self._exact})
+        self._sizes.add(sizes)
 
     def __enter__(self) -> EngineSession:
         return self
@@ -246,7 +240,7 @@ class EngineSession(Session):
                 if len(latents) == 0:
                     raise UsageError("A batch has one or more latents.")
                 images = self._images(len(latents))
-                for piece in self._pieces(len(latents)):
+                for piece in self._sizes.pieces(len(latents)):
                     if len(flights) == len(taken):
                         yield from self._land(flights)
                     self._pool.require_open()
@@ -257,14 +251,6 @@ class EngineSession(Session):
                     flights.append(_Flight(stream, images[rows], done))
             while flights:
                 yield from self._land(flights)
-
-    def _pieces(self, total: int) -> list[Piece]:
-        """The batches that `total` latents are run as, padded to sizes that are likely to be prepared."""
-        sizes = self._sizes
-        return [
-            Piece(piece.start, piece.count, padded_size(piece.batch, sizes))
-            for piece in split(total, self._profiles)
-        ]
 
     def _land(self, flights: deque[_Flight]) -> Iterator[FloatArray]:
         """Complete the oldest flight; yield its batch if that was the last piece."""

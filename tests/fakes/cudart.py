@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -63,10 +62,7 @@ class FakeCudart:
 
     @call(0)
     def cudaSetDevice(self, device: int) -> Result:
-        if not 0 <= device < self.gpu.count:
-            return (cudaError_t.cudaErrorInvalidDevice,)
-        self.gpu.chosen[threading.get_ident()] = device
-        return (OK,)
+        return (OK if self.gpu.choose(device) else cudaError_t.cudaErrorInvalidDevice,)
 
     @call(1)
     def cudaGetDeviceProperties(self, device: int) -> Result:

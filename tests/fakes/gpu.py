@@ -123,6 +123,12 @@ class Gpu:
         """The GPU that is current in this thread; the first where none was chosen."""
         return self.chosen.get(threading.get_ident(), 0)
 
+    def choose(self, number: int) -> bool:
+        """Make GPU `number` this thread's current one. Return whether there is such a GPU."""
+        if 0 <= number < self.count:
+            self.chosen[threading.get_ident()] = number
+        return 0 <= number < self.count
+
     def require_current(self, number: int, what: str) -> None:
         """Punish the use of something of another GPU than the current one."""
         if number != self.current:
