@@ -14,9 +14,12 @@ first used, so that this package costs nothing to import and a device needs only
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+# ONNX Runtime's wheels collect usage data unless this says otherwise, from the first session on.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest

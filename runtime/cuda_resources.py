@@ -31,6 +31,7 @@ class Owned:
         self.handle = handle
 
     def close(self) -> None:
+        """Give the handle back to CUDA. Closing twice is harmless."""
         release, self._release = self._release, None
         if release is not None:
             self._cuda.forgive(release(self.handle))
@@ -66,6 +67,7 @@ class HostArray(Owned):
         self.array: FloatArray = np.ctypeslib.as_array(raw).reshape(shape)
 
     def close(self) -> None:
+        """Give the memory back to CUDA; `array` must not be used any more."""
         self.array = np.empty(0, np.float32)  # the view must not outlive the memory
         super().close()
 
@@ -130,6 +132,7 @@ class CudaGraph(Owned):
         super().__init__(cuda, cuda.rt.cudaGraphExecDestroy, found)
 
     def launch(self, stream: CudaStream) -> None:
+        """Queue the graph in `stream`. Raises what `Cuda.check` raises."""
         self._cuda.check(self._cuda.rt.cudaGraphLaunch(self.handle, stream.handle), "launch a graph")
 
 
@@ -141,6 +144,7 @@ class CudaEvent(Owned):
         super().__init__(cuda, cuda.rt.cudaEventDestroy, found)
 
     def record(self, stream: CudaStream) -> None:
+        """Mark the point that `stream` has reached when it gets here."""
         self._cuda.check(self._cuda.rt.cudaEventRecord(self.handle, stream.handle), "record an event")
 
     def milliseconds_since(self, start: CudaEvent) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from dcgan_edge.machine import cpu_count
 
 ROOT = Path("/")
 MOST_THREADS = 4096
-GPU_NODES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvhost-as-gpu", "/dev/dxg")  # desktop; Tegra; WSL
+# In /dev: a desktop's, of which a container may have nvidia1 alone; Tegra's; WSL's.
+GPU_NODES = ("nvidia[0-9]*", "nvhost-gpu", "nvhost-as-gpu", "dxg")
 LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
     "tensorrt", "tensorrt-rtx", "cuda-bindings",
@@ -46,9 +48,20 @@ def check_threads(threads: int | None) -> None:
         raise UsageError(f"A session computes with 1 to {MOST_THREADS} threads, not {threads}.")
 
 
-def has_nvidia_gpu() -> bool:
-    """Whether the NVIDIA driver has made a device node for a GPU."""
-    return any(Path(node).exists() for node in GPU_NODES)
+def has_nvidia_gpu(root: Path = ROOT) -> bool:
+    """Return whether the NVIDIA driver has made a device node for a GPU, of whatever number."""
+    return any(path for node in GPU_NODES for path in (root / "dev").glob(node))
+
+
+def why_no_gpu(root: Path = ROOT) -> str:
+    """Return why CUDA has no GPU to compute on here, as the end of a sentence, or "" if nothing speaks
+    against it.
+    """
+    if not has_nvidia_gpu(root):
+        return "there is no NVIDIA GPU with its driver"
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "NoDevFiles"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU"
+    return ""
 
 
 def installed_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:

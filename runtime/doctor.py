@@ -45,6 +45,7 @@ class Diagnosis:
     abilities: tuple[Ability, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the whole picture as JSON values."""
         return asdict(self)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageE
 from dcgan_edge.files import cache_folder
 from dcgan_edge.latents import FloatArray
 
-from .device import ComputeDevice, cpu_name, gpu_name, has_nvidia_gpu, parse_device
+from .device import ComputeDevice, cpu_name, gpu_name, parse_device, why_no_gpu
 from .session import Backend, Session, SessionFacts, in_chunks
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ EXECUTION_PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 TENSORRT_WORKSPACE = 256 * 2**20  # bytes
+REMEDY = "pip install 'dcgan-edge[gpu]' brings a build that has it; for a Jetson NVIDIA has one."
 SILENT = 4  # log severity "fatal": what goes wrong is raised, not printed beside our own output
 
 
@@ -42,7 +44,7 @@ class OnnxRuntimeSession(Session):
         """Load the ONNX file `data`; errors as for `open_session`."""
         ort = _import_onnxruntime()
         chosen = parse_device(device)
-        provider = _choose(chosen, backend, ort.get_available_providers())
+        provider, reason = _choose(chosen, backend, ort.get_available_providers())
         options = ort.SessionOptions()
         options.log_severity_level = SILENT
         if threads is not None:
@@ -63,17 +65,20 @@ class OnnxRuntimeSession(Session):
             device_name=cpu_name() if provider == "cpu" else gpu_name(chosen.index),
             provider=EXECUTION_PROVIDERS[provider],
             threads=threads,
-            details={"provider_options": settings},
+            details={"provider_options": settings, **({"auto": reason} if reason else {})},
         )
 
     @property
     def facts(self) -> SessionFacts:
+        """Return how ONNX Runtime computes: provider, device, options and, after `auto`, why."""
         return self._facts
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return images of latents, as `Session.run` does."""
         return in_chunks(self._run, latents, self.manifest)
 
     def close(self) -> None:
+        """Let go of the session. Closing twice is harmless."""
         self._session = None
 
     def _run(self, latents: FloatArray) -> FloatArray:
@@ -112,27 +117,33 @@ def _import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _choose(device: ComputeDevice, backend: Backend, available: list[str]) -> str:
-    """Return the execution provider to load. Raises UnavailableError when it cannot be had here."""
+def _choose(device: ComputeDevice, backend: Backend, available: list[str]) -> tuple[str, str]:
+    """Return the execution provider to load, and why "auto" does not take the GPU, if it does not.
+
+    Raises UnavailableError when what was asked for cannot be had here.
+    """
     tensorrt = backend == "onnxruntime-tensorrt"
     if tensorrt and device.kind == "cpu":
         raise UsageError("The backend onnxruntime-tensorrt runs on a GPU, not on --device cpu.")
     if device.kind == "cpu":
-        return "cpu"
+        return "cpu", ""
     provider = "tensorrt" if tensorrt else "cuda"
-    if device.kind == "auto" and not tensorrt:
-        return "cuda" if has_nvidia_gpu() and EXECUTION_PROVIDERS["cuda"] in available else "cpu"
-    if EXECUTION_PROVIDERS[provider] not in available:
+    hidden, lacking = why_no_gpu(), EXECUTION_PROVIDERS[provider] not in available
+    if device.kind == "auto" and not tensorrt and (hidden or lacking):
+        reason = hidden or f"this ONNX Runtime has no {EXECUTION_PROVIDERS[provider]}"
+        if not hidden:  # with a GPU in sight this may surprise
+            logging.getLogger(__name__).warning("The CPU computes: %s. %s", reason, REMEDY)
+        return "cpu", reason
+    if lacking:
         raise UnavailableError(
-            f"This ONNX Runtime has no {EXECUTION_PROVIDERS[provider]}; pip install 'dcgan-edge[gpu]' brings "
-            "a build that has. Nothing was run on the CPU instead."
-        )
-    if not has_nvidia_gpu():
-        raise UnavailableError(
-            f"{EXECUTION_PROVIDERS[provider]} needs an NVIDIA GPU with its driver; this machine has none. "
+            f"This ONNX Runtime has no {EXECUTION_PROVIDERS[provider]}. {REMEDY} "
             "Nothing was run on the CPU instead."
         )
-    return provider
+    if hidden:
+        raise UnavailableError(
+            f"{EXECUTION_PROVIDERS[provider]} cannot run here: {hidden}. Nothing was run on the CPU instead."
+        )
+    return provider, ""
 
 
 def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str, Any]) -> Any:

@@ -74,9 +74,11 @@ class Parity:
 
     @property
     def passed(self) -> bool:
+        """Return whether no gate was missed."""
         return not self.missed
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the verdict, the figures and the gate as JSON values."""
         return {"verdict": "passed" if self.passed else "failed", **dataclasses.asdict(self)}
 
     def raise_if_failed(self, name: str) -> None:

@@ -53,6 +53,7 @@ class SessionFacts:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
         return dataclasses.asdict(self)
 
 

@@ -21,11 +21,12 @@ from types import ModuleType
 
 import pytest
 
+from dcgan_edge import runtime
 from tests.fakes.lab import MODULES, PACKAGE, Lab
 
 TESTS = Path(__file__).parent
 
-RUNTIME = TESTS.parent / "runtime"
+RUNTIME = Path(str(runtime.__file__)).parent
 SUITES = (
     "tensorrt.test_tensorrt_session", "tensorrt.test_tensorrt_graphs", "tensorrt.test_tensorrt_refusals",
     "tensorrt.test_tensorrt_inspect", "tensorrt.test_tensorrt_devices", "test_cuda",

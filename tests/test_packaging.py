@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from dcgan_edge import __version__
+from dcgan_edge import __version__, runtime
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -34,14 +34,17 @@ def packages_in_the_tree() -> set[str]:
     return found
 
 
+@pytest.mark.source
 def test_every_package_is_in_the_wheel() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages_in_the_tree()
 
 
+@pytest.mark.source
 def test_there_is_one_version() -> None:
     assert PROJECT["project"]["version"] == __version__
 
 
+@pytest.mark.source
 def test_the_folders_are_one_package() -> None:
     for folder in ("export", "runtime"):
         module = importlib.import_module(f"dcgan_edge.{folder}")
@@ -49,9 +52,10 @@ def test_the_folders_are_one_package() -> None:
         assert Path(module.__file__).resolve() == ROOT / folder / "__init__.py"
 
 
+RUNTIME = Path(str(runtime.__file__)).parent
 LIGHT = [
-    ".".join(("dcgan_edge.runtime", *path.relative_to(ROOT / "runtime").with_suffix("").parts))
-    for path in sorted((ROOT / "runtime").rglob("*.py"))
+    ".".join(("dcgan_edge.runtime", *path.relative_to(RUNTIME).with_suffix("").parts))
+    for path in sorted(RUNTIME.rglob("*.py"))
 ]
 HEAVY = {
     "torch",

@@ -52,6 +52,7 @@ def unwanted(text: str) -> list[str]:
     return [word for word in words(text) & INSTEAD.keys() if text not in OTHERS.get(word, ())]
 
 
+@pytest.mark.source
 def test_identifiers_keys_and_headings_use_the_words_of_the_field() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text}: say {INSTEAD[word]}"

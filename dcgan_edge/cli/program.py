@@ -87,7 +87,11 @@ class Program(click.Group):
         try:
             _refuse_empty(options)
             _refuse_lost_folder()
-            returned = super().main(arguments, standalone_mode=False, obj=answer, **settings)
+            try:
+                returned = super().main(arguments, standalone_mode=False, obj=answer, **settings)
+            except FileNotFoundError:
+                _refuse_lost_folder()  # it may have gone meanwhile
+                raise
             code = returned if isinstance(returned, int) else 0
         except click.ClickException as error:
             code, message = error.exit_code, error.format_message()

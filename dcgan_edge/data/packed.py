@@ -37,6 +37,7 @@ class PackedFacts:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """Return the shape of the whole array: (count, channels, size, size)."""
         return self.count, self.channels, self.size, self.size
 
 

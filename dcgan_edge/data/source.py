@@ -20,11 +20,22 @@ class Source(Protocol):
     """
 
     @property
-    def omitted(self) -> Sequence[str]: ...
+    def omitted(self) -> Sequence[str]:
+        """Return a sentence for each kind of thing that is not among the images."""
+        ...
+
     def __len__(self) -> int: ...
-    def name(self, index: int) -> str: ...
-    def load(self, index: int) -> PixelArray: ...  # uint8 (channels, size, size), or raises UnreadableImage
-    def digest(self) -> str: ...  # the same for the same content, wherever it lies
+    def name(self, index: int) -> str:
+        """Return the name of image `index`, to show it to the user."""
+        ...
+
+    def load(self, index: int) -> PixelArray:
+        """Return image `index` as uint8 (channels, size, size). Raises UnreadableImage."""
+        ...
+
+    def digest(self) -> str:
+        """Return a hash of the content: the same for the same images, wherever they lie."""
+        ...
 
 
 class Dataset(Protocol):

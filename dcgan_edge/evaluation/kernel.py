@@ -41,6 +41,7 @@ class Kid:
     repeats: Doubles
 
     def to_dict(self) -> dict[str, float]:
+        """Return the distance and its interval as JSON values."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
     def minus(self, other: Kid) -> Kid:

@@ -31,8 +31,13 @@ class Preset(Protocol):
 
     SIZES: tuple[int, ...]
 
-    def Generator(self, architecture: Architecture) -> nn.Module: ...
-    def Discriminator(self, architecture: Architecture) -> nn.Module: ...
+    def Generator(self, architecture: Architecture) -> nn.Module:
+        """Make the generator: latents (n, latent_dim, 1, 1) to images (n, c, size, size) in [-1, 1]."""
+        ...
+
+    def Discriminator(self, architecture: Architecture) -> nn.Module:
+        """Make the discriminator: images (n, c, size, size) to logits (n,)."""
+        ...
 
 
 def build_generator(architecture: Architecture) -> nn.Module:

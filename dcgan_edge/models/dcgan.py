@@ -49,6 +49,7 @@ class Generator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, latents: Tensor) -> Tensor:
+        """Return images (n, channels, size, size) in [-1, 1] of latents (n, latent_dim, 1, 1)."""
         images: Tensor = self.layers(latents)
         return images
 
@@ -76,6 +77,7 @@ class Discriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
         logits: Tensor = self.layers(images)
         return logits.flatten()
 

@@ -35,6 +35,7 @@ class Generator(nn.Module):
         self.apply(initialise_dense)
 
     def forward(self, latents: Tensor) -> Tensor:
+        """Return images (n, channels, size, size) in [-1, 1] of latents (n, latent_dim, 1, 1)."""
         images: Tensor = self.layers(latents)
         return images
 
@@ -65,6 +66,7 @@ class Discriminator(nn.Module):
         self.apply(initialise_dense)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
         logits: Tensor = self.layers(images)
         return logits.flatten()
 

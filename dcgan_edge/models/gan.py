@@ -39,5 +39,6 @@ class Discriminator(nn.Module):
         self.apply(initialise_dense)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
         logits: Tensor = self.layers(images)
         return logits.flatten()

@@ -28,6 +28,7 @@ class Perceptron(nn.Module):
         self.apply(initialise_dense)
 
     def forward(self, latents: Tensor) -> Tensor:
+        """Return images (n, channels, size, size) in [-1, 1] of latents (n, latent_dim, 1, 1)."""
         images: Tensor = self.layers(latents)
         return images
 

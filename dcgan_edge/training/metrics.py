@@ -31,9 +31,11 @@ class MetricsLog:
         self._file = path.open("ab")
 
     def append(self, record: dict[str, Any]) -> None:
+        """Append `record` as one line. Raises EdgeError when it cannot be written."""
         self._write(json.dumps(record, allow_nan=False).encode() + b"\n")
 
     def flush(self) -> None:
+        """Bring every line to the disk. Raises EdgeError when that fails."""
         self._write(b"")
         os.fsync(self._file.fileno())
 
@@ -45,6 +47,7 @@ class MetricsLog:
             raise EdgeError(f"Cannot write {self._file.name}: {error.strerror or error}.") from error
 
     def close(self) -> None:
+        """Close the file; nothing can be appended any more."""
         self._file.close()
 
     def __enter__(self) -> MetricsLog:

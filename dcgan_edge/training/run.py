@@ -108,10 +108,12 @@ class Run:
 
     @property
     def elapsed(self) -> float:
+        """Return the seconds of training so far, resumed runs included."""
         return self._clock() - self._started
 
     @property
     def fraction(self) -> float:
+        """Return the share of the run that is done, 0 to 1."""
         if self.steps is not None:
             return min(1.0, self.state.step / self.steps)
         return min(1.0, self.elapsed / (60.0 * (self.config.minutes or math.inf)))
@@ -142,6 +144,7 @@ class Run:
         self._lap = self._clock()  # what was written does not count into images per second
 
     def progress(self) -> TrainProgress:
+        """Return where the run is, for whoever shows it."""
         return TrainProgress(
             "train",
             self.fraction,

@@ -41,6 +41,7 @@ class TrainState:
         return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.average}
 
     def optimisers(self) -> dict[str, tuple[nn.Module, Adam]]:
+        """Return each network with its optimiser, by the network's name in a checkpoint."""
         return {
             "generator": (self.generator, self.generator_adam),
             "discriminator": (self.discriminator, self.discriminator_adam),

@@ -38,6 +38,7 @@ class TorchSession(Session):
 
     @property
     def facts(self) -> SessionFacts:
+        """Return how PyTorch computes: on the CPU, in float32."""
         return SessionFacts(
             backend="torch",
             version=torch.__version__,
@@ -47,6 +48,7 @@ class TorchSession(Session):
         )
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return images of latents, as `Session.run` does, computed by PyTorch."""
         return in_chunks(self._run, latents, self.manifest)
 
     def close(self) -> None:

@@ -101,10 +101,12 @@ class Energy:
 
     @property
     def joules_per_image(self) -> float:
+        """Return the joules above idle for one image."""
         return self.joules / self.images
 
     @property
     def images_per_joule(self) -> float | None:
+        """Return the images for one joule above idle, None where the run took no more than rest."""
         return self.images / self.joules if self.joules > 0 else None
 
     @property
@@ -113,6 +115,7 @@ class Energy:
         return self.joules / self.seconds + self.idle_watts
 
     def to_dict(self) -> dict[str, Any]:
+        """Return all figures, the derived ones too, as JSON values."""
         return {
             **dataclasses.asdict(self),
             "watts": self.watts,

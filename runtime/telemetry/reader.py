@@ -57,7 +57,9 @@ class Reader(Protocol):
         """The values that can be read now, by name. Never raises; what is missing is left out."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what is held open between two reads."""
+        ...
 
 
 Opener = Callable[[Path], Reader | Unreadable]  # is given the root of the file system
@@ -94,6 +96,7 @@ class GaugeReader:
         self._gauges = gauges
 
     def read(self) -> dict[str, float]:
+        """Return the value of each gauge that can be read now, by name."""
         values = {}
         for gauge in self._gauges:
             try:

@@ -33,6 +33,7 @@ class Window:
 
     @property
     def seconds(self) -> float:
+        """Return the length of the stretch in seconds."""
         return (self.stop_ns - self.start_ns) / 1e9
 
 
@@ -63,6 +64,7 @@ class Telemetry:
     cost: Cost
 
     def find(self, name: str) -> Series | None:
+        """Return the series of reading `name`, None if it was not recorded."""
         return next((series for series in self.series if series.name == name), None)
 
     def labelled(self, label: str) -> tuple[Window, ...]:

@@ -44,26 +44,32 @@ class Buffers:
 
     @property
     def latents(self) -> FloatArray:
+        """Return the host's array of latents, float32 (max_batch, latent_dim, 1, 1)."""
         return self._latents.array
 
     @property
     def images(self) -> FloatArray:
+        """Return the host's array of images, float32 (max_batch, channels, size, size)."""
         return self._images.array
 
     @property
     def latents_address(self) -> int:
+        """Return the address at which the GPU reads latents."""
         return self._twins[0].address if self._twins else self._latents.device_address
 
     @property
     def images_address(self) -> int:
+        """Return the address at which the GPU writes images."""
         return self._twins[1].address if self._twins else self._images.device_address
 
     @property
     def host_bytes(self) -> int:
+        """Return the bytes of host memory that are held."""
         return self._latents.nbytes + self._images.nbytes
 
     @property
     def device_bytes(self) -> int:
+        """Return the bytes of GPU memory that are held, 0 with zero-copy."""
         return sum(twin.nbytes for twin in self._twins or ())
 
     def upload(self, stream: CudaStream, batch: int) -> None:
@@ -84,4 +90,5 @@ class Buffers:
             stream.synchronize()
 
     def close(self) -> None:
+        """Give back all memory. Closing twice is harmless."""
         self._stack.close()

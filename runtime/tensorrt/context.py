@@ -81,6 +81,7 @@ class BatchContext:
             raise
 
     def close(self) -> None:
+        """Give back the context and its graph. Closing twice is harmless."""
         if self._graph is not None:
             self._graph.close()  # before the context that it was captured from
             self._graph = None

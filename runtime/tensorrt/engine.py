@@ -51,6 +51,7 @@ class Engine:
 
     @property
     def max_batch(self) -> int:
+        """Return the largest batch that any profile takes."""
         return max(profile.max for profile in self.profiles)
 
     @property

@@ -50,6 +50,7 @@ class Inspection:
     details: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what was found as JSON values."""
         return dataclasses.asdict(self)
 
 

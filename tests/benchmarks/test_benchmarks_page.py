@@ -10,6 +10,7 @@ import click
 import pytest
 
 from dcgan_edge.cli import main
+from dcgan_edge.cli.program import Answer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text()
 COMMAND = re.compile(
@@ -24,7 +25,10 @@ def test_a_command_of_the_page_is_taken(line: str) -> None:
     name, *arguments = shlex.split(line, comments=True)
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    command.make_context(name, arguments)  # raises UsageError for an unknown option or a bad value
+    program = click.Context(main, obj=Answer(wanted=False))
+    command.make_context(
+        name, arguments, parent=program
+    )  # raises UsageError for an unknown option or a bad value
 
 
 def test_all_of_them_were_found() -> None:

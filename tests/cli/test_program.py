@@ -255,3 +255,19 @@ def test_long_names_are_read_and_too_long_ones_refused(exported: Path, tmp_path:
     report = ["report", "--training", str(metrics), "--format", "md", "--output", str(output)]
     assert CliRunner().invoke(main, report).exit_code == 0
     assert output.is_file()
+
+
+def test_a_folder_that_is_deleted_under_the_program_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+
+    @click.command("info")
+    def command() -> None:
+        (tmp_path / "gone").rmdir()
+        Path.cwd()
+
+    monkeypatch.setattr(main, "get_command", lambda ctx, name: command)
+    answer = CliRunner().invoke(main, ["info"])
+    assert (answer.exit_code, "folder is gone" in answer.stderr) == (2, True)

@@ -18,6 +18,7 @@ from tests.contracts.api_source import absolute
 from tests.contracts.api_tables import Api, load
 from tests.contracts.make_api_table import api_table
 
+pytestmark = pytest.mark.source
 ROOT = Path(__file__).parents[2]
 PATTERNS = ("runtime/tensorrt/*.py", "runtime/cuda*.py", "export/tensorrt/*.py")
 CUDA_VERSIONS = ("12.8.0", "13.5.0")  # the oldest and the newest bindings that were looked at

@@ -99,12 +99,36 @@ class _FallingBack:
 
 def test_a_silent_fallback_is_an_error(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", _FallingBack)
-    monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: False)
-    with pytest.raises(UnavailableError, match="needs an NVIDIA GPU with its driver"):
+    monkeypatch.setattr(onnxruntime_session, "why_no_gpu", lambda: "there is no NVIDIA GPU")
+    with pytest.raises(UnavailableError, match="there is no NVIDIA GPU"):
         open_session(artifact, device="cuda")
-    monkeypatch.setattr(onnxruntime_session, "has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(onnxruntime_session, "why_no_gpu", lambda: "")
     with pytest.raises(UnavailableError, match="could not be started"):
         open_session(artifact, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "found", "warned"),
+    [
+        ("there is no NVIDIA GPU", "there is no NVIDIA GPU", False),
+        ("", "this ONNX Runtime has no CUDAExecutionProvider", True),
+    ],
+)
+def test_auto_says_why_it_took_the_cpu(
+    artifact: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    hidden: str,
+    found: str,
+    warned: bool,
+) -> None:
+    monkeypatch.setattr(onnxruntime_session, "why_no_gpu", lambda: hidden)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with open_session(artifact) as session:
+        assert session.facts.details["auto"] == found
+    with open_session(artifact, device="cpu") as session:
+        assert "auto" not in session.facts.details
+    assert bool(caplog.records) == warned
 
 
 def test_bound_output_is_the_same_as_plain(artifact: Path) -> None:

@@ -51,17 +51,21 @@ class Roofline:
 
     @property
     def bound_ms(self) -> float:
+        """Return the roofline bound of one call in milliseconds: the slower of computing and memory."""
         return max(self.compute_ms, self.memory_ms)
 
     @property
     def bound(self) -> Literal["compute", "memory"]:
+        """Return which of the two the bound is made by."""
         return "compute" if self.compute_ms > self.memory_ms else "memory"
 
     @property
     def ratio(self) -> float | None:
+        """Return measured time / roofline bound, None without a measurement."""
         return None if self.measured_ms is None else self.measured_ms / self.bound_ms
 
     def to_dict(self) -> dict[str, Any]:
+        """Return all figures, the derived ones too, as JSON values."""
         return {
             **dataclasses.asdict(self),
             "bound_ms": self.bound_ms,

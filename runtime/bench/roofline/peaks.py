@@ -42,6 +42,7 @@ class Peaks:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the peak speeds and where they come from, as JSON values."""
         return dataclasses.asdict(self)
 
 

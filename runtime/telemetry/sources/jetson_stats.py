@@ -29,9 +29,11 @@ class JtopReader:
         self.facts: Mapping[str, str] = {"source": "jtop service", **_optional(self._mode)}
 
     def read(self) -> dict[str, float]:
+        """Return what the jtop service published last, by reading."""
         return {**_optional(self._power), **_optional(self._temperatures), **_optional(self._gpu)}
 
     def close(self) -> None:
+        """Close the connection to the jtop service."""
         self._jtop.close()
 
     def _mode(self) -> dict[str, str]:

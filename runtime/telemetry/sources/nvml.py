@@ -38,6 +38,7 @@ class NvmlReader:
         self.facts: Mapping[str, str] = self._facts()
 
     def read(self) -> dict[str, float]:
+        """Return what the driver tells now of the GPU, by reading."""
         nvml, gpu = self._nvml, self._handle
         reads: dict[str, Callable[[], float]] = {
             "power/gpu_board": lambda: nvml.nvmlDeviceGetPowerUsage(gpu) * MILLI,
@@ -56,6 +57,7 @@ class NvmlReader:
         return {**values, **self._throttling()}
 
     def close(self) -> None:
+        """Let go of the driver's library."""
         self._nvml.nvmlShutdown()
 
     def _throttling(self) -> dict[str, float]:

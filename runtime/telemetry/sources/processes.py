@@ -39,6 +39,7 @@ class ProcessReader:
         self.facts: Mapping[str, str] = {"load_average": read_or(proc / "loadavg")}
 
     def read(self) -> dict[str, float]:
+        """Return CPU seconds so far: of all programs, of ours, and taken by the hypervisor."""
         try:
             fields = [int(field) for field in read_text(self._proc / "stat").split("\n")[0].split()[1:]]
             total, stolen = sum(fields[index] for index in BUSY), fields[STOLEN]

@@ -46,6 +46,7 @@ class RaplReader:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def read(self) -> dict[str, float]:
+        """Return the joules counted so far by each package, by reading."""
         values = {}
         for name, counter in self.counters.items():
             try:

@@ -71,6 +71,7 @@ class TegrastatsReader:
         os.set_blocking(stream.fileno(), False)
 
     def read(self) -> dict[str, float]:
+        """Return the readings of the last line that tegrastats printed."""
         try:
             while chunk := os.read(self._stream.fileno(), 65536):
                 self._rest += chunk
@@ -80,6 +81,7 @@ class TegrastatsReader:
         return parse_line(lines[-1].decode(errors="replace")) if lines else {}
 
     def close(self) -> None:
+        """End the tegrastats process."""
         if self._process is not None:
             self._process.terminate()
             try:
