@@ -110,7 +110,12 @@ def _write_into(path: Path, data: bytes | memoryview) -> None:
     mode = path.stat().st_mode
     if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
         raise OSError(errno.EINVAL, "it is neither a file nor a pipe")
-    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # or a pipe without a reader would wait for one
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # or a pipe would wait for its reader
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(mode):
+            raise OSError(errno.ENXIO, "nothing reads from this pipe") from error
+        raise
     with open(descriptor, "wb") as stream:
         os.set_blocking(descriptor, True)
         stream.write(data)

@@ -50,7 +50,8 @@ def latents(seeds: Iterable[int], dim: int, distribution: Distribution = "normal
 def parse_seeds(text: str) -> list[int]:
     """Read `0-35` or `1,4,7-9` into a list of seeds, in the order written.
 
-    Raises UsageError for anything else: empty, reversed or negative ranges, seeds above 2**64-1.
+    Raises UsageError for anything else: empty, reversed or negative ranges, seeds above 2**64-1, and more
+    than MAX_SEEDS of them.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -59,8 +60,10 @@ def parse_seeds(text: str) -> list[int]:
             raise UsageError(f"{text!r} is not a list of seeds; write 7, 0-63 or 1,4,7-9.")
         start = int(match[1])
         stop = int(match[2] or match[1])
-        if stop < start or stop > MAX_SEED or len(seeds) + stop - start >= MAX_SEEDS:
+        if stop < start or stop > MAX_SEED:
             raise UsageError(f"{part.strip()!r} is not a range of seeds: they rise, and end at 2**64-1.")
+        if len(seeds) + stop - start >= MAX_SEEDS:
+            raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds; ask for fewer at a time.")
         seeds.extend(range(start, stop + 1))
     return seeds
 
