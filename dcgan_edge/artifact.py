@@ -51,7 +51,7 @@ class Artifact:
     manifest: Manifest
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest's facts with the file's `path`."""
+        """Return the manifest's facts with the file's `path`."""
         return {"path": str(self.path), **self.manifest.to_dict()}
 
 

@@ -134,7 +134,7 @@ class Verification:
 
     @property
     def conditions(self) -> tuple[str, str, str]:
-        """What must be the same for the proof to hold: device, backend and its version."""
+        """Return what must be the same for the proof to hold: device, backend and its version."""
         return (self.device_name, self.backend, self.version)
 
 
@@ -187,12 +187,15 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> Manifest:
-        """Raises ArtifactError naming `origin` unless `text` is a whole manifest of a known schema."""
+        """Return the manifest that `text` holds.
+
+        Raises ArtifactError naming `origin` unless it is a whole one of a known schema.
+        """
         return cls.from_facts(read_json(text, origin, limit=MANIFEST_LIMIT), origin)
 
     @classmethod
     def from_facts(cls, facts: Any, origin: str) -> Manifest:
-        """As `from_json`, of JSON that is already read."""
+        """Return the manifest of JSON that is already read. Raises as `from_json` does."""
         try:
             if not isinstance(facts, dict) or "schema_version" not in facts:
                 raise ValueError("it has no schema version")

@@ -18,7 +18,7 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
 
 
 def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
-    """The metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole ONNX file."""
+    """Return the metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole one."""
     props: dict[str, str] = {}
     try:
         found = list(fields(data))
@@ -34,7 +34,7 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
 
 
 def content_digest(data: bytes) -> str:
-    """SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
+    """Return the SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
     digest = hashlib.sha256()
     for number, raw, _ in fields(data):
         if number != METADATA_PROPS:

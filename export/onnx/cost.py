@@ -137,6 +137,7 @@ class _Counter:
 
     @classmethod
     def of(cls, model: onnx.ModelProto) -> _Counter:
+        """Return the counter of `model`. Raises ValueError when it has no input with a batch axis."""
         graph = model.graph
         tensors = {
             value.name: (_dimensions(value), value.type.tensor_type.elem_type)
@@ -157,6 +158,7 @@ class _Counter:
         return cls(graph, tensors, tuple(made), fed, symbol, images)
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor. Raises ValueError when the graph does not say it."""
         if name not in self.tensors:
             raise ValueError(f"it does not say the shape of {name!r}")
         sizes = []
@@ -167,21 +169,22 @@ class _Counter:
         return tuple(sizes)
 
     def elements(self, name: str) -> int:
+        """Return the number of elements of a tensor."""
         return math.prod(self.shape(name))
 
     def size(self, name: str) -> int:
-        """Bytes in memory, packed."""
+        """Return the bytes of a tensor in memory, packed."""
         return -(-self.elements(name) * _bits(self.tensors[name][1]) // 8)
 
     def traffic(self, node: NodeProto, constant: set[str]) -> int:
-        """Bytes of activations that go in and out; weights are counted once for the batch, not here."""
+        """Return the bytes of activations that go in and out; weights are counted once for the batch."""
         if node.op_type in VIEWS:
             return 0
         moving = [name for name in node.input if name and name not in constant]
         return sum(self.size(name) for name in (*moving, *filter(None, node.output)))
 
     def flops(self, node: NodeProto) -> int | None:
-        """None when no rule covers the operator."""
+        """Return the FLOPs of an operation, None when no rule covers the operator."""
         op = node.op_type
         if op in ("Conv", "ConvTranspose"):
             return self._convolution(node)

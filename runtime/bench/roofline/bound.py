@@ -77,8 +77,10 @@ class Roofline:
 def roofline(
     cost: Cost, peaks: Peaks, *, batch: int, precision: str, measured_ms: float | None = None
 ) -> Roofline | Unreadable:
-    """The roofline bound for `batch` images a call. `precision` is that of the arithmetic (fp32, fp16, int8;
-    mixed counts as fp16, its faster part); Unreadable when `peaks` has no figure for it.
+    """Return the roofline bound for `batch` images a call.
+
+    `precision` is that of the arithmetic (fp32, fp16, int8; mixed counts as fp16, its faster part); the
+    answer is Unreadable when `peaks` has no figure for it.
     """
     arithmetic = "fp16" if precision == "mixed" else precision
     if arithmetic not in peaks.flops:
@@ -160,6 +162,7 @@ class _Device:
         self._measured: dict[tuple[int, int], Peaks] = {}
 
     def peaks(self, measurement: Measurement, cost: Cost) -> Peaks | Unreadable:
+        """Return how fast the device of `measurement` is at best with the memory that `cost` needs."""
         if measurement.session.get("device", "cpu") != "cpu":
             return jetson_peaks(self._root, gpu_mhz=self._gpu_mhz, memory_mhz=self._memory_mhz)
         threads = measurement.session.get("threads")

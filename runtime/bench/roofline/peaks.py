@@ -103,8 +103,10 @@ MODULES = (
 def jetson_peaks(
     root: Path = Path("/"), *, gpu_mhz: float | None = None, memory_mhz: float | None = None
 ) -> Peaks | Unreadable:
-    """The peaks of this Jetson at the clocks seen while measuring; None for the GPU's is the highest that its
-    power mode allows, None for the memory's is the data sheet's.
+    """Return the peaks of this Jetson at the clocks seen while measuring.
+
+    None for the GPU's clock is the highest that its power mode allows, None for the memory's is the data
+    sheet's.
 
     A part that is sold with two clock designs is taken for the slower one if that has the GPU's clocks.
     """
@@ -123,7 +125,7 @@ def jetson_peaks(
 
 
 def find_module(compatible: list[str], gpu_mhz: float = 0.0) -> Module | None:
-    """The row of MODULES for a device tree's `compatible` entries (nvidia,p3768-0000+p3767-0005)."""
+    """Return the row of MODULES for a device tree's `compatible` entries (nvidia,p3768-0000+p3767-0005)."""
     numbers = {number for entry in compatible for number in entry.rpartition(",")[2].split("+")}
     rows = [
         module
@@ -134,7 +136,7 @@ def find_module(compatible: list[str], gpu_mhz: float = 0.0) -> Module | None:
 
 
 def load_peaks(path: Path) -> Peaks:
-    """Peaks of a device that the table lacks, from a JSON file such as
+    """Return the peaks of a device that the table lacks, from a JSON file such as
 
     {"name": "RTX A2000", "tflops": {"fp32": 8.0, "fp16": 63.9}, "bandwidth_gb_s": 288}
 
