@@ -12,13 +12,13 @@ from dcgan_edge.cli import is_quiet
 
 
 def stderr() -> Console:
-    """The console for everything that is not the result. Obeys NO_COLOR and TERM."""
+    """Return the console for everything that is not the result. Obeys NO_COLOR and TERM."""
     return Console(stderr=True, quiet=is_quiet(), highlight=False)
 
 
 @contextlib.contextmanager
 def counter(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """A bar of `total` steps; call what is yielded with the number done."""
+    """Show a bar of `total` steps; call what is yielded with the number done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,7 +44,7 @@ def fraction(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextlib.contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
-    """A line that says what is being done; call what is yielded with each new step."""
+    """Show a line that says what is being done; call what is yielded with each new step."""
     console = stderr()
     if not console.is_terminal:
         yield lambda step: console.print(step)

@@ -41,12 +41,12 @@ class Preset(Protocol):
 
 
 def build_generator(architecture: Architecture) -> nn.Module:
-    """A generator with fresh weights from torch's global generator. Raises UsageError as `check` does."""
+    """Return a generator with weights from torch's global generator. Raises UsageError as `check` does."""
     return check(architecture).Generator(architecture)
 
 
 def build_discriminator(architecture: Architecture) -> nn.Module:
-    """A discriminator with fresh weights from torch's global generator. Raises UsageError as `check` does."""
+    """Return a discriminator with weights from torch's global generator. Raises UsageError as `check` does."""
     return check(architecture).Discriminator(architecture)
 
 

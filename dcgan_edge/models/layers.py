@@ -34,7 +34,7 @@ class Perceptron(nn.Module):
 
 
 def initialise_dense(module: nn.Module) -> None:
-    """Glorot-uniform weights and zero biases, as the baselines' listings have (Glorot and Bengio 2010)."""
+    """Set Glorot-uniform weights and zero biases, as the baselines' listings do (Glorot, Bengio 2010)."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:

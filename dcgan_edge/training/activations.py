@@ -33,7 +33,7 @@ class Layer:
 
 
 def layers_of(discriminator: nn.Module) -> list[Layer]:
-    """The layers in the order in which images pass them: conv1, conv2, ... and dense1, dense2, ..."""
+    """Return the layers in the order in which images pass them: conv1, conv2, ... and dense1, dense2, ..."""
     found: list[Layer] = []
     counts = {"conv": 0, "dense": 0}
     kind = ""
@@ -48,7 +48,7 @@ def layers_of(discriminator: nn.Module) -> list[Layer]:
 
 
 def convolutions(discriminator: nn.Module) -> list[Layer]:
-    """The convolution layers. Raises UsageError when there are none."""
+    """Return the convolution layers. Raises UsageError when there are none."""
     found = [layer for layer in layers_of(discriminator) if layer.is_convolution]
     if not found:
         raise UsageError(
@@ -59,7 +59,7 @@ def convolutions(discriminator: nn.Module) -> list[Layer]:
 
 @contextlib.contextmanager
 def recorded(layers: list[Layer]) -> Iterator[dict[str, Tensor]]:
-    """While open, every pass of the network leaves each layer's output under its name in what is yielded."""
+    """Yield a dict in which every pass of the network leaves each layer's output under its name."""
     outputs: dict[str, Tensor] = {}
 
     def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
@@ -74,8 +74,8 @@ def recorded(layers: list[Layer]) -> Iterator[dict[str, Tensor]]:
 
 
 def pooled_features(discriminator: nn.Module, pixels: PixelArray) -> list[FloatArray]:
-    """For each layer the features (n, channels * 16) of images uint8 (n, c, h, w): the largest activation in
-    each cell of a 4 x 4 grid; of a fully connected layer its outputs.
+    """Return for each layer the features (n, channels * 16) of images uint8 (n, c, h, w): the largest
+    activation in each cell of a 4 x 4 grid; of a fully connected layer its outputs.
 
     Source: DCGAN, arXiv:1511.06434, section 5.1.
     """

@@ -15,7 +15,7 @@ KEPT = 2**30  # bytes of free memory at the top of the heap that are not given b
 
 
 def keep_freed_memory() -> None:
-    """Raise glibc's thresholds for this process; does nothing where the C library is another."""
+    """Raise glibc's thresholds for this process; do nothing where the C library is another."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -29,7 +29,7 @@ PICKLE_STARTS = (b"PK\x03\x04", b"\x80")  # torch.save's archive, and a bare pic
 
 
 def read_header(path: Path) -> Header:
-    """The header of the checkpoint at `path`.
+    """Return the header of the checkpoint at `path`.
 
     Raises UsageError when there is no such file, ArtifactError when it is not a checkpoint of this program.
     """
@@ -44,7 +44,7 @@ def read_checkpoint(path: Path) -> bytes:
 
 
 def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module, Architecture]:
-    """The averaged generator of the checkpoint at `path`: eval mode, float32, on the CPU.
+    """Return the averaged generator of the checkpoint at `path`: eval mode, float32, on the CPU.
 
     `content` is what the file held when it was read, None to read it.
 
@@ -55,7 +55,7 @@ def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module,
 
 
 def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
-    """The discriminator of the checkpoint at `path`: eval mode, float32, on the CPU.
+    """Return the discriminator of the checkpoint at `path`: eval mode, float32, on the CPU.
 
     Raises as `load_generator` does.
     """
@@ -63,7 +63,7 @@ def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
 
 
 def check_checkpoint(path: Path) -> Header:
-    """The header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
+    """Return the header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
     content = _read_content(path)
     _read(content, _expected(content.header.config.architecture, path), path)
     return content.header
@@ -104,7 +104,7 @@ def restore_checkpoint(path: Path, state: TrainState) -> None:
 
 
 def random_states(state: TrainState) -> dict[str, Tensor]:
-    """torch's generators of the CPU and of the device that `state` is on, as uint8 tensors."""
+    """Return torch's generators of the CPU and of the device that `state` is on, as uint8 tensors."""
     device = next(state.generator.parameters()).device
     states = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":

@@ -25,12 +25,12 @@ STATISTICS_SEEDS = 2**40  # the first of them; far from the seeds that people ch
 
 
 def averaged_copy(generator: nn.Module) -> nn.Module:
-    """A copy of `generator` in eval mode that no optimiser touches."""
+    """Return a copy of `generator` in eval mode that no optimiser touches."""
     return copy.deepcopy(generator).requires_grad_(False).eval()
 
 
 def ramped_decay(step: int, decay: float) -> float:
-    """The decay after `step` steps (from 1): short memory at first, so that the start is soon forgotten."""
+    """Return the decay after `step` steps (from 1): small at first, so that the start is soon forgotten."""
     return min(decay, (1 + step) / (10 + step))
 
 
@@ -45,7 +45,7 @@ def update_average(average: nn.Module, generator: nn.Module, *, step: int, decay
 
 
 def statistics_latents(architecture: Architecture) -> Tensor:
-    """(n, latent_dim, 1, 1), float32, the same on every machine; n is 2,048, or 512 at 128 pixels."""
+    """Return (n, latent_dim, 1, 1), float32, the same on every machine; n is 2,048, or 512 at 128 pixels."""
     batches = max(1, STATISTICS_BATCHES * 32 // max(32, architecture.size))
     seeds = range(STATISTICS_SEEDS, STATISTICS_SEEDS + batches * STATISTICS_BATCH)
     return torch.from_numpy(latents(seeds, architecture.latent_dim, architecture.distribution))

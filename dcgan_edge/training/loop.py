@@ -115,7 +115,7 @@ def run_training(
 
 
 def resumed_config(out: Path, *, epochs: int | None = None, minutes: float | None = None) -> TrainConfig:
-    """The configuration of the run in `out`, with another budget if one is given.
+    """Return the settings of the run in `out`, with another budget if one is given.
 
     Raises UsageError when there is no checkpoint to go on from, ArtifactError when it is damaged.
     """

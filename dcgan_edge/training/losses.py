@@ -11,10 +11,10 @@ from torch.nn.functional import softplus
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (n,) of real images against 1, plus that of generated ones against 0."""
+    """Return the mean cross-entropy of logits (n,) of real images against 1, plus that of fakes against 0."""
     return softplus(-real.float()).mean() + softplus(fake.float()).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (n,) of generated images against 1: -log D(G(z))."""
+    """Return the mean cross-entropy of logits (n,) of generated images against 1: -log D(G(z))."""
     return softplus(-fake.float()).mean()

@@ -57,8 +57,8 @@ class Monitor:
             self.observe(line)
 
     def observe(self, line: Mapping[str, Any]) -> tuple[TrainEvent, ...]:
-        """What begins or ends with `line`, a record with its `step`. Figures that are missing are not judged;
-        a gradient norm that is None is not finite.
+        """Return what begins or ends with `line`, a record with its `step`. Figures that are missing are not
+        judged; a gradient norm that is None is not finite.
         """
         self._lines += 1
         for name, value in _figures(line).items() if self._lines > SETTLING else ():

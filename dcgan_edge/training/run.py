@@ -119,7 +119,7 @@ class Run:
         return min(1.0, self.elapsed / (60.0 * (self.config.minutes or math.inf)))
 
     def train(self, pixels: torch.Tensor) -> None:
-        """One step on `pixels`, then the metrics, grid and checkpoint that are due after it.
+        """Take one step on `pixels`, then write the metrics, grid and checkpoint that are due after it.
 
         Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
         """

@@ -37,7 +37,7 @@ class TrainState:
     step: int = 0
 
     def networks(self) -> dict[str, nn.Module]:
-        """By the names that they have in a checkpoint."""
+        """Return the networks by the names that they have in a checkpoint."""
         return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.average}
 
     def optimisers(self) -> dict[str, tuple[nn.Module, Adam]]:
@@ -49,7 +49,7 @@ class TrainState:
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Fresh networks from torch's global generators, and Adam with its state allocated."""
+    """Return fresh networks from torch's global generators, and Adam with its state allocated."""
     # Built on the CPU and then moved, so that a seed begins with the same weights on every device.
     generator = _placed(build_generator(config.architecture), device)
     discriminator = _placed(build_discriminator(config.architecture), device)
@@ -97,7 +97,7 @@ def _adam(network: nn.Module, config: TrainConfig) -> Adam:
 
 
 def tensors(state: TrainState) -> dict[str, Tensor]:
-    """Every tensor of `state` by its name in a checkpoint; the tensors themselves, not copies."""
+    """Return every tensor of `state` by its name in a checkpoint; the tensors themselves, not copies."""
     named: dict[str, Tensor] = {}
     for prefix, network in state.networks().items():
         named |= {f"{prefix}.{name}": value for name, value in network.state_dict().items()}

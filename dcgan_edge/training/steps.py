@@ -70,12 +70,12 @@ def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: floa
 
 
 def to_network(pixels: Tensor) -> Tensor:
-    """uint8 (n, c, h, w), 0..255, to float32 in [-1, 1], channels-last."""
+    """Turn uint8 (n, c, h, w), 0..255, into float32 in [-1, 1], channels-last."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).sub_(127.5).div_(127.5)
 
 
 def draw_latents(count: int, architecture: Architecture, device: torch.device) -> Tensor:
-    """(count, latent_dim, 1, 1) from N(0, 1) or U(-1, 1), whichever the architecture names."""
+    """Return latents (count, latent_dim, 1, 1) from N(0, 1) or U(-1, 1), whichever the architecture names."""
     shape = (count, architecture.latent_dim, 1, 1)
     if architecture.distribution == "uniform":
         return torch.rand(shape, device=device).mul_(2.0).sub_(1.0)

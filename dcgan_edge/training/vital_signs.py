@@ -25,7 +25,7 @@ MOST_IMAGES = 64  # compared with each other: 2,016 pairs, of which the mean is 
 
 
 def vital_signs(state: TrainState, pixels: Tensor, outcome: StepOutcome) -> Signs:
-    """The figures of the step on `pixels` uint8 (batch, channels, size, size) that had `outcome`.
+    """Return the figures of the step on `pixels` uint8 (batch, channels, size, size) that had `outcome`.
 
     `real_accuracy` and `fake_accuracy`: the share of real images that the discriminator took for real, and of
     generated ones that it took for generated. `grad_norm_d` and `grad_norm_g`: the length of all gradients of
@@ -49,7 +49,7 @@ def vital_signs(state: TrainState, pixels: Tensor, outcome: StepOutcome) -> Sign
 
 
 def class_entropies(pixels: Tensor, outcome: StepOutcome, classify: Classify) -> Signs:
-    """`class_entropy` of the images that the step made, and `real_class_entropy` of the real ones it saw.
+    """Return `class_entropy` of the images that the step made, and `real_class_entropy` of the real ones.
 
     Each is the entropy in bits of the shares of the classes that `classify` finds, as in `dcgan-edge eval`;
     64 images of ten classes equally often come to 3.2 on average, a single class to 0.
@@ -60,7 +60,7 @@ def class_entropies(pixels: Tensor, outcome: StepOutcome, classify: Classify) ->
 
 
 def gradient_norm(network: nn.Module) -> float | None:
-    """The Euclidean norm of all gradients of `network`, 0 without any; None unless it is finite."""
+    """Return the Euclidean norm of all gradients of `network`, 0 without any; None unless it is finite."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     if not gradients:
         return 0.0
