@@ -46,7 +46,7 @@ def build_generator(architecture: Architecture) -> nn.Module:
 
 
 def build_discriminator(architecture: Architecture) -> nn.Module:
-    """Return a discriminator with weights from torch's global generator. Raises UsageError as `check` does."""
+    """Return a discriminator with weights from torch's generator. Raises UsageError as `check` does."""
     return check(architecture).Discriminator(architecture)
 
 
