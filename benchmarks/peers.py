@@ -51,6 +51,7 @@ class Peer(Session):
 
     @property
     def facts(self) -> SessionFacts:
+        """What runs the contestant, and its version."""
         return self._facts
 
     def close(self) -> None:
@@ -66,6 +67,7 @@ class TorchPeer(Peer):
         self._network = torch.compile(network) if compiled else network
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return the images of `latents` as the contestant's own library makes them."""
         with torch.inference_mode():
             images: FloatArray = self._network(torch.from_numpy(latents)).numpy()
         return images
@@ -82,6 +84,7 @@ class BareOnnxRuntime(Peer):
         self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return the images of `latents` as the contestant's own library makes them."""
         images: FloatArray = np.asarray(self._session.run(None, {"latents": latents})[0])
         return images
 
@@ -101,6 +104,7 @@ class OpenVino(Peer):
         self._facts = dataclasses.replace(self._facts, threads=threads)
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return the images of `latents` as the contestant's own library makes them."""
         images: FloatArray = self._compiled(latents)[0]
         return images
 

@@ -80,7 +80,7 @@ def main(artifact: Path, rounds: int, seconds: float, pairs: int, duration: floa
 
 
 def agreement(opener: Opener, rounds: int, seconds: float, say: Say) -> Iterator[Check]:
-    """Our loop, a plain one and LoadGen take turns on one session in one process."""
+    """Our loop, a plain one and LoadGen alternate on one session in one process."""
     loops: dict[str, Callable[[Worker], dict[str, float]]] = {
         "ours": lambda worker: _figures(worker.call(closed_loop, 1, seconds).latency_ms),
         "plain": lambda worker: _figures(worker.call(plain_loop, seconds)),
@@ -123,7 +123,7 @@ def plain_loop(session: Any, seconds: float) -> list[float]:
 
 
 def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterator[Check]:
-    """The same artifact and a slower one take turns with a baseline, `pairs` times; run against run, too."""
+    """The same artifact and a slower one alternate with a baseline, `pairs` times; run against run, too."""
     plan = BenchPlan((1,), duration_s=duration).in_pairs()
     openers: list[tuple[str, Opener]] = [
         (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
@@ -213,9 +213,11 @@ class Slowed(Session):
 
     @property
     def facts(self) -> SessionFacts:
+        """Those of the session inside."""
         return self._session.facts
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return the images of the session inside, later."""
         start = self._clock()
         images = self._session.run(latents)
         now = self._clock()
@@ -225,6 +227,7 @@ class Slowed(Session):
         return images
 
     def close(self) -> None:
+        """Close the session inside."""
         self._session.close()
 
 
@@ -237,21 +240,26 @@ class Waiting(Session):
 
     @property
     def facts(self) -> SessionFacts:
+        """Those of the session inside."""
         return self._session.facts
 
     def run(self, latents: FloatArray) -> FloatArray:
+        """Return the latents after WAIT_S."""
         time.sleep(WAIT_S)
         return latents
 
     def close(self) -> None:
+        """Close the session inside."""
         self._session.close()
 
 
 def open_waiting(opener: Opener) -> Session:
+    """Open a session that waits instead of what `opener` opens."""
     return Waiting(opener())
 
 
 def open_slowed(opener: Opener) -> Session:
+    """Open what `opener` opens, slowed down by SLOWDOWN."""
     return Slowed(opener(), SLOWDOWN)
 
 

@@ -1,5 +1,5 @@
 """`make bench`: our runtime, bare ONNX Runtime, PyTorch and, where it is installed, OpenVINO on the same
-generator, taking turns.
+generator, in alternating rounds.
 
 Each contestant has a process of its own, and makes the images of our session there before anything is timed.
 Writes benchmarks/results/<cpu>.json with every raw sample and benchmarks/results/overhead/<cpu>.json, and

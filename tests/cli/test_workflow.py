@@ -92,20 +92,6 @@ def test_times_are_exported_of_one_artifact_and_batch(exported: Path, tmp_path: 
     assert both.exit_code == 2
 
 
-def test_an_artifact_is_compared_with_a_baseline_round_by_round(exported: Path) -> None:
-    artifact = exported / "generator.fp32.onnx"
-    facts = document(
-        "bench", artifact, "--baseline", artifact, "--batch", 1, "--duration", 0.3, "--fail-if", "p50>+10000%"
-    )
-    names = [taken["name"] for taken in facts["measurements"]]
-    assert names == [f"{artifact} (baseline)", str(artifact)]
-    assert all(len(taken["rounds"]) == 30 for taken in facts["measurements"])
-    (comparison,) = facts["comparisons"]
-    assert comparison["name"] == str(artifact)
-    assert comparison["low"] <= comparison["change"] <= comparison["high"]
-    assert facts["measurements"][1]["roofline"].get("ratio")  # found by its name, whatever is added to it
-
-
 @pytest.mark.torch
 def test_a_checkpoint_is_a_baseline_of_what_was_exported_from_it(checkpoint: Path, exported: Path) -> None:
     artifact = exported / "generator.fp32.onnx"
@@ -122,26 +108,6 @@ def test_a_checkpoint_is_a_baseline_of_what_was_exported_from_it(checkpoint: Pat
         "p50>+10000%",
     )
     assert [comparison["name"] for comparison in facts["comparisons"]] == [str(artifact)]
-
-
-def test_a_refused_comparison_does_not_lose_what_was_measured(exported: Path, tmp_path: Path) -> None:
-    record, artifact = tmp_path / "base.json", exported / "generator.fp32.onnx"
-    measure = ("bench", artifact, "--batch", 1, "--duration", 0.1)
-    document(*measure, "--output", record)
-    changed = json.loads(record.read_text())
-    changed["machine"]["cpu"] = "another"
-    record.write_text(json.dumps(changed))
-    result = run(*measure, "--compare", record)
-    assert result.exit_code == 4
-    assert "cpu was another" in result.stderr
-    assert "median ms" in result.stdout
-
-
-def test_an_artifact_that_is_named_twice_is_refused(exported: Path) -> None:
-    artifact = exported / "generator.fp32.onnx"
-    result = run("bench", artifact, artifact)
-    assert result.exit_code == 2
-    assert "--baseline" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["generator.fp32.onnx", "generator.fp16.onnx"])
