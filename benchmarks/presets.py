@@ -1,8 +1,8 @@
 """`python -m benchmarks.presets FOLDER`: every preset all the way, from its checkpoint to a timed artifact.
 
 FOLDER is what `dcgan-edge compare-archs --out FOLDER` left. Each preset is exported to fp32 and fp16 with
-proof, built into an engine, sampled, and measured, all presets in alternating rounds of one run. Prints a row of
-Markdown for each.
+proof, built into an engine, sampled, and measured, all presets in alternating rounds of one run. Prints a
+row of Markdown for each.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ CLOCK_DRIFT = 0.05
 # measures, delays it by as much as two unstable rounds differ.
 OTHER_LOAD = 0.10
 MOST = 0.5  # of the load that is to be explained; a program that worked less does not explain it
+ROUNDED = 0.05  # seconds that may be missing in "browser (16.0 s)"
 LOADED = 90.0  # % of the GPU's time; from here its governor has reason to go to the highest clock
 BELOW_LIMIT = 0.95  # of the highest clock allowed; governors step in less than 5 % near the top
 LASTING = 0.5  # share of the loaded samples below the limit; a ramp at the beginning is shorter
@@ -116,7 +117,8 @@ def _other_load(telemetry: Telemetry, label: str) -> list[str]:
     reasons = []
     if others > OTHER_LOAD:
         busiest = telemetry.facts.get("other programs", {}).get("busiest_other", "")
-        most = f", most by {busiest}" if _seconds_of(busiest) >= MOST * others * seconds else ""
+        total = _risen(everything) - _risen(ours)  # while the busiest was looked for: all the time
+        most = f", most by {busiest}" if _seconds_of(busiest) + ROUNDED >= MOST * total else ""
         reasons.append(f"other load on the machine took {others:.0%} of a core{most}")
     if taken > OTHER_LOAD:
         reasons.append(f"the hypervisor took away {taken:.0%} of a core")
@@ -127,6 +129,11 @@ def _seconds_of(busiest: str) -> float:
     """Return the CPU seconds in "browser (16.0 s)"; 0 where nobody is named."""
     match = re.search(r"\((\d+(?:\.\d+)?) s\)$", busiest)
     return float(match[1]) if match else 0.0
+
+
+def _risen(counter: Series) -> float:
+    """Return how much a counter rose over the whole recording."""
+    return counter.values[-1] - counter.values[0]
 
 
 def _increase(series: Series, windows: Sequence[Window]) -> float:

@@ -129,9 +129,9 @@ def test_other_load_is_a_reason_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("busiest", "named"),  # 40 % of a core in 20 s are 8 s of work
+    ("busiest", "named"),  # 40 % of a core are 16 s of work in the 40 s that are recorded
     [
-        ("browser (16.0 s)", True), ("browser (4.0 s)", True), ("browser (3.9 s)", False),
+        ("browser (16.0 s)", True), ("browser (8.0 s)", True), ("browser (7.9 s)", False),
         ("kworker (0.0 s)", False), ("odd) name (5 s", False),
     ],
 )  # fmt: skip
