@@ -97,7 +97,8 @@ def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgres
     `progress` is told how many images are read. Raises EdgeError when none can be.
     """
     if source.omitted:
-        log.warning("Left out %d entries: %s", len(source.omitted), _named(source.omitted))
+        count = "1 entry" if len(source.omitted) == 1 else f"{len(source.omitted):,} entries"
+        log.warning("Left out %s: %s", count, _named(source.omitted))
     if len(source) * int(np.prod(shape)) > available_memory() // MEMORY_SHARE:
         return StreamedDataset(source)
     pixels = np.empty((len(source), *shape), np.uint8)

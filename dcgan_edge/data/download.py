@@ -70,6 +70,7 @@ class _Bar:
 
     @property
     def total(self) -> int:
+        """The size of the published file in bytes; raises ValueError when another one is announced."""
         return self._size
 
     @total.setter

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dcgan_edge.data.archive import is_archive
 from dcgan_edge.data.folder import FolderImages
+from dcgan_edge.data.idx import is_idx_folder
 from dcgan_edge.data.labelled import has_splits, open_split
 from dcgan_edge.data.pixels import UnreadableImage, read_image
 from dcgan_edge.data.source import Source
@@ -24,14 +26,17 @@ MEAN_OF = 5000  # training images, spread over all of them, are enough for a mea
 
 
 def pictures(source: str, size: int, channels: int, *, count: int, first: int = 0) -> FloatArray:
-    """Images `first` to `first + count - 1` of `source`, float32 (count, channels, size, size) in [-1, 1].
+    """Return images `first` to `first + count - 1` of `source`: float32 (count, channels, size, size), -1..1.
 
-    `source` is a data set, of which the test images are taken, a folder of pictures, or one picture. A folder
-    may have fewer. Raises UsageError when there is nothing at `source` or fewer than `first` images in it,
-    EdgeError when a picture cannot be read.
+    `source` is a data set, of which the test images are taken, a folder or an archive of pictures, or one
+    picture. A folder may have fewer, and of its pictures those that cannot be read are left out with a
+    warning.
+
+    Raises UsageError when there is nothing at `source` or fewer than `first` images in it, EdgeError when
+    nothing can be read.
     """
     path = Path(source)
-    if path.is_file():
+    if path.is_file() and not (is_archive(path) or is_idx_folder(path)):
         if first:
             raise UsageError(f"{path} is one image; the first one asked for is number {first}.")
         try:

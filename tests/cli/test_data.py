@@ -29,6 +29,7 @@ TOY = replace(
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    pytest.importorskip("pooch")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setitem(fetch_sources.SOURCES, "mnist", TOY)
     with serve() as server:

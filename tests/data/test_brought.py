@@ -6,6 +6,8 @@ import gzip
 import io
 import logging
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -211,6 +213,14 @@ def test_a_run_inside_the_data_is_no_part_of_it(tmp_path: Path) -> None:
         (run / "metrics.jsonl").write_text("{}")
         (run / "samples" / "step000001.png").write_bytes(png(200))
     assert FolderImages(folder, 8, 1).digest() == before
+
+
+def test_data_and_its_public_functions_load_neither_torch_nor_a_downloader() -> None:
+    code = (
+        "import sys, dcgan_edge, dcgan_edge.data; dcgan_edge.fetch, dcgan_edge.prepare;"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pooch', 'requests', 'scipy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_the_same_content_has_one_digest_wherever_it_lies_and_whatever_memory_is_free(
