@@ -62,7 +62,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """A row for each figure; the real-data baseline is the first column of values."""
+    """Return a row for each figure; the real-data baseline is the first column of values."""
     columns = {"baseline (real)": evaluation.baseline} | evaluation.judged
     table = _table("", ["baseline (real)", *_short(list(evaluation.judged))])
     for title, words in SCORES.items():
@@ -71,7 +71,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 
 
 def differences_table(evaluation: Evaluation) -> Table:
-    """What each input but the first has more than the first, on the same seeds."""
+    """Return what each input but the first has more than the first, on the same seeds."""
     first, *others = _short(list(evaluation.judged))
     table = _table(f"less {first}", others)
     for title, words in DIFFERENCES.items():
@@ -80,7 +80,7 @@ def differences_table(evaluation: Evaluation) -> Table:
 
 
 def evaluation_notes(evaluation: Evaluation) -> str:
-    """What the figures were measured on, and what to beware of, a line each."""
+    """Return what the figures were measured on, and what to beware of, a line each."""
     real, facts = evaluation.reference.real, evaluation.reference.extractor.facts
     lines = [
         f"Features of {facts['name']} on {facts['backend']} {facts['version']}; compared with "
@@ -103,8 +103,8 @@ def show_comparison(comparison: PresetComparison) -> None:
 
 
 def comparison_table(comparison: PresetComparison) -> Table:
-    """A row for each figure: mean and standard deviation over the runs of each preset, and the real-data
-    baseline.
+    """Return a row for each figure: mean and standard deviation over the runs of each preset, and the
+    real-data baseline.
     """
     presets = comparison.plan.presets
     runs = {preset: [run for run in comparison.runs if run.preset == preset] for preset in presets}
@@ -123,7 +123,7 @@ def comparison_table(comparison: PresetComparison) -> Table:
 
 
 def claim_in_words(comparison: PresetComparison) -> str:
-    """For each figure, whether the claim's two presets differ by more than their runs do."""
+    """Say for each figure whether the claim's two presets differ by more than their runs do."""
     from dcgan_edge.claims.presets import CLAIM
 
     gaps = comparison.gaps()

@@ -40,15 +40,15 @@ class DigitFeatures(FeatureExtractor):
         self._run, self.dim, self.facts = run, dim, facts
 
     def features(self, images: FloatArray) -> FloatArray:
-        """(n, 1, 28, 28) -> (n, dim), none negative, mean square 1 on real digits. Errors as `both`."""
+        """Turn (n, 1, 28, 28) into (n, dim), none negative, mean square 1 on real digits. Errors as `both`."""
         return self.both(images)[0]
 
     def logits(self, images: FloatArray) -> FloatArray:
-        """(n, 1, 28, 28) -> (n, 10), one logit per digit. Errors as `both`."""
+        """Turn (n, 1, 28, 28) into (n, 10), one logit per digit. Errors as `both`."""
         return self.both(images)[1]
 
     def both(self, images: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Features (n, dim) and logits (n, 10) in one pass.
+        """Return features (n, dim) and logits (n, 10) in one pass.
 
         Raises UsageError for images that are no grey digits of 28 or 32 pixels.
         """
@@ -58,7 +58,8 @@ class DigitFeatures(FeatureExtractor):
 
 
 def load_digit_features(backend: Backend = "auto") -> DigitFeatures:
-    """The shipped classifier on ONNX Runtime, or on PyTorch; "auto" takes the first of them that is here.
+    """Load the shipped classifier on ONNX Runtime, or on PyTorch; "auto" takes the first of them that is
+    here.
 
     Raises UnavailableError when neither is, ArtifactError when the weights are not those that were shipped.
     """
@@ -71,7 +72,7 @@ def load_digit_features(backend: Backend = "auto") -> DigitFeatures:
 
 
 def load_digit_network() -> nn.Sequential:
-    """The classifier in PyTorch, frozen, eval mode: submodule "body" gives features, "head" logits."""
+    """Load the classifier in PyTorch, frozen, eval mode: submodule "body" gives features, "head" logits."""
     from safetensors.torch import load
 
     from dcgan_edge.evaluation.digit_network import build_digit_network
@@ -82,7 +83,7 @@ def load_digit_network() -> nn.Sequential:
 
 
 def digit_record() -> dict[str, Any]:
-    """What is known of the shipped weights: hashes, accuracy on the test split, seed, versions."""
+    """Return what is known of the shipped weights: hashes, accuracy on the test split, seed, versions."""
     record: dict[str, Any] = json.loads(resources.files(__package__).joinpath(RECORD).read_bytes())
     return record
 

@@ -16,8 +16,8 @@ CLASSES = 10
 
 
 def build_digit_network() -> nn.Sequential:
-    """Fresh weights. `network.body`: float32 (n, 1, 28, 28) in [-1, 1] -> features (n, 64), not negative;
-    `network.head`: features -> logits (n, 10); the network itself: images -> logits.
+    """Return a network with fresh weights. `network.body`: float32 (n, 1, 28, 28) in [-1, 1] -> features (n,
+    64), not negative; `network.head`: features -> logits (n, 10); the network itself: images -> logits.
     """
     from torch import nn
 

@@ -48,7 +48,7 @@ class InceptionFeatures(FeatureExtractor):
         }
 
     def features(self, images: FloatArray) -> FloatArray:
-        """(n, 1 or 3, h, w) in [-1, 1] -> (n, 2048). Grey is repeated three times."""
+        """Turn (n, 1 or 3, h, w) in [-1, 1] into (n, 2048). Grey is repeated three times."""
         import torch
 
         def run(batch: FloatArray) -> FloatArray:

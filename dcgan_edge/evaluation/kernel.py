@@ -41,16 +41,16 @@ class Kid:
     repeats: Doubles
 
     def to_dict(self) -> dict[str, float]:
-        """Return the distance and its interval as JSON values."""
+        """Return the estimate and its interval as JSON has them."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
     def minus(self, other: Kid) -> Kid:
-        """The difference to `other`, which was measured on the same seeds and against the same images."""
+        """Return the difference to `other`, which was measured on the same seeds and against the same images."""
         return _with_interval(self.value - other.value, self.repeats - other.repeats)
 
 
 def kid(generated: Floats, real: Floats, *, subset: int = SUBSET, resamples: int = RESAMPLES) -> Kid:
-    """Unbiased MMD^2 of features (n, d) and (m, d) under the kernel (x.y / d + 1)^3; 0 for equal
+    """Return the unbiased MMD^2 of features (n, d) and (m, d) under the kernel (x.y / d + 1)^3; 0 for equal
     distributions, and then as often below 0 as above. Random choices are the same in each call.
 
     Raises UsageError for fewer than two images on either side.

@@ -10,7 +10,7 @@ WINDOW = 3  # pixels
 
 
 def speckle(pixels: PixelArray) -> float:
-    """The mean difference in grey levels between images (n, c, h, w) and their 3 x 3 median.
+    """Return the mean difference in grey levels between images (n, c, h, w) and their 3 x 3 median.
 
     Lone pixels count in full, edges hardly. Compare with real images, which have some: more is noise, less is
     blur.

@@ -15,12 +15,13 @@ from dcgan_edge.latents import FloatArray
 
 
 def overlay(images: FloatArray, generated: FloatArray, known: BoolArray) -> FloatArray:
-    """`images` (n, c, h, w) where `known` (h, w), else `generated`."""
+    """Return `images` (n, c, h, w) where `known` (h, w), else `generated`."""
     return np.where(known, images, generated)
 
 
 def poisson(images: FloatArray, generated: FloatArray, known: BoolArray) -> FloatArray:
-    """`images` where `known`; in the hole what has the gradients of `generated` and meets the known pixels.
+    """Return `images` where `known`; in the hole what has the gradients of `generated` and meets the known
+    pixels.
 
     The difference between the two on the rim of the hole is spread into it harmonically (the Laplace equation
     on the four neighbours, mirrored at the image's border). The result is clipped to [-1, 1].

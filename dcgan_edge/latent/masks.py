@@ -17,7 +17,7 @@ WINDOW = 7  # pixels of a side
 
 
 def make_mask(kind: str, size: int, *, share: float | None = None, seed: int = 0) -> BoolArray:
-    """bool (size, size), True where a pixel is known.
+    """Return bool (size, size), True where a pixel is known.
 
     `centre` takes a square out of the middle, `left` columns from the left, `random` single pixels, drawn by
     `seed`; each to the nearest whole pixel of `share` of the image. Anything else is the path of a picture
@@ -53,8 +53,8 @@ def make_mask(kind: str, size: int, *, share: float | None = None, seed: int = 0
 
 
 def context_weights(known: BoolArray, *, window: int = WINDOW) -> FloatArray:
-    """float32 of the mask's shape: for a known pixel the share of missing ones among those of the window
-    around it that lie in the image; 0 for a missing pixel.
+    """Return float32 of the mask's shape: for a known pixel the share of missing ones among those of the
+    window around it that lie in the image; 0 for a missing pixel.
 
     Source: Yeh et al., arXiv:1607.07539, the weights of the context loss, with its window of 7 x 7.
     """

@@ -19,12 +19,12 @@ NEARLY_PARALLEL = 1e-6  # sine of the angle below which the great circle is lost
 
 
 def between(start: FloatArray, stop: FloatArray, t: float, distribution: Distribution) -> FloatArray:
-    """The latent at `t` in [0, 1] on the way: `slerp` for normal latents, `lerp` for uniform ones."""
+    """Return the latent at `t` in [0, 1] on the way: `slerp` for normal latents, `lerp` for uniform ones."""
     return slerp(start, stop, t) if distribution == "normal" else lerp(start, stop, t)
 
 
 def lerp(start: FloatArray, stop: FloatArray, t: float) -> FloatArray:
-    """(1 - t) start + t stop, float32 of the shape of both; the ends are exact."""
+    """Return (1 - t) start + t stop, float32 of the shape of both; the ends are exact."""
     return _mixed(start, stop, 1.0 - t, t)
 
 
@@ -53,7 +53,7 @@ def slerp(start: FloatArray, stop: FloatArray, t: float) -> FloatArray:
 
 
 def walk(latents: FloatArray, steps: int, distribution: Distribution, *, loop: bool = False) -> FloatArray:
-    """(n, dim, 1, 1) -> (segments, steps, dim, 1, 1): from each latent to the next, both ends in every
+    """Turn (n, dim, 1, 1) into (segments, steps, dim, 1, 1): from each latent to the next, both ends in every
     segment.
 
     `loop` adds the way from the last one back to the first. Raises UsageError for fewer than two latents or
@@ -71,7 +71,7 @@ def walk(latents: FloatArray, steps: int, distribution: Distribution, *, loop: b
 
 
 def plane(corners: FloatArray, rows: int, columns: int, distribution: Distribution) -> FloatArray:
-    """(3, dim, 1, 1) -> (rows * columns, dim, 1, 1), row by row: the plane through three latents.
+    """Turn (3, dim, 1, 1) into (rows * columns, dim, 1, 1), row by row: the plane through three latents.
 
     They are the top left, top right and bottom left corner; the bottom right is B + C - A. Normal latents are
     scaled to the length that is between those of the corners (geometrically), and so stay near their sphere.

@@ -66,7 +66,7 @@ def _readable(images: Source, first: int) -> Iterator[PixelArray]:
 
 
 def mean_image(source: str, size: int, channels: int) -> FloatArray | None:
-    """The mean of training images of `source`, (channels, size, size); None where it has no split,
+    """Return the mean of training images of `source`, (channels, size, size); None where it has no split,
     and the mean would be of the very pictures that are to be restored.
     """
     if Path(source).is_file() or not has_splits(source):

@@ -29,7 +29,7 @@ class Pool:
     confidence: FloatArray
 
     def members(self) -> dict[int, npt.NDArray[np.int64]]:
-        """For each class with at least FEWEST sure members, their places in the pool.
+        """Return, for each class with at least FEWEST sure members, their places in the pool.
 
         Raises EdgeError when there are fewer than two such classes.
         """
@@ -56,20 +56,20 @@ def make_pool(session: Session, seeds: Sequence[int], classify: Classify) -> Poo
 
 
 def classified(images: FloatArray, classify: Classify) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """The likeliest class of each image and its softmax probability."""
+    """Return the likeliest class of each image and its softmax probability."""
     logits = classify(images).astype(np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return logits.argmax(axis=1), np.asarray(1.0 / odds.sum(axis=1), np.float32)
 
 
 def ink(images: FloatArray) -> FloatArray:
-    """Mean brightness on the scale 0..1: of bright strokes on black, how thick and long they are."""
+    """Return the mean brightness on the scale 0..1: of bright strokes on black, how thick and long they are."""
     return np.asarray((images.mean(axis=(1, 2, 3)) + 1.0) / 2.0, np.float32)
 
 
 def slant(images: FloatArray) -> FloatArray:
-    """How far strokes lean, as pixels to the right per pixel upwards: minus the covariance of column and row
-    over the variance of rows, weighted by brightness. 0 for a blank image.
+    """Return how far strokes lean, as pixels to the right per pixel upwards: minus the covariance of column
+    and row over the variance of rows, weighted by brightness. 0 for a blank image.
     """
     light = (images.mean(axis=1) + 1.0) / 2.0  # (n, h, w)
     rows, columns = np.indices(light.shape[1:], dtype=np.float64)
