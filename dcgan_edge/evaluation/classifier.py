@@ -40,7 +40,7 @@ class DigitFeatures(FeatureExtractor):
         self._run, self.dim, self.facts = run, dim, facts
 
     def features(self, images: FloatArray) -> FloatArray:
-        """Turn (n, 1, 28, 28) into (n, dim), none negative, mean square 1 on real digits. Errors as `both`."""
+        """Turn (n, 1, 28, 28) into (n, dim), not negative, mean square 1 on digits. Errors as `both`."""
         return self.both(images)[0]
 
     def logits(self, images: FloatArray) -> FloatArray:

@@ -45,7 +45,7 @@ class Kid:
         return {"value": self.value, "low": self.low, "high": self.high}
 
     def minus(self, other: Kid) -> Kid:
-        """Return the difference to `other`, which was measured on the same seeds and against the same images."""
+        """Return the difference to `other`, measured on the same seeds and against the same images."""
         return _with_interval(self.value - other.value, self.repeats - other.repeats)
 
 

@@ -63,7 +63,7 @@ def classified(images: FloatArray, classify: Classify) -> tuple[npt.NDArray[np.i
 
 
 def ink(images: FloatArray) -> FloatArray:
-    """Return the mean brightness on the scale 0..1: of bright strokes on black, how thick and long they are."""
+    """Return the mean brightness, 0 to 1: of bright strokes on black, how thick and long they are."""
     return np.asarray((images.mean(axis=(1, 2, 3)) + 1.0) / 2.0, np.float32)
 
 
