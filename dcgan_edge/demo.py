@@ -21,13 +21,14 @@ from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.latents import latents
 from dcgan_edge.report import ReportContent, WorstSeed, render, require_libraries, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
-from dcgan_edge.runtime.parity import Parity, verify
+from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import TrainProgress, run_training
 from dcgan_edge.training.monitor import TrainEvent
+from dcgan_edge.verification import verify
 from dcgan_edge.words import quoted
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
@@ -91,7 +92,7 @@ def run_demo(
 
     reference = TorchSession(checkpoint)
     on_step(f"verifying on {len(PARITY_SEEDS)} seeds")
-    parity, worst = _verified(reference, onnx_files)
+    parity, worst = _verified(reference, checkpoint, onnx_files)
     on_step("sampling")
     with open_session(onnx_files[-1]) as session:
         *_, grid = sample_to_folder(session, SEEDS, out / "samples", layout=LAYOUT, scale=2)
@@ -117,16 +118,21 @@ def run_demo(
     return DemoResult(out / "report.html", artifacts, parity, measured, trained.events)
 
 
-def _verified(reference: TorchSession, paths: Sequence[Path]) -> tuple[dict[str, Parity], list[WorstSeed]]:
-    """Parity of each file on all seeds, and the images of its worst. Raises VerificationError on a miss."""
+def _verified(
+    reference: TorchSession, checkpoint: Path, paths: Sequence[Path]
+) -> tuple[dict[str, Parity], list[WorstSeed]]:
+    """Prove each file on all seeds, and return its parity and the images of its worst seed.
+
+    The verdict is written into its manifest. Raises VerificationError when a file misses its gate.
+    """
     verdicts, worst = {}, []
-    for path in paths:
+    for proof in verify(paths, checkpoint, seeds=PARITY_SEEDS, device="cpu"):
+        proof.raise_if_failed()
+        path, seed = proof.artifact.path, proof.parity.worst_seed
+        verdicts[path.name] = proof.parity
+        z = latents([seed], ARCHITECTURE.latent_dim, ARCHITECTURE.distribution)
         with open_session(path, device="cpu") as candidate:
-            parity = verify(reference, candidate, PARITY_SEEDS)
-            parity.raise_if_failed(path.name)
-            verdicts[path.name] = parity
-            z = latents([parity.worst_seed], ARCHITECTURE.latent_dim, ARCHITECTURE.distribution)
-            worst.append(worst_seed(path.name, parity.worst_seed, reference.run(z)[0], candidate.run(z)[0]))
+            worst.append(worst_seed(path.name, seed, reference.run(z)[0], candidate.run(z)[0]))
     return verdicts, worst
 
 
