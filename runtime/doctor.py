@@ -58,8 +58,14 @@ WANTED = (  # import name, distributions that bring it, reason, extra
     ("tensorrt", ("tensorrt",), "builds and runs engines on this GPU", "gpu"),
     ("tensorrt_rtx", ("tensorrt-rtx",), "builds engines for RTX GPUs, also without a GPU", "rtx"),
     ("cuda.bindings", ("cuda-bindings",), "moves latents and images to the GPU and back", "gpu"),
+    ("pynvml", ("nvidia-ml-py",), "reads power, clocks and temperature of the GPU", "gpu"),
     ("jinja2", ("jinja2",), "writes the HTML report", "report"),
     ("matplotlib", ("matplotlib",), "draws the report's charts", "report"),
+    ("pooch", ("pooch",), "downloads public data sets", "data"),
+    ("scipy", ("scipy",), "reads SVHN, and solves for inpainting", "data"),
+    ("skimage", ("scikit-image",), "measures restorations", "restore"),
+    ("sklearn", ("scikit-learn",), "classifies by a discriminator's features", "features"),
+    ("imageio_ffmpeg", ("imageio-ffmpeg",), "writes MP4 films", "video"),
 )
 
 
@@ -95,12 +101,19 @@ def _abilities(libraries: tuple[Library, ...]) -> tuple[Ability, ...]:
 
 
 def _remedy(name: str, extra: str) -> str:
-    """The one command that brings a library here. On a Jetson TensorRT comes with JetPack, not from pip."""
+    """Return the one command that brings a library here, or why none does.
+
+    On a Jetson TensorRT comes with JetPack, not from pip, and the CUDA bindings are those of its CUDA.
+    """
     if name == "tensorrt" and jetson():
         return (
             "sudo apt-get install python3-libnvinfer, and a venv made with --system-site-packages by "
             f"/usr/bin/python3 (this is {sys.executable}, Python {platform.python_version()})"
         )
+    if name == "tensorrt_rtx" and platform.machine() not in ("x86_64", "AMD64"):
+        return "NVIDIA has no build for this processor; build engines on the board itself"
+    if extra == "gpu" and jetson():
+        extra = "jetson"
     return f"pip install 'dcgan-edge[{extra}]'"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,19 @@ def test_importing_it_loads_no_framework(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
+
+
+def test_the_jetson_extra_asks_pip_for_nothing_that_jetpack_brings() -> None:
+    brought = PROJECT["project"]["optional-dependencies"]["jetson"]
+    assert {re.split("[=>]", one)[0] for one in brought} == {"cuda-bindings", "nvidia-ml-py"}
+    six, seven = (one for one in brought if one.startswith("cuda-bindings"))
+    assert ("==12.*" in six, ">=13.0" in seven) == (True, True)
+
+
+def test_every_lower_bound_can_be_installed_as_it_is_written() -> None:
+    table = PROJECT["project"]
+    wanted = [*table["dependencies"], *itertools.chain(*table["optional-dependencies"].values())]
+    free = [
+        one for one in wanted if not re.match(r"[a-z0-9_-]+(>=[0-9.]+|==[0-9]+\.\*|\[[a-z,]+\]$)", one, re.I)
+    ]
+    assert free == []

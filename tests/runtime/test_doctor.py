@@ -36,6 +36,17 @@ def test_on_a_jetson_tensorrt_comes_from_jetpack(monkeypatch: pytest.MonkeyPatch
     tensorrt = next(library for library in diagnosis.libraries if library.name == "tensorrt")
     assert "python3-libnvinfer" in tensorrt.remedy
     assert "--system-site-packages" in tensorrt.remedy
+    remedies = {library.name: library.remedy for library in diagnosis.libraries}
+    assert remedies["cuda.bindings"] == remedies["pynvml"] == "pip install 'dcgan-edge[jetson]'"
+    assert remedies["onnxruntime"] == "pip install 'dcgan-edge[cpu]'"
+    assert all(library.reason and library.remedy for library in diagnosis.libraries)
+
+
+def test_where_there_is_no_tensorrt_rtx_no_command_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_installed", lambda name, distributions: "")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    rtx = next(library for library in doctor.diagnose().libraries if library.name == "tensorrt_rtx")
+    assert "pip" not in rtx.remedy
 
 
 def test_a_jetson_is_known_by_its_files(tmp_path: Path) -> None:
