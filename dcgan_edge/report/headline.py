@@ -102,7 +102,7 @@ def _parity_figure(parity: Mapping[str, Parity]) -> Figure:
     return Figure(
         "Same images as PyTorch",
         f"{passed} of {len(parity)}",
-        "artifact" if len(parity) == 1 else "artifacts",
+        "artifacts",
         detail,
         state,
     )
