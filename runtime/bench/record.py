@@ -5,7 +5,6 @@ Statistics, throughput and verdict are derived from the samples each time, never
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import itertools
 import json
@@ -17,20 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dcgan_edge.artifact import read_file
 from dcgan_edge.errors import ArtifactError, BenchmarkError
 from dcgan_edge.files import StrPath
 from dcgan_edge.schema import build, checked, read_json
 
+from .packing import ENCODING, pack, unpack
 from .statistics import CONFIDENCE, DEFAULT_PERCENTILES, LatencyStatistics, summarise
-from .workload import Samples, TimeArray
+from .workload import Samples
 
 SCHEMA_VERSION = 2
 KIND = "dcgan-edge bench"
-MOST_QUERIES = 2**24  # of one round; 128 MiB of times
-ENCODING = "base64 of zlib of little-endian int64 differences, in nanoseconds"
 DRIFT = 0.10  # medians of stretches that differ by more than this share make the figure unstable
 Outcome = Literal["regression", "improvement", "noise", "within the gate"]
 STRETCHES = 5  # of successive rounds: many short rounds would differ by chance alone
@@ -129,14 +125,7 @@ class Measurement:
             "verdict": self.verdict,
             "unstable_because": list(self.unstable_because),
             "encoding": ENCODING,
-            "rounds": [
-                {
-                    "queries": len(samples),
-                    "due_ns": _pack(samples.due_ns),
-                    "latency_ns": _pack(samples.latency_ns),
-                }
-                for samples in self.rounds
-            ],
+            "rounds": [pack(samples) for samples in self.rounds],
         }
 
     @classmethod
@@ -147,7 +136,7 @@ class Measurement:
         """
         known = {f.name for f in dataclasses.fields(cls)}
         kept = {name: value for name, value in facts.items() if name in known}
-        rounds = tuple(_read_round(each) for each in facts["rounds"])
+        rounds = tuple(unpack(each) for each in facts["rounds"])
         described = build(cls, {**kept, "rounds": []})
         if not rounds or described.loop not in INTERVALS or min(described.batch, described.streams) < 1:
             raise ValueError("a measurement without rounds, or under no known workload")
@@ -283,22 +272,3 @@ def matching(measured: Sequence[Measurement], like: Measurement) -> Measurement 
     same = [each for each in alike if each.name == like.name]
     found = same or [each for each in alike if Path(each.name).name == Path(like.name).name]
     return found[0] if len(found) == 1 else None
-
-
-def _read_round(facts: dict[str, Any]) -> Samples:
-    count = facts["queries"]
-    return Samples(_unpack(facts["due_ns"], count), _unpack(facts["latency_ns"], count))
-
-
-def _pack(times: TimeArray) -> str:
-    """Differences compress better than times: a few bytes for each sample."""
-    return base64.b64encode(zlib.compress(np.diff(times, prepend=0).astype("<i8").tobytes())).decode()
-
-
-def _unpack(text: str, count: int) -> TimeArray:
-    if not 1 <= count <= MOST_QUERIES:
-        raise ValueError(f"{str(count)[:20]} samples of one round")
-    unpacked = zlib.decompressobj().decompress(base64.b64decode(text), 8 * count + 8)  # never more than said
-    if len(unpacked) != 8 * count:
-        raise ValueError(f"not the {count} samples that were announced")
-    return np.cumsum(np.frombuffer(unpacked, "<i8"))
