@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click.testing
 import hypothesis
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,7 @@ hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile("everywhere")
 if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 would put both streams into one
     CliRunner.__init__.__defaults__ = ("utf-8", None, False, False)
+    vars(click.testing)["Result"].output = property(lambda result: result.stdout + result.stderr)
 
 
 def pytest_report_header() -> list[str]:

@@ -92,7 +92,8 @@ def fetch_command(
 )
 @click.option(
     "--channels",
-    type=click.Choice((1, 3)),
+    type=click.Choice(["1", "3"]),
+    callback=lambda ctx, option, value: value and int(value),
     help="Channels of the file. [default: 1 if the pictures are grey, else 3]",
 )
 @click.option(
