@@ -28,6 +28,7 @@ BuildProgress = Callable[[str, int, int], None]  # phase, steps done, steps in a
 LOGGER = "dcgan_edge"  # everything below it is passed on to the parent
 KEPT_LINES = 8  # of the child's log, for the sentence about its end
 KILLED = 9  # signal.SIGKILL, which not every system names
+WITHOUT_GUARD = "A script that builds engines needs its work under `if __name__ == '__main__':`."
 GRACE = 5.0  # seconds for a process to leave after its pipe has closed
 
 
@@ -54,9 +55,11 @@ def run_in_child(
     process.start()
     child_end.close()  # only the child holds it now, so that its end is seen as the end of the pipe
     lines: deque[str] = deque(maxlen=KEPT_LINES)
+    began = False
     try:
         for kind, content in _messages(parent_end, time.monotonic() + timeout):
             if kind == "ready":
+                began = True
                 with contextlib.suppress(ConnectionError):  # it died since: the next message is its end
                     parent_end.send((work, job))
             if kind == "result":
@@ -71,7 +74,7 @@ def run_in_child(
                 lines.append(text)
                 logging.getLogger(name).log(severity, "%s", text)
         process.join(GRACE)
-        raise EdgeError(_obituary(process, lines, advice))
+        raise EdgeError(_obituary(process, lines, advice if began else WITHOUT_GUARD))
     except TimeoutError as error:
         raise EdgeError(f"The build was stopped after {timeout:g} s. {advice}".rstrip()) from error
     finally:
@@ -98,10 +101,7 @@ def _obituary(process: BaseProcess, lines: deque[str], advice: str) -> str:
     elif code < 0:
         reason = f"crashed ({signal.Signals(-code).name})"
     else:
-        reason = (
-            f"ended with exit code {code} (a script that builds engines needs its work under "
-            "`if __name__ == '__main__':`)"
-        )
+        reason = f"ended with exit code {code}"
     said = f" Its last words: {' | '.join(lines)}" if lines else ""
     return f"The build process {reason}.{said} {advice}".rstrip()
 
