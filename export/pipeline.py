@@ -70,11 +70,12 @@ def export(
     profile = batch or BatchProfile()
     say("tracing the generator")
     graph = build_graph(reference.generator, reference.manifest.architecture, profile)
+    half = to_fp16(graph, keep_fp32=keep_fp32) if "fp16" in chosen else graph  # refused before any is written
     facts, golden = pack_golden(reference.run(_golden_latents(reference.manifest)))
     written: list[Artifact] = []
     for name in chosen:
         precision: Precision = "mixed" if keep_fp32 and name == "fp16" else name
-        model = graph if precision == "fp32" else to_fp16(graph, keep_fp32=keep_fp32)
+        model = graph if precision == "fp32" else half
         say(f"writing and verifying {precision} ONNX")
         path = Path(out) / f"generator.{precision}.onnx"
         manifest, data = _verified(model, precision, profile, reference, facts, path.name)
