@@ -68,6 +68,7 @@ def run(*words: str) -> tuple[int, str]:
 
 @settings(derandomize=True, deadline=None, max_examples=120)
 @given(st.sampled_from(OPTIONS), st.sampled_from(VALUES), st.booleans())
+@pytest.mark.torch
 def test_no_value_of_any_option_is_a_traceback(
     folder: Path, option: tuple[tuple[str, ...], str], value: str, twice: bool
 ) -> None:

@@ -70,6 +70,7 @@ def run(name: str, *places: Path) -> Result:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.torch
 def test_a_folder_full_of_strange_entries_is_read_all_the_same(
     name: str, folder: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_folder_full_of_strange_entries_is_read_all_the_same(
     assert all(line.isprintable() for line in result.stderr.splitlines())
 
 
+@pytest.mark.torch
 def test_what_was_left_out_is_named_in_json(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
     document = json.loads(run("prepare", folder, checkpoint, tmp_path / "out").stdout)
     assert document["pictures"] - len(document["findings"]["unreadable"]) == GOOD
