@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dcgan_edge.data.fetch import Fetched, fetch
     from dcgan_edge.data.prepare import Prepared, prepare
     from dcgan_edge.demo import DemoResult, run_demo
+    from dcgan_edge.describing import describe
     from dcgan_edge.errors import (
         ArtifactError,
         BenchmarkError,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from dcgan_edge.report import write_report
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
-    from dcgan_edge.runtime.info import describe
     from dcgan_edge.runtime.sampling import Sampled, sample
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
     from dcgan_edge.training.loop import TrainResult
@@ -93,7 +93,7 @@ _HOMES = {  # public name -> the module that it lives in
     "classify_features": "claims.features.classification",
     "compare_presets": "claims.presets",
     "denoise": "latent.restoring",
-    "describe": "runtime.info",
+    "describe": "describing",
     "diagnose": "runtime.doctor",
     "evaluate": "evaluating",
     "export": "export",

@@ -26,7 +26,7 @@ from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
-from dcgan_edge.training.loop import TrainProgress, run_training
+from dcgan_edge.training.loop import TrainProgress, TrainResult, run_training
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.verification import verify
 from dcgan_edge.words import quoted
@@ -75,13 +75,9 @@ def run_demo(
     out, on_step = Path(out), on_step or (lambda step: None)
     for name in ("bench.json", "report.html"):
         check_writable(out / name)
-    config = TrainConfig(ARCHITECTURE, batch=BATCH, minutes=minutes, seed=seed)
-    checkpoint = out / "training" / CHECKPOINT_NAME
     on_step(f"training {ARCHITECTURE.preset} on the bundled digits for {minutes:g} minutes")
-    classify = load_digit_features("torch").logits
-    trained = run_training(
-        config, checkpoint.parent, resume=checkpoint.is_file(), progress=on_training, classify=classify
-    )
+    trained = _trained(out / "training", minutes, seed, on_training)
+    checkpoint = trained.checkpoint
 
     engine = importlib.util.find_spec("tensorrt_rtx") is not None
     exported = export(
@@ -116,6 +112,16 @@ def run_demo(
     )
     write_atomic(out / "report.html", render(content).encode())
     return DemoResult(out / "report.html", artifacts, parity, measured, trained.events)
+
+
+def _trained(
+    folder: Path, minutes: float, seed: int, progress: Callable[[TrainProgress], None] | None
+) -> TrainResult:
+    """Train into `folder`, going on where an earlier run stopped."""
+    config = TrainConfig(ARCHITECTURE, batch=BATCH, minutes=minutes, seed=seed)
+    resume = (folder / CHECKPOINT_NAME).is_file()
+    classify = load_digit_features("torch").logits
+    return run_training(config, folder, resume=resume, progress=progress, classify=classify)
 
 
 def _verified(

@@ -30,7 +30,7 @@ def command(file: Path, as_json: bool) -> None:
     dcgan-edge info out/generator.fp16.sm87.trt10.3.0.engine
     """
     from dcgan_edge.cli.file_facts import sections
-    from dcgan_edge.runtime.info import describe
+    from dcgan_edge.describing import describe
 
     facts = describe(file)
     if as_json:

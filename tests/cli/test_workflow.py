@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from dcgan_edge.artifact import read_artifact
 from dcgan_edge.cli import main
-from dcgan_edge.runtime.info import describe
+from dcgan_edge.describing import describe
 
 
 def run(*arguments: object) -> Result:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,12 @@ import torch
 from PIL import Image
 
 from dcgan_edge.data import dataset
-from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
+from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
-    TrainConfig,
     TrainProgress,
     ema,
     load_generator,
-    loop,
     read_header,
     resumed_config,
     run_training,
@@ -247,97 +243,3 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path, data: Path) -> None:
             run_training(other, tmp_path, resume=True)
     assert resumed_config(tmp_path) == config
     assert resumed_config(tmp_path, minutes=2.0) == dataclasses.replace(config, epochs=None, minutes=2.0)
-
-
-def test_the_images_must_be_the_same_ones(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for index in range(20):
-        Image.new("L", (28, 28), index).save(folder / f"{index}.png")
-    config = tiny_config(folder, epochs=1)
-    run_training(config, tmp_path / "run")
-    (folder / "7.png").unlink()
-    with pytest.raises(UsageError, match="The 19 images"):
-        run_training(config, tmp_path / "run", resume=True)
-
-
-def test_too_few_images_for_a_batch(tmp_path: Path, data: Path) -> None:
-    with pytest.raises(UsageError, match="83 images, too few for one batch of 84"):
-        run_training(tiny_config(data, batch=84), tmp_path)
-    assert not (tmp_path / CHECKPOINT_NAME).exists()
-
-
-def test_a_damaged_checkpoint_is_not_resumed(tmp_path: Path, data: Path) -> None:
-    config = tiny_config(data, epochs=1)
-    run_training(config, tmp_path)
-    path = tmp_path / CHECKPOINT_NAME
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ArtifactError):
-        run_training(config, tmp_path, resume=True)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_that_is_not_here_is_an_error(tmp_path: Path, data: Path) -> None:
-    with pytest.raises(UnavailableError, match="--device cpu"):
-        run_training(tiny_config(data, device="cuda"), tmp_path)
-
-
-def test_training_in_a_thread(tmp_path: Path, data: Path, whole: Path) -> None:
-    """Signals belong to the main thread; a program with a window trains in another."""
-    thread = threading.Thread(target=run_training, args=(tiny_config(data), tmp_path))
-    thread.start()
-    thread.join()
-    assert_same_run(tmp_path, whole)
-
-
-@pytest.mark.parametrize("preset", ["gan", "gan-conv-d", "dcgan-upsample"])
-def test_every_preset_trains_and_resumes(tmp_path: Path, data: Path, preset: str) -> None:
-    config = tiny_config(data)
-    config = dataclasses.replace(config, architecture=dataclasses.replace(config.architecture, preset=preset))
-    run_training(dataclasses.replace(config, epochs=1), tmp_path / "parts")
-    run_training(dataclasses.replace(config, epochs=2), tmp_path / "parts", resume=True)
-    run_training(dataclasses.replace(config, epochs=2), tmp_path / "whole")
-    assert_same_run(tmp_path / "parts", tmp_path / "whole")
-
-
-def test_uniform_latents(tmp_path: Path, data: Path) -> None:
-    config = tiny_config(data, epochs=1)
-    uniform = dataclasses.replace(config.architecture, distribution="uniform")
-    run_training(dataclasses.replace(config, architecture=uniform), tmp_path)
-    assert load_generator(tmp_path / CHECKPOINT_NAME)[1].distribution == "uniform"
-
-
-def test_the_config_is_whole_in_the_header(tmp_path: Path, data: Path) -> None:
-    config = tiny_config(data, epochs=1, seed=2**64 - 1)
-    run_training(config, tmp_path)
-    header = read_header(tmp_path / CHECKPOINT_NAME)
-    assert header.config == config
-    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert (header.images, header.precision) == (83, "fp32")
-    assert header.versions["torch"] == torch.__version__
-
-
-@pytest.mark.parametrize(
-    "shortage",
-    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")],
-)
-def test_too_little_memory_is_said(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, shortage: Exception
-) -> None:
-    def fail(*_: object) -> None:
-        raise shortage
-
-    monkeypatch.setattr(loop, "new_state", fail)
-    with pytest.raises(EdgeError, match="smaller --batch"):
-        run_training(tiny_config(data), tmp_path)
-
-
-def test_other_runtime_errors_are_bugs_and_keep_their_traceback(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("unsupported memory format")
-
-    monkeypatch.setattr(loop, "new_state", fail)
-    with pytest.raises(RuntimeError, match="memory format"):
-        run_training(tiny_config(data), tmp_path)

@@ -16,9 +16,9 @@ from dcgan_edge.artifact import (
     sidecar_path,
     write_artifact,
 )
+from dcgan_edge.describing import describe
 from dcgan_edge.errors import ArtifactError, UnavailableError
 from dcgan_edge.runtime.device import has_nvidia_gpu
-from dcgan_edge.runtime.info import describe
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.runtime.tensorrt.engine import Engine
 from dcgan_edge.runtime.tensorrt.library import load_tensorrt

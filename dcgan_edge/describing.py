@@ -9,9 +9,8 @@ from dcgan_edge import safetensors_file
 from dcgan_edge.artifact import Manifest, read_artifact, read_file, sha256
 from dcgan_edge.errors import ArtifactError, EdgeError
 from dcgan_edge.files import StrPath
+from dcgan_edge.runtime.tensorrt.inspect import inspect_engine
 from dcgan_edge.schema import read_json
-
-from .tensorrt.inspect import inspect_engine
 
 CHECKPOINT_KEY = "dcgan_edge"  # in the metadata of a checkpoint's safetensors header
 
