@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,11 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path, data: Path) -> None:
             run_training(other, tmp_path, resume=True)
     assert resumed_config(tmp_path) == config
     assert resumed_config(tmp_path, minutes=2.0) == dataclasses.replace(config, epochs=None, minutes=2.0)
+
+
+def test_training_in_a_thread(tmp_path: Path, data: Path, whole: Path) -> None:
+    """Signals belong to the main thread; a program with a window trains in another."""
+    thread = threading.Thread(target=run_training, args=(tiny_config(data), tmp_path))
+    thread.start()
+    thread.join()
+    assert_same_run(tmp_path, whole)

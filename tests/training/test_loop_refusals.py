@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,14 +72,6 @@ def test_a_damaged_checkpoint_is_not_resumed(tmp_path: Path, data: Path) -> None
 def test_cuda_that_is_not_here_is_an_error(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UnavailableError, match="--device cpu"):
         run_training(tiny_config(data, device="cuda"), tmp_path)
-
-
-def test_training_in_a_thread(tmp_path: Path, data: Path, whole: Path) -> None:
-    """Signals belong to the main thread; a program with a window trains in another."""
-    thread = threading.Thread(target=run_training, args=(tiny_config(data), tmp_path))
-    thread.start()
-    thread.join()
-    assert_same_run(tmp_path, whole)
 
 
 @pytest.mark.parametrize("preset", ["gan", "gan-conv-d", "dcgan-upsample"])
