@@ -1,8 +1,8 @@
 """`python -m benchmarks.self_check ARTIFACT.onnx`: can the benchmark be believed on this machine?
 
 Its figures are held against a loop that shares no code with it and against MLPerf's LoadGen; runs of the same
-artifact must not be called a regression, and a planted one must be; other load must be named. Prints a row
-for each check and exits with 1 when one does not hold. Takes minutes; let nothing else run.
+artifact must not be called a regression, and a planted one must be; other programs must be named. Prints a
+row for each check and exits with 1 when one does not hold. Takes minutes; let nothing else run.
 """
 
 from __future__ import annotations
@@ -177,8 +177,8 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
                     stack.enter_context(_hog())
 
             (busy,) = measure([(name, each)], plan, progress=join).measurements
-        named = busy.verdict == "UNSTABLE" and "other load" in _reasons(busy)
-        promise = f"UNSTABLE, by other load, when a busy program joins, {name}"
+        named = busy.verdict == "UNSTABLE" and "other programs" in _reasons(busy)
+        promise = f"UNSTABLE, by other programs, when a busy program joins, {name}"
         yield Check(promise, f"{busy.verdict} {_reasons(busy)}", named)
 
 

@@ -82,7 +82,7 @@ class Program(click.Group):
 
     def _run(self, arguments: list[str], settings: dict[str, Any]) -> int:
         options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-        answer = Answer("--json" in options)
+        answer = Answer(_wants_json(options))
         code, message = 0, ""
         try:
             _refuse_empty(options)
@@ -139,6 +139,12 @@ def _refuse_lost_folder() -> None:
         os.getcwd()  # noqa: PTH109  # Path.cwd() is the same
     except OSError as error:
         raise UsageError("The current folder is gone. Change to one that exists, and try again.") from error
+
+
+def _wants_json(options: Sequence[str]) -> bool:
+    """Whether JSON is asked for, so that an error in the other options is a document too."""
+    pairs = itertools.pairwise(options)
+    return "--json" in options or "--format=json" in options or ("--format", "json") in pairs
 
 
 def _output_lost(error: OSError) -> int:

@@ -22,6 +22,7 @@ from dcgan_edge.data.source import Dataset, ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
+from dcgan_edge.words import count_words
 
 MEMORY_SHARE = 4  # a data set may take one in so many of the free bytes; training needs the rest
 READ_AHEAD = 64  # images
@@ -111,9 +112,8 @@ def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgres
         if progress is not None:
             progress(index + 1, len(source))
     if len(unreadable) == len(source):
-        raise EdgeError(
-            f"None of the {len(source)} pictures can be read: {_named(list(unreadable.values()))}."
-        )
+        pictures, why = count_words(len(source), "picture"), _named(list(unreadable.values()))
+        raise EdgeError(f"Not one of {pictures} can be read: {why}.")
     readable = [index for index in range(len(source)) if index not in unreadable]
     for index in unreadable:  # the next image takes the place, as it does in a stream
         pixels[index] = pixels[readable[bisect(readable, index) % len(readable)]]

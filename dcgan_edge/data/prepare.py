@@ -28,6 +28,7 @@ from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 from dcgan_edge.names import shown
+from dcgan_edge.words import count_words
 
 READ_AHEAD = 64  # images
 Drop = Literal["none", "exact", "near"]
@@ -127,7 +128,9 @@ def prepare(
             _pack(source, writer, ledger, progress)
             if writer.count == 0:
                 writer.discard()
-                raise EdgeError(f"None of the {len(files)} pictures in {shown(folder)} can be read.")
+                raise EdgeError(
+                    f"Not one of {count_words(len(files), 'picture')} in {shown(folder)} can be read."
+                )
             findings = _findings(source, writer.entries, ledger)
             digest = writer.finish(_described(folder, len(files), near, drop, findings))
     except OSError as error:

@@ -119,7 +119,7 @@ def _other_load(telemetry: Telemetry, label: str) -> list[str]:
         busiest = telemetry.facts.get("other programs", {}).get("busiest_other", "")
         total = _risen(everything) - _risen(ours)  # while the busiest was looked for: all the time
         most = f", most by {busiest}" if _seconds_of(busiest) + ROUNDED >= MOST * total else ""
-        reasons.append(f"other load on the machine took {others:.0%} of a core{most}")
+        reasons.append(f"other programs took {others:.0%} of a core{most}")
     if taken > OTHER_LOAD:
         reasons.append(f"the hypervisor took away {taken:.0%} of a core")
     return reasons

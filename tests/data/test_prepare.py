@@ -271,7 +271,7 @@ def test_too_small_a_disk_is_seen_at_once(photos: Path, monkeypatch: pytest.Monk
 def test_nothing_but_unreadable_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(EdgeError, match="None of the 1 pictures"):
+    with pytest.raises(EdgeError, match="can be read"):
         prepare(tmp_path / "photos", tmp_path / "out.npy", size=16)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 

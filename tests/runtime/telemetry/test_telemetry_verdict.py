@@ -121,9 +121,9 @@ def load(others: float, stolen: float = 0.0) -> tuple[Series, ...]:
 
 def test_other_load_is_a_reason_and_is_named() -> None:
     assert verdict(told(*load(0.4), busiest="browser (16.0 s)"), "run", device="gpu") == (
-        "other load on the machine took 40% of a core, most by browser (16.0 s)",
+        "other programs took 40% of a core, most by browser (16.0 s)",
     )
-    assert judged(*load(0.4)) == ("other load on the machine took 40% of a core",)
+    assert judged(*load(0.4)) == ("other programs took 40% of a core",)
     assert judged(*load(0.9 * OTHER_LOAD)) == ()
     assert judged(*load(0.0, stolen=0.25)) == ("the hypervisor took away 25% of a core",)
 
