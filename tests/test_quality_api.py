@@ -10,6 +10,7 @@ import pytest
 import dcgan_edge as de
 
 
+@pytest.mark.torch
 def test_an_evaluation_from_python(exported: Path, checkpoint: Path, tmp_path: Path) -> None:
     said: list[str] = []
     paths: list[str | Path] = [str(checkpoint), exported / "generator.fp16.onnx"]
@@ -41,6 +42,7 @@ def test_progress_of_a_search_ends_at_its_total(checkpoint: Path, tmp_path: Path
     assert json.loads((tmp_path / "figures.json").read_text())["plan"]["steps"] == 3
 
 
+@pytest.mark.torch
 def test_an_output_that_cannot_be_written_stops_every_function_at_once(
     exported: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

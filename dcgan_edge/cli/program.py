@@ -65,13 +65,14 @@ class Program(click.Group):
     ) -> int:
         """Run the command line `args`; exit with its code, or return it when not in `standalone_mode`."""
         arguments = list(sys.argv[1:] if args is None else args)
+        if sys.stdout is None:  # closed where a service starts the program so; click 8.1 expects one
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open until the end
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a name that cannot be encoded is shown, not a crash
                 stream.reconfigure(errors="backslashreplace")
         try:
             code = self._run(arguments, settings)
-            if sys.stdout is not None:  # it is closed where a service starts the program so
-                sys.stdout.flush()
+            sys.stdout.flush()
         except OSError as error:
             if error.errno not in LOST_OUTPUT:
                 raise
