@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
 
 from dcgan_edge.cli import main
@@ -16,6 +14,7 @@ from dcgan_edge.training import (
     monitor,
     steps,
 )
+from tests.cli.test_train import call, document
 
 TINY = ["--width", "2", "--latent-dim", "8", "--batch", "16", "--precision", "fp32", "--device", "cpu"]
 
@@ -31,17 +30,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def few_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ema, "STATISTICS_BATCHES", 2)
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["train", *map(str, arguments)])
-
-
-def document(result: Result) -> dict[str, Any]:
-    """The one JSON document on stdout."""
-    parsed: dict[str, Any] = json.loads(result.stdout)
-    assert parsed["schema_version"] == 1
-    return parsed
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import struct
 from collections.abc import Callable
@@ -13,46 +12,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
-from dcgan_edge.latents import latents
 from dcgan_edge.training import CHECKPOINT_NAME, load_generator, read_header
 from dcgan_edge.training.checkpoint import check_checkpoint, restore_checkpoint, save_checkpoint
-from dcgan_edge.training.ema import measure_statistics
-from dcgan_edge.training.header import METADATA_KEY, Header
 from dcgan_edge.training.state import TrainState, new_state, tensors
-from dcgan_edge.training.steps import train_step
-from tests.training.tiny_run import BATCH, SMALL, tiny_config
-
-CPU = torch.device("cpu")
-HEADER = Header(tiny_config(Path("digits")), "fp32", 2, 0, 2, 83, 1.5, {"torch": torch.__version__})
-Z = torch.from_numpy(latents(range(8), SMALL.latent_dim))
-
-
-def trained_state() -> TrainState:
-    torch.manual_seed(0)
-    state = new_state(HEADER.config, CPU)
-    for _ in range(HEADER.step):
-        train_step(
-            state, torch.randint(0, 256, (BATCH, 1, 28, 28), dtype=torch.uint8), bf16=False, ema_decay=0.9
-        )
-    measure_statistics(state.average, torch.randn(256, SMALL.latent_dim, 1, 1))
-    return state
-
-
-@pytest.fixture(scope="module")
-def state() -> TrainState:
-    return trained_state()
-
-
-@pytest.fixture(scope="module")
-def saved(state: TrainState, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("run") / CHECKPOINT_NAME
-    save_checkpoint(path, state, HEADER)
-    return path
+from tests.training.checkpoint_files import CPU, HEADER, Z, altered, trained_state
+from tests.training.tiny_run import SMALL
 
 
 def test_the_averaged_generator_comes_back(saved: Path, state: TrainState) -> None:
@@ -157,23 +125,6 @@ def test_noise_is_refused(tmp_path: Path, data: bytes) -> None:
         (tmp_path / "noise.safetensors").write_bytes(content)
         with pytest.raises(ArtifactError):
             load_generator(tmp_path / "noise.safetensors")
-
-
-def altered(
-    source: Path,
-    target: Path,
-    *,
-    tensor: Callable[[dict[str, Tensor]], object] = lambda named: None,
-    header: Callable[[dict[str, Any]], object] = lambda facts: None,
-) -> Path:
-    """A copy of a checkpoint whose tensors and header went through the two functions."""
-    named = load_file(source)
-    with safe_open(source, framework="pt") as file:
-        facts = json.loads(file.metadata()[METADATA_KEY])
-    tensor(named)
-    header(facts)
-    save_file(named, target, {METADATA_KEY: json.dumps(facts)})
-    return target
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
     TrainProgress,
-    ema,
     load_generator,
     read_header,
     resumed_config,
@@ -32,21 +31,9 @@ from tests.training.tiny_run import (
     metrics,
     tiny_config,
     weights,
-    write_digits,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def few_statistics() -> Iterator[None]:
-    """BatchNorm statistics of 256 images instead of 2,048: the same code, a second less for each test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ema, "STATISTICS_BATCHES", 2)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_digits(tmp_path_factory.mktemp("digits"))
+pytestmark = pytest.mark.usefixtures("few_statistics")
 
 
 def interrupt_at(step: int) -> Callable[[TrainProgress], None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageE
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
     TrainConfig,
-    ema,
     load_generator,
     loop,
     read_header,
@@ -24,21 +22,9 @@ from dcgan_edge.training import (
 from tests.training.tiny_run import (
     assert_same_run,
     tiny_config,
-    write_digits,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def few_statistics() -> Iterator[None]:
-    """BatchNorm statistics of 256 images instead of 2,048: the same code, a second less for each test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ema, "STATISTICS_BATCHES", 2)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_digits(tmp_path_factory.mktemp("digits"))
+pytestmark = pytest.mark.usefixtures("few_statistics")
 
 
 def test_the_images_must_be_the_same_ones(tmp_path: Path) -> None:
