@@ -60,9 +60,7 @@ def test_a_folder_without_a_readable_picture_is_an_error(tmp_path: Path) -> None
     with pytest.raises(EdgeError, match="no pictures") as empty:
         open_data(str(tmp_path), 8)
     (tmp_path / "a.png").write_text("text")
-    with pytest.raises(
-        EdgeError, match=r"None of the 1 pictures can be read: a\.png: not a picture"
-    ) as spoiled:
+    with pytest.raises(EdgeError, match=r"a\.png: not a picture") as spoiled:
         open_data(str(tmp_path), 8, 1)
     assert (empty.value.exit_code, spoiled.value.exit_code) == (1, 1)
 
