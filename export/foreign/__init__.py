@@ -1,0 +1,1 @@
+"""Other people's generators: their files are read here, recognised, and made into checkpoints of ours."""
