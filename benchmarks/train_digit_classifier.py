@@ -29,7 +29,7 @@ from dcgan_edge.data import load_digits
 from dcgan_edge.errors import EdgeError, VerificationError
 from dcgan_edge.evaluation.classifier import FILES, RECORD
 from dcgan_edge.evaluation.digit_network import FEATURES, build_digit_network
-from dcgan_edge.export.onnx.graph import OPSET, check_graph
+from dcgan_edge.export.onnx.checking import OPSET, check_graph
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import from_uint8
 

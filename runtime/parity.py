@@ -81,10 +81,10 @@ class Parity:
         """Return the verdict, the figures and the gate as JSON values."""
         return {"verdict": "passed" if self.passed else "failed", **dataclasses.asdict(self)}
 
-    def raise_if_failed(self, name: str) -> None:
-        """Raise VerificationError naming `name` and every gate missed, if one was."""
+    def raise_if_failed(self, name: str, reference: str = "PyTorch") -> None:
+        """Raise VerificationError naming `name`, the `reference` and every gate missed, if one was."""
         if self.missed:
-            raise VerificationError(f"{name} does not match PyTorch: {'; '.join(self.missed)}.")
+            raise VerificationError(f"{name} does not match {reference}: {'; '.join(self.missed)}.")
 
 
 def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Parity:

@@ -15,10 +15,8 @@ from torch import nn
 from dcgan_edge.artifact import Architecture, BatchProfile
 from dcgan_edge.errors import EdgeError
 
+from .checking import OPSET, check_graph
 from .folding import fold_batch_norm
-
-OPSET = 18
-NEWEST_IR = 10  # what TensorRT 10.3 and the ONNX Runtime of JetPack 6 read
 
 
 def build_graph(generator: nn.Module, architecture: Architecture, batch: BatchProfile) -> onnx.ModelProto:
@@ -49,23 +47,6 @@ def build_graph(generator: nn.Module, architecture: Architecture, batch: BatchPr
         raise EdgeError("torch.onnx.export returned nothing.")
     model = _tidied(program.model_proto)
     return check_graph(model)
-
-
-def check_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return `model` with the inferred shape and type of every tensor.
-
-    Raises EdgeError when the ONNX checker or strict shape inference finds a fault, or the IR is too new.
-    """
-    try:
-        onnx.checker.check_model(model, full_check=True)
-        inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise EdgeError(f"The exported graph is not valid ONNX: {error}") from error
-    if inferred.ir_version > NEWEST_IR:
-        raise EdgeError(
-            f"The exported graph has IR version {inferred.ir_version}; {NEWEST_IR} is the newest."
-        )
-    return inferred
 
 
 def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:

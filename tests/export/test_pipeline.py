@@ -9,7 +9,7 @@ import pytest
 import dcgan_edge
 from dcgan_edge.artifact import BatchProfile, Manifest, read_artifact, sha256, sidecar_path
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError, VerificationError
-from dcgan_edge.export import pipeline
+from dcgan_edge.export import writing
 from dcgan_edge.export.onnx import reference
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
@@ -96,7 +96,7 @@ def test_without_a_builder_nothing_half_done_is_claimed(
     def missing(*arguments: object, **options: object) -> None:
         raise UnavailableError("no builder: pip install 'dcgan-edge[rtx]'")
 
-    monkeypatch.setattr(pipeline, "build", missing)
+    monkeypatch.setattr(writing, "build", missing)
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[rtx\]"):
         export(checkpoint, tmp_path, engine=True)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".onnx", ".gz"}

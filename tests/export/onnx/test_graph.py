@@ -10,7 +10,8 @@ from torch import nn
 
 from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors
 from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.export.onnx.graph import NEWEST_IR, OPSET, build_graph, check_graph
+from dcgan_edge.export.onnx.checking import NEWEST_IR, OPSET, check_graph
+from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.export.onnx.precision import to_fp16
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession

@@ -1,0 +1,195 @@
+"""From a float32 graph to artifacts with proof: the same way for every generator, wherever its graph is from.
+
+Nothing is written before its parity with the reference was measured and found within the gate. Needs no
+torch: the reference is any session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from dcgan_edge.artifact import (
+    Architecture,
+    Artifact,
+    BatchProfile,
+    Golden,
+    Manifest,
+    Precision,
+    embed_manifest,
+    generator_tensors,
+    write_artifact,
+)
+from dcgan_edge.errors import UsageError, VerificationError
+from dcgan_edge.files import check_writable
+from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
+from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.device import installed_versions
+from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
+from dcgan_edge.runtime.parity import GATES, Gate, compare
+from dcgan_edge.runtime.session import Session
+
+from .onnx.cost import count
+from .onnx.operators import refuse_operators
+from .onnx.overflow import half_advice
+from .onnx.precision import to_fp16
+from .tensorrt.build import build
+
+PARITY_SEEDS = range(64)
+PARITY_BYTES = 2**28  # of reference images that are held at once; there are fewer seeds for very large ones
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be written of a generator.
+
+    `precisions` are "fp32" and "fp16"; with nodes in `keep_fp32` the fp16 file is mixed. `engine` adds an
+    engine for this GPU, or for `targets`, built from the fp16 or mixed file, which is then written too;
+    `workspace` is the bytes its layers may use.
+    """
+
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
+    engine: bool = False
+    targets: tuple[str, ...] = ()
+    keep_fp32: tuple[str, ...] = ()
+    workspace: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what would be ignored."""
+        if self.targets and not self.engine:
+            raise UsageError("A target is for engines; add --format engine.")
+        if self.workspace is not None and not self.engine:
+            raise UsageError("Workspace is memory of an engine's layers; add --format engine.")
+        if self.keep_fp32 and not self.half:
+            raise UsageError("Layers are kept in float32 of an fp16 file; add --precision fp16.")
+        if "mixed" in self.precisions:
+            raise UsageError("A mixed file is an fp16 one with layers that --keep-fp32 names.")
+
+    @property
+    def half(self) -> bool:
+        """Whether an fp16 or mixed file is written."""
+        return self.engine or "fp16" in self.precisions
+
+    @property
+    def files(self) -> tuple[Precision, ...]:
+        """The precisions of the ONNX files to write, in order, each once."""
+        chosen: dict[Precision, None] = dict.fromkeys(self.precisions)
+        if self.half:
+            chosen["fp16"] = None
+        return tuple("mixed" if self.keep_fp32 and each == "fp16" else each for each in chosen)
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a graph was made: the `reference` in words, the `builder` and the `libraries` it is from, and a
+    `gate` where that of the precision does not fit the reference.
+    """
+
+    reference: str = "PyTorch"
+    builder: str = "torch.onnx"
+    libraries: tuple[str, ...] = ("dcgan-edge", "torch", "onnx", "onnxscript")
+    gate: Gate | None = None
+
+
+def check_folder(out: Path) -> None:
+    """Raise EdgeError unless artifacts can be written into the folder `out`. Nothing is made."""
+    check_writable(out / "generator.fp32.onnx")
+
+
+def write_generator(
+    graph: onnx.ModelProto,
+    reference: Session,
+    out: Path,
+    wanted: Wanted,
+    *,
+    batch: BatchProfile,
+    making: Making,
+    progress: Callable[[str], None],
+) -> list[Artifact]:
+    """Write the generator `graph` into the folder `out` as `wanted` says, verified against `reference`.
+
+    `graph` is float32 and checked, with the tensors of `generator_tensors` for the architecture of the
+    reference's manifest, whose hash is the files' parent and whose origin they keep. `batch` is what the
+    graph accepts.
+
+    Raises ArtifactError for operators that no artifact may have, EdgeError when the graph cannot be made
+    half, VerificationError when a file does not make the reference's images (nothing of that precision is
+    written, and where half precision overflows, the nodes are named), UnavailableError without a builder.
+    """
+    refuse_operators(graph)
+    half = to_fp16(graph, keep_fp32=wanted.keep_fp32) if wanted.half else graph  # before any is written
+    proof = _Proof(graph, reference, batch, making)
+    written: list[Artifact] = []
+    for precision in wanted.files:
+        progress(f"writing and verifying {precision} ONNX")
+        path = out / f"generator.{precision}.onnx"
+        manifest, data = proof.verified(graph if precision == "fp32" else half, precision, path.name)
+        written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
+    if wanted.engine:
+        progress("building the engine")
+        source = next(each.path for each in written if each.manifest.precision != "fp32")
+        written.append(build(source, out, targets=wanted.targets, workspace=wanted.workspace))
+    return written
+
+
+class _Proof:
+    """The reference's images of the parity seeds, made once, and what each file is held against."""
+
+    def __init__(
+        self, graph: onnx.ModelProto, reference: Session, batch: BatchProfile, making: Making
+    ) -> None:
+        architecture = reference.manifest.architecture
+        self._graph, self._reference, self._batch, self._making = graph, reference, batch, making
+        self._seeds = _parity_seeds(architecture)
+        self._latents = _inputs(self._seeds, architecture)
+        self._images = reference.run(self._latents)
+        self.golden: tuple[Golden, bytes] = pack_golden(self._images[: len(GOLDEN_SEEDS)])
+
+    def verified(self, model: onnx.ModelProto, precision: Precision, name: str) -> tuple[Manifest, bytes]:
+        """Return the manifest with its parity, and the file content that carries it."""
+        manifest = self._manifest(model, precision)
+        data = model.SerializeToString(deterministic=True)
+        with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:
+            gate = self._making.gate or GATES[precision]
+            parity = compare(self._images, candidate.run(self._latents), self._seeds, gate)
+            facts = candidate.facts.to_dict()
+        try:
+            parity.raise_if_failed(name, self._making.reference)
+        except VerificationError as error:
+            advice = half_advice(self._graph, self._latents) if precision != "fp32" else ""
+            raise VerificationError(f"{error}{advice}") from error
+        verdict = {**parity.to_dict(), "reference": self._making.reference, "measured_on": facts}
+        proven = dataclasses.replace(manifest, parity=verdict)
+        return proven, embed_manifest(data, proven)
+
+    def _manifest(self, model: onnx.ModelProto, precision: Precision) -> Manifest:
+        reference, making = self._reference.manifest, self._making
+        source, result = generator_tensors(reference.architecture)
+        return Manifest(
+            kind="onnx",
+            architecture=reference.architecture,
+            precision=precision,
+            inputs=(source,),
+            outputs=(result,),
+            batch=self._batch,
+            parent_sha256=reference.sha256,
+            builder=making.builder,
+            versions=installed_versions(making.libraries),
+            notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
+            cost=count(model),
+            golden=self.golden[0],
+        )
+
+
+def _parity_seeds(architecture: Architecture) -> range:
+    """The seeds to compare: PARITY_SEEDS, fewer of images so large that they would not fit."""
+    image = 4 * architecture.channels * architecture.size**2
+    return PARITY_SEEDS[: max(len(GOLDEN_SEEDS), PARITY_BYTES // image)]
+
+
+def _inputs(seeds: range, architecture: Architecture) -> FloatArray:
+    return latents(seeds, architecture.latent_dim, architecture.distribution)
