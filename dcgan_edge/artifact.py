@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_edge import onnx_file
+from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import sha256, write_atomic
 from dcgan_edge.manifest import (
     MANIFEST_LIMIT,
     SCHEMA_VERSION,
-    Architecture,
     BatchProfile,
     Cost,
     Golden,

@@ -18,7 +18,6 @@ from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
 from dcgan_edge.files import StrPath, check_writable, write_atomic
-from dcgan_edge.latents import latents
 from dcgan_edge.report import ReportContent, WorstSeed, render, require_libraries, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity
@@ -136,7 +135,7 @@ def _verified(
         proof.raise_if_failed()
         path, seed = proof.artifact.path, proof.parity.worst_seed
         verdicts[path.name] = proof.parity
-        z = latents([seed], ARCHITECTURE.latent_dim, ARCHITECTURE.distribution)
+        z = ARCHITECTURE.inputs([seed])
         with open_session(path, device="cpu") as candidate:
             worst.append(worst_seed(path.name, seed, reference.run(z)[0], candidate.run(z)[0]))
     return verdicts, worst

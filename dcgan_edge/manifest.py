@@ -1,7 +1,8 @@
 """What is known of an artifact: architecture, tensors, cost, proof; the records and their JSON.
 
 The schema is read strictly, as a stranger's text: types, ranges, and that the tensors are those of the
-architecture. Schema 1 had neither cost nor golden images nor verifications, and is still read.
+architecture. Schema 1 had neither cost nor golden images nor verifications, schema 2 neither classes nor
+origins; both are still read.
 """
 
 from __future__ import annotations
@@ -11,38 +12,39 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import sha256
-from dcgan_edge.latents import Distribution
 from dcgan_edge.schema import build, checked, read_json
 
-SCHEMA_VERSION = 2
-READABLE_SCHEMAS = (1, 2)
+SCHEMA_VERSION = 3
+READABLE_SCHEMAS = (1, 2, 3)
 MANIFEST_LIMIT = 4 * 2**20  # bytes of JSON
 Kind = Literal["checkpoint", "onnx", "engine"]
 Precision = Literal["fp32", "fp16", "mixed"]
 LARGEST_BATCH = 2**16  # images per call
-LARGEST = {"size": 2**14, "channels": 2**10, "width": 2**20, "latent_dim": 2**20}
 VERIFICATIONS_KEPT = 16
 PARITY_FIGURES: dict[str, Any] = {  # of those that are there
-    "verdict": Literal["passed", "failed", "not_run"], "reason": str, "seeds": int, "max_abs": float,
-    "mean_abs": float, "worst_psnr_db": float, "worst_seed": int, "grey_levels": int, "pixels_differ": float,
-    "not_finite": int, "missed": tuple[str, ...], "gate": dict[str, Any],
+    "verdict": Literal["passed", "failed", "not_run"], "reason": str, "reference": str, "seeds": int,
+    "max_abs": float, "mean_abs": float, "worst_psnr_db": float, "worst_seed": int, "grey_levels": int,
+    "pixels_differ": float, "not_finite": int, "missed": tuple[str, ...], "gate": dict[str, Any],
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """What rebuilds a generator: `preset` at `size` x `size` pixels, first width, latent size and
-    distribution.
+class Origin:
+    """Where a generator came from that was not trained here.
+
+    `file` is the name alone, `sha256` its content's. `assumptions` say what the file did not, and `proof`
+    whether images of its owner's own code were met ("measured") or nothing was compared ("assumed").
     """
 
-    preset: str
-    size: int
-    channels: int
-    width: int
-    latent_dim: int = 100
-    distribution: Distribution = "normal"
+    kind: Literal["import", "module", "onnx"]
+    file: str
+    sha256: str
+    assumptions: tuple[str, ...] = ()
+    proof: Literal["assumed", "measured"] = "assumed"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class Manifest:
     built_on: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None
     cost: Cost | None = None
     golden: Golden | None = None
     verified: tuple[Verification, ...] = ()
@@ -215,12 +218,10 @@ class Manifest:
 def _check(manifest: Manifest) -> None:
     """Raise ValueError for figures out of range, and tensors that are not the architecture's."""
     architecture = manifest.architecture
-    for name, most in LARGEST.items():
-        if not 1 <= getattr(architecture, name) <= most:
-            raise ValueError(f"architecture.{name} is {getattr(architecture, name)}, not 1 to {most}")
+    architecture.check()
     size, channels = architecture.size, architecture.channels
     for name, tensors, shape in (
-        ("inputs", manifest.inputs, (architecture.latent_dim, 1, 1)),
+        ("inputs", manifest.inputs, (architecture.input_dim, 1, 1)),
         ("outputs", manifest.outputs, (channels, size, size)),
     ):
         if len(tensors) != 1 or tensors[0].shape[1:] != shape or not tensors[0].name:
@@ -238,6 +239,6 @@ def generator_tensors(architecture: Architecture) -> tuple[TensorSpec, TensorSpe
     size, channels = architecture.size, architecture.channels
     bounds = (-1.0, 1.0) if architecture.distribution == "uniform" else None
     return (
-        TensorSpec("latents", "float32", ("batch", architecture.latent_dim, 1, 1), "NCHW", bounds),
+        TensorSpec("latents", "float32", ("batch", architecture.input_dim, 1, 1), "NCHW", bounds),
         TensorSpec("images", "float32", ("batch", channels, size, size), "NCHW", (-1.0, 1.0)),
     )

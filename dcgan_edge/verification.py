@@ -19,7 +19,6 @@ from dcgan_edge.artifact import Artifact, Verification, sidecar_path
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.golden import read_golden
-from dcgan_edge.latents import latents
 from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.runtime.session import Backend, Session, open_session
@@ -112,7 +111,7 @@ def _is_made_from(reference: Session, path: Path, candidate: Session) -> bool:
         expected, _ = read_golden(path, manifest)
     except EdgeError:
         return True
-    z = latents(range(len(expected)), manifest.architecture.latent_dim, manifest.architecture.distribution)
+    z = manifest.architecture.inputs(range(len(expected)))
     return bool(np.abs(reference.run(z) - expected).max() <= HALF_STEP)
 
 
@@ -120,7 +119,7 @@ def _against_golden(path: Path, candidate: Session) -> Parity:
     manifest = candidate.manifest
     expected, _ = read_golden(path, manifest)
     seeds = range(len(expected))
-    z = latents(seeds, manifest.architecture.latent_dim, manifest.architecture.distribution)
+    z = manifest.architecture.inputs(seeds)
     return parity.compare(expected, candidate.run(z), seeds, parity.GOLDEN_GATES[manifest.precision])
 
 

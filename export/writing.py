@@ -27,7 +27,7 @@ from dcgan_edge.artifact import (
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.files import check_writable
 from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import GATES, Gate, compare
@@ -180,6 +180,7 @@ class _Proof:
             builder=making.builder,
             versions=installed_versions(making.libraries),
             notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
+            origin=reference.origin,
             cost=count(model),
             golden=self.golden[0],
         )
@@ -192,4 +193,4 @@ def _parity_seeds(architecture: Architecture) -> range:
 
 
 def _inputs(seeds: range, architecture: Architecture) -> FloatArray:
-    return latents(seeds, architecture.latent_dim, architecture.distribution)
+    return architecture.inputs(seeds)

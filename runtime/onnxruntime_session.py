@@ -207,7 +207,7 @@ def provider_options(provider: str, manifest: Manifest, index: int = 0) -> dict[
         }
     if provider == "tensorrt":
         folder = cache_folder() / "onnxruntime-tensorrt" / manifest.sha256[:16]
-        batch, name, dim = manifest.batch, manifest.inputs[0].name, manifest.architecture.latent_dim
+        batch, name, dim = manifest.batch, manifest.inputs[0].name, manifest.architecture.input_dim
         return {
             "device_id": str(index),
             "trt_engine_cache_enable": "1",

@@ -15,7 +15,7 @@ import numpy as np
 from dcgan_edge.artifact import Precision, Verification
 from dcgan_edge.errors import VerificationError
 from dcgan_edge.images import psnr, to_uint8
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import FloatArray
 
 from .session import Session
 
@@ -97,7 +97,7 @@ def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Pari
         raise VerificationError(
             f"The artifact is a {theirs} and the checkpoint a {ours}: nothing to compare."
         )
-    z = latents(seeds, ours.latent_dim, ours.distribution)
+    z = ours.inputs(seeds)
     return compare(reference.run(z), candidate.run(z), seeds, GATES[candidate.manifest.precision])
 
 

@@ -19,7 +19,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import PixelArray, check_grid, encode_png, to_uint8
 from dcgan_edge.images import grid as as_grid
-from dcgan_edge.latents import MAX_SEED, FloatArray, latents
+from dcgan_edge.latents import MAX_SEED, FloatArray
 
 from .parity import verification_words
 from .session import Backend, Session, SessionFacts, open_session
@@ -97,7 +97,7 @@ def images_of(
     for number, wanted in itertools.groupby(sorted(set(seeds)), lambda seed: seed // block):
         first = number * block
         rows = [min(first + row, MAX_SEED) for row in range(block)]
-        images = session.run(latents(rows, architecture.latent_dim, architecture.distribution))
+        images = session.run(architecture.inputs(rows))
         for seed in wanted:
             yield seed, images[seed - first]
 

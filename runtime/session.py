@@ -171,7 +171,7 @@ def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, mani
     Raises what `as_latents` raises.
     """
     architecture, batch = manifest.architecture, manifest.batch
-    latents = as_latents(latents, architecture.latent_dim)
+    latents = as_latents(latents, architecture.input_dim)
     shape = (architecture.channels, architecture.size, architecture.size)
     if batch.min <= len(latents) <= batch.max:
         return _checked(run(latents), (len(latents), *shape))

@@ -82,11 +82,11 @@ def test_a_manifest_survives_its_json() -> None:
 def test_the_json_of_a_manifest_is_fixed() -> None:
     # The schema that other programs read: a change here needs a new SCHEMA_VERSION.
     facts = json.loads(manifest().to_json())
-    assert facts["schema_version"] == 2
+    assert facts["schema_version"] == 3
     assert sorted(facts) == [
         "architecture", "batch", "builder", "built_on", "cost", "golden", "inputs", "kind", "notes",
         "outputs",
-        "parent_sha256", "parity", "precision", "schema_version", "sha256", "size", "targets", "verified",
+        "origin", "parent_sha256", "parity", "precision", "schema_version", "sha256", "size", "targets", "verified",
         "versions",
     ]  # fmt: skip
     assert facts["inputs"][0] == {

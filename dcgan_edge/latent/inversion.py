@@ -72,7 +72,8 @@ def load_networks(checkpoint: StrPath, device: str = "cpu") -> Networks:
     """
     checkpoint = Path(checkpoint)
     place = resolve_device(device)
-    generator, architecture = load_generator(checkpoint)
+    generator, spec = load_generator(checkpoint)
+    architecture = spec.architecture
     discriminator, _ = load_discriminator(checkpoint)
     return Networks(generator.to(place), discriminator.to(place), architecture, place)
 

@@ -1,7 +1,7 @@
-"""The networks of the presets. A preset is one module here with `SIZES`, `Generator` and `Discriminator`,
-and one line in `PRESETS`.
+"""The networks of the presets. A preset is one module here with `SIZES`, `generator_layers`, `initialise` and
+`Discriminator`, and one line in `PRESETS`.
 
-Generator: latents float32 (batch, latent_dim, 1, 1) -> images (batch, channels, size, size) in [-1, 1].
+Generator: latents float32 (batch, input_dim, 1, 1) -> images (batch, channels, size, size) in [-1, 1].
 Discriminator: images -> one logit per image, (batch,); no sigmoid, losses are computed from logits.
 """
 
@@ -11,11 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
 from dcgan_edge.errors import UsageError
+from dcgan_edge.generator_spec import GeneratorSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
     from dcgan_edge.artifact import Architecture
+    from dcgan_edge.layers import Layer
 
 PRESETS = {
     "dcgan": "dcgan_edge.models.dcgan",
@@ -31,8 +33,12 @@ class Preset(Protocol):
 
     SIZES: tuple[int, ...]
 
-    def Generator(self, architecture: Architecture) -> nn.Module:
-        """Make the generator: latents (n, latent_dim, 1, 1) to images (n, c, size, size) in [-1, 1]."""
+    def generator_layers(self, architecture: Architecture) -> tuple[Layer, ...]:
+        """Return the layers that make images (n, c, size, size) of latents (n, input_dim, 1, 1)."""
+        ...
+
+    def initialise(self, module: nn.Module) -> None:
+        """Set the initial weights of one module of the generator, from torch's global generator."""
         ...
 
     def Discriminator(self, architecture: Architecture) -> nn.Module:
@@ -42,7 +48,16 @@ class Preset(Protocol):
 
 def build_generator(architecture: Architecture) -> nn.Module:
     """Return a generator with weights from torch's global generator. Raises UsageError as `check` does."""
-    return check(architecture).Generator(architecture)
+    from dcgan_edge.models.network import Generator
+
+    preset = check(architecture)
+    generator = Generator(preset.generator_layers(architecture), architecture.input_dim)
+    return generator.apply(preset.initialise)
+
+
+def preset_spec(architecture: Architecture) -> GeneratorSpec:
+    """Return the generator of a preset as data. Raises UsageError as `check` does."""
+    return GeneratorSpec(architecture, check(architecture).generator_layers(architecture))
 
 
 def build_discriminator(architecture: Architecture) -> nn.Module:

@@ -11,7 +11,8 @@ import itertools
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.models.layers import LEAKY_SLOPE
+from dcgan_edge.layers import Layer
+from dcgan_edge.models.parts import LEAKY_SLOPE
 
 LEAST, MOST = 24, 256  # pixels
 
@@ -25,33 +26,16 @@ SIZES = tuple(size for size in range(LEAST, MOST + 1) if size % 2 ** _levels(siz
 WEIGHT_STD = 0.02
 
 
-class Generator(nn.Module):
-    """Projection to base x base by a transposed convolution, then 4x4 stride-2 transposed convolutions that
-    halve the channels down to `width`; BatchNorm and ReLU between, tanh at the end.
+def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
+    """Return projection to base x base by a transposed convolution, then 4x4 stride-2 transposed convolutions
+    that halve the channels down to `width`; BatchNorm and ReLU between, tanh at the end.
     """
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        base, widths = _pyramid(architecture)
-        layers: list[nn.Module] = [
-            nn.ConvTranspose2d(architecture.latent_dim, widths[-1], base, bias=False),  # 1 -> base pixels
-            nn.BatchNorm2d(widths[-1]),
-            nn.ReLU(),
-        ]
-        for wide, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True):
-            layers += [
-                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),  # doubles the pixels
-                nn.BatchNorm2d(narrow),
-                nn.ReLU(),
-            ]
-        layers += [nn.ConvTranspose2d(widths[0], architecture.channels, 4, stride=2, padding=1), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return images (n, channels, size, size) in [-1, 1] of latents (n, latent_dim, 1, 1)."""
-        images: Tensor = self.layers(latents)
-        return images
+    base, widths = _pyramid(architecture)
+    between = (Layer("batch_norm"), Layer("relu"))
+    layers = [Layer("conv_transpose", widths[-1], base, bias=False), *between]  # 1 -> base pixels
+    for narrow in widths[-2::-1]:
+        layers += [Layer("conv_transpose", narrow, 4, 2, (1, 1), bias=False), *between]  # doubles the pixels
+    return (*layers, Layer("conv_transpose", architecture.channels, 4, 2, (1, 1)), Layer("tanh"))
 
 
 class Discriminator(nn.Module):
@@ -74,7 +58,7 @@ class Discriminator(nn.Module):
             ]
         layers.append(nn.Conv2d(widths[-1], 1, base))  # base -> 1 pixel
         self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
@@ -88,7 +72,7 @@ def _pyramid(architecture: Architecture) -> tuple[int, list[int]]:
     return architecture.size >> levels, [architecture.width * 2**level for level in range(levels)]
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02), BatchNorm scales from N(1, 0.02), biases 0 (section 4)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, WEIGHT_STD)

@@ -9,35 +9,30 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.models.layers import LEAKY_SLOPE, initialise_dense
+from dcgan_edge.layers import Layer
+from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense
 
 SIZES = (28, 32)
+initialise = initialise_dense
 BN_MOMENTUM = 0.2  # share of the new batch; Keras calls the same thing momentum 0.8
 DROPOUT = 0.25
 
 
-class Generator(nn.Module):
-    """Dense to 2 width x side/4 x side/4, then twice: double the pixels, 3x3 convolution, BatchNorm, ReLU."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        width, base = architecture.width, architecture.size // 4
-        self.layers = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(architecture.latent_dim, 2 * width * base**2),
-            nn.ReLU(),
-            nn.Unflatten(1, (2 * width, base, base)),
-            *_doubling(2 * width, 2 * width),
-            *_doubling(2 * width, width),
-            nn.Conv2d(width, architecture.channels, 3, padding=1),
-            nn.Tanh(),
-        )
-        self.apply(initialise_dense)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return images (n, channels, size, size) in [-1, 1] of latents (n, latent_dim, 1, 1)."""
-        images: Tensor = self.layers(latents)
-        return images
+def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
+    """Return dense to 2 width x side/4 x side/4, then twice: double the pixels, 3x3 convolution, BatchNorm,
+    ReLU.
+    """
+    width, base = architecture.width, architecture.size // 4
+    return (
+        Layer("flatten"),
+        Layer("dense", 2 * width * base**2),
+        Layer("relu"),
+        Layer("reshape", shape=(2 * width, base, base)),
+        *_doubling(2 * width),
+        *_doubling(width),
+        Layer("conv", architecture.channels, 3, padding=(1, 1)),
+        Layer("tanh"),
+    )
 
 
 class Discriminator(nn.Module):
@@ -71,12 +66,12 @@ class Discriminator(nn.Module):
         return logits.flatten()
 
 
-def _doubling(wide: int, narrow: int) -> tuple[nn.Module, ...]:
+def _doubling(channels: int) -> tuple[Layer, ...]:
     return (
-        nn.Upsample(scale_factor=2.0, mode="nearest"),
-        nn.Conv2d(wide, narrow, 3, padding=1),
-        nn.BatchNorm2d(narrow, momentum=BN_MOMENTUM),
-        nn.ReLU(),
+        Layer("upsample", factor=2),
+        Layer("conv", channels, 3, padding=(1, 1)),
+        Layer("batch_norm", momentum=BN_MOMENTUM),
+        Layer("relu"),
     )
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.models.layers import LEAKY_SLOPE, Perceptron, initialise_dense
+from dcgan_edge.layers import Layer
+from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense, perceptron
 
 SIZES = (28, 32, 64)
+initialise = initialise_dense
 
 
-class Generator(Perceptron):
-    """latent -> 4 width -> 8 width -> every pixel; LeakyReLU between, tanh at the end."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        hidden = (4 * architecture.width, 8 * architecture.width)
-        super().__init__(architecture, hidden, lambda: nn.LeakyReLU(LEAKY_SLOPE))
+def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
+    """Return latent -> 4 width -> 8 width -> every pixel; LeakyReLU between, tanh at the end."""
+    return perceptron(
+        architecture, (4 * architecture.width, 8 * architecture.width), Layer("leaky_relu", slope=LEAKY_SLOPE)
+    )
 
 
 class Discriminator(nn.Module):

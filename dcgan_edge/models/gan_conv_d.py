@@ -8,17 +8,17 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.models.layers import LEAKY_SLOPE, Perceptron, initialise_dense
+from dcgan_edge.layers import Layer
+from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense, perceptron
 
 SIZES = (28, 32, 64)
+initialise = initialise_dense
 
 
-class Generator(Perceptron):
-    """latent -> 4 width -> 8 width -> 16 width -> every pixel; ReLU between, tanh at the end."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        width = architecture.width
-        super().__init__(architecture, (4 * width, 8 * width, 16 * width), nn.ReLU)
+def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
+    """Return latent -> 4 width -> 8 width -> 16 width -> every pixel; ReLU between, tanh at the end."""
+    width = architecture.width
+    return perceptron(architecture, (4 * width, 8 * width, 16 * width), Layer("relu"))
 
 
 class Discriminator(nn.Module):

@@ -1,12 +1,14 @@
 """Checkpoints: one safetensors file with everything that a run needs to go on, or an export to begin.
 
-Tensors are `generator.*`, `discriminator.*`, `ema.*`, `adam.<network>.<parameter>.<moment>` and `rng.*`.
+Tensors are `generator.*`, `discriminator.*`, `ema.*`, `adam.<network>.<parameter>.<moment>` and `rng.*`; of
+a generator that came from elsewhere, `ema.*` alone. What the generator is stands in the file as data.
 Nothing is ever unpickled, and no network is built from a header before the header's sizes were found to be
 those of the tensors in the file, which cannot claim more than its length.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,10 @@ from dcgan_edge import safetensors_file
 from dcgan_edge.artifact import Architecture, read_file
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import write_atomic
-from dcgan_edge.models import build_discriminator, build_generator
+from dcgan_edge.generator_spec import METADATA_KEY as SPEC_KEY
+from dcgan_edge.generator_spec import GeneratorSpec
+from dcgan_edge.models import build_discriminator, build_generator, preset_spec
+from dcgan_edge.models.network import Generator
 from dcgan_edge.training.header import METADATA_KEY, Header
 from dcgan_edge.training.state import MOMENTS, TrainState, tensors
 
@@ -29,11 +34,12 @@ PICKLE_STARTS = (b"PK\x03\x04", b"\x80")  # torch.save's archive, and a bare pic
 
 
 def read_header(path: Path) -> Header:
-    """Return the header of the checkpoint at `path`.
+    """Return the header of the training run whose checkpoint is at `path`.
 
-    Raises UsageError when there is no such file, ArtifactError when it is not a checkpoint of this program.
+    Raises UsageError when there is no such file, ArtifactError when it is not a checkpoint of this program or
+    has no training behind it.
     """
-    return _read_content(path).header
+    return _read_content(path).trained(path)
 
 
 def read_checkpoint(path: Path) -> bytes:
@@ -43,30 +49,54 @@ def read_checkpoint(path: Path) -> bytes:
     return read_file(path)
 
 
-def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module, Architecture]:
-    """Return the averaged generator of the checkpoint at `path`: eval mode, float32, on the CPU.
+def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module, GeneratorSpec]:
+    """Return the generator of the checkpoint at `path`, the averaged one where it was trained here, and what
+    it is: eval mode, float32, on the CPU.
 
     `content` is what the file held when it was read, None to read it.
 
     Raises UsageError when there is no such file; ArtifactError when it is no checkpoint of this program, is
     cut short, or holds tensors that are missing, of the wrong shape, or not finite.
     """
-    return _load(path, "generator", prefix="ema.", content=content)
+    checkpoint = _read_content(path, content)
+    spec = checkpoint.spec
+    try:
+        with torch.device("meta"):
+            generator = Generator(spec.layers, spec.architecture.input_dim)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ArtifactError(f"{path} claims an impossible generator: {error}.") from error
+    return _filled(generator, checkpoint, "ema.", path), spec
 
 
 def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
     """Return the discriminator of the checkpoint at `path`: eval mode, float32, on the CPU.
 
-    Raises as `load_generator` does.
+    Raises as `load_generator` does, and ArtifactError for a generator that came without one.
     """
-    return _load(path, "discriminator", prefix="discriminator.")
+    checkpoint = _read_content(path)
+    architecture = checkpoint.trained(path).config.architecture
+    discriminator = _on_meta(architecture, path)["discriminator"]
+    return _filled(discriminator, checkpoint, "discriminator.", path), architecture
 
 
 def check_checkpoint(path: Path) -> Header:
     """Return the header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
     content = _read_content(path)
-    _read(content, _expected(content.header.config.architecture, path), path)
-    return content.header
+    header = content.trained(path)
+    _read(content, _expected(header.config.architecture, path), path)
+    return header
+
+
+def save_generator(path: Path, spec: GeneratorSpec, weights: Mapping[str, Tensor]) -> None:
+    """Put a generator that was not trained here at `path`, atomically: `weights` by their names in it, such
+    as "layers.0.weight", float32 (counts of BatchNorm int64).
+
+    Raises ArtifactError, and writes nothing, when `weights` are not finite or not those of `spec`.
+    """
+    named = {f"ema.{name}": value.detach().cpu().contiguous() for name, value in weights.items()}
+    data = save(named, {SPEC_KEY: spec.to_json()})
+    load_generator(path, data)
+    write_atomic(path, data)
 
 
 def save_checkpoint(path: Path, state: TrainState, header: Header) -> None:
@@ -80,7 +110,8 @@ def save_checkpoint(path: Path, state: TrainState, header: Header) -> None:
     if spoiled is not None:
         raise EdgeError(f"Training diverged: {spoiled} is not finite after step {state.step}.")
     named |= random_states(state)
-    write_atomic(path, save(named, {METADATA_KEY: header.to_json()}))
+    spec = preset_spec(header.config.architecture)
+    write_atomic(path, save(named, {METADATA_KEY: header.to_json(), SPEC_KEY: spec.to_json()}))
 
 
 def restore_checkpoint(path: Path, state: TrainState) -> None:
@@ -90,7 +121,7 @@ def restore_checkpoint(path: Path, state: TrainState) -> None:
     """
     targets = tensors(state)
     content = _read_content(path)
-    found = _read(content, _expected(content.header.config.architecture, path), path)
+    found = _read(content, _expected(content.trained(path).config.architecture, path), path)
     rng = content.tensors
     with torch.no_grad():
         for name, target in targets.items():
@@ -114,10 +145,22 @@ def random_states(state: TrainState) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class _Content:
-    """What a checkpoint holds; the tensors are copies, independent of the file."""
+    """What a checkpoint holds; the tensors are copies, independent of the file. `header` is None for a
+    generator that came from elsewhere.
+    """
 
-    header: Header
+    header: Header | None
+    spec: GeneratorSpec
     tensors: dict[str, Tensor]
+
+    def trained(self, path: Path) -> Header:
+        """Return the header of the run; raise ArtifactError if there was none."""
+        if self.header is None:
+            raise ArtifactError(
+                f"{path} holds a generator that was not trained here: there is no run to go on with, and no "
+                "discriminator."
+            )
+        return self.header
 
 
 def _read_content(path: Path, data: bytes | None = None) -> _Content:
@@ -130,37 +173,47 @@ def _read_content(path: Path, data: bytes | None = None) -> _Content:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ArtifactError(_pickle_message(path))
     try:
-        text = safetensors_file.metadata(data, path.name).get(METADATA_KEY)
+        found = safetensors_file.metadata(data, path.name)
     except ArtifactError as error:
         if data.startswith(PICKLE_STARTS):
             raise ArtifactError(_pickle_message(path)) from error
         raise ArtifactError(f"{path} is not a whole checkpoint: {error}") from error
-    if text is None:
-        raise ArtifactError(f"{path} is a safetensors file, but not a checkpoint of dcgan-edge.")
-    header = Header.from_json(text, path.name)
+    if METADATA_KEY not in found and SPEC_KEY not in found:
+        raise ArtifactError(
+            f"{path} is a safetensors file, but not a checkpoint of dcgan-edge. If it holds a generator, "
+            "import it: dcgan-edge import FILE --out DIR"
+        )
+    header = Header.from_json(found[METADATA_KEY], path.name) if METADATA_KEY in found else None
+    spec = _spec(found, header, path)
     try:
-        return _Content(header, load(data))
+        return _Content(header, spec, load(data))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path} is not a whole checkpoint ({error}).") from error
 
 
-def _load(
-    path: Path, network: str, *, prefix: str, content: bytes | None = None
-) -> tuple[nn.Module, Architecture]:
-    """One of the two networks, frozen, with the tensors whose names begin with `prefix`."""
-    checkpoint = _read_content(path, content)
-    architecture = checkpoint.header.config.architecture
-    module = _on_meta(architecture, path)[network]
+def _spec(metadata: Mapping[str, str], header: Header | None, path: Path) -> GeneratorSpec:
+    """What the file says of its generator; older files say its preset alone."""
+    if SPEC_KEY not in metadata:
+        assert header is not None
+        return preset_spec(header.config.architecture)
+    spec = GeneratorSpec.from_json(metadata[SPEC_KEY], path.name)
+    if header is not None and header.config.architecture != spec.architecture:
+        raise ArtifactError(f"The header of {path} names two different generators.")
+    return spec
+
+
+def _filled(module: nn.Module, checkpoint: _Content, prefix: str, path: Path) -> nn.Module:
+    """`module`, which has no memory yet, frozen, with the tensors whose names begin with `prefix`."""
     found = _read(checkpoint, {prefix + name: value for name, value in module.state_dict().items()}, path)
     weights = {name.removeprefix(prefix): value for name, value in found.items()}
     module.load_state_dict(weights, assign=True)
-    return module.requires_grad_(False).eval(), architecture
+    return module.requires_grad_(False).eval()
 
 
 def _pickle_message(path: Path) -> str:
     return (
-        f"{path} is a pickle, which can run any code, and pickles are never loaded here. "
-        f"Checkpoints of dcgan-edge train are called {CHECKPOINT_NAME}."
+        f"{path} is a pickle, and those of other programs are imported first, without running what they "
+        f"hold: dcgan-edge import {path.name} --out DIR. Checkpoints of ours are called {CHECKPOINT_NAME}."
     )
 
 

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.manifest import Architecture
 from dcgan_edge.models import check
 from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.schema import build

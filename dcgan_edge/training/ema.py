@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.latents import latents
 
 STATISTICS_BATCHES = 16  # at 32 pixels and below; larger images have more pixels to each statistic
 STATISTICS_BATCH = 128
@@ -48,7 +47,7 @@ def statistics_latents(architecture: Architecture) -> Tensor:
     """Return (n, latent_dim, 1, 1), float32, the same on every machine; n is 2,048, or 512 at 128 pixels."""
     batches = max(1, STATISTICS_BATCHES * 32 // max(32, architecture.size))
     seeds = range(STATISTICS_SEEDS, STATISTICS_SEEDS + batches * STATISTICS_BATCH)
-    return torch.from_numpy(latents(seeds, architecture.latent_dim, architecture.distribution))
+    return torch.from_numpy(architecture.inputs(seeds))
 
 
 def measure_statistics(generator: nn.Module, latents: Tensor) -> None:

@@ -18,7 +18,6 @@ from dcgan_edge import __version__
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png, square_grid, to_uint8
-from dcgan_edge.latents import latents
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
@@ -100,7 +99,7 @@ class Run:
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
         self._statistics = statistics_latents(architecture).to(self._device)
-        grid = latents(GRID_SEEDS, architecture.latent_dim, architecture.distribution)
+        grid = architecture.inputs(GRID_SEEDS)
         self._grid = torch.from_numpy(grid).to(self._device)
         self._started = clock() - elapsed
         self._lap, self._seconds, self._steps = clock(), 0.0, 0

@@ -22,14 +22,14 @@ from .folding import fold_batch_norm
 def build_graph(generator: nn.Module, architecture: Architecture, batch: BatchProfile) -> onnx.ModelProto:
     """Return the float32 ONNX model of `generator`, BatchNorm folded, weights inside.
 
-    Input `latents` float32 (batch, latent_dim, 1, 1), output `images` float32 (batch, channels, size, size).
+    Input `latents` float32 (batch, input_dim, 1, 1), output `images` float32 (batch, channels, size, size).
     The batch axis is symbolic, or fixed where `batch` allows a single size.
 
     Raises EdgeError when the exporter or the ONNX checker refuses the graph.
     """
     folded = fold_batch_norm(generator)
     static = batch.min == batch.max
-    example = torch.zeros(batch.max if static else 2, architecture.latent_dim, 1, 1)
+    example = torch.zeros(batch.max if static else 2, architecture.input_dim, 1, 1)
     dynamic = None if static else ({0: torch.export.Dim("batch", min=1)},)
     with _quiet():
         program = torch.onnx.export(

@@ -23,7 +23,8 @@ class TorchSession(Session):
         if threads is not None:
             torch.set_num_threads(threads)
         content = read_checkpoint(checkpoint)
-        self.generator, architecture = load_generator(checkpoint, content)
+        self.generator, spec = load_generator(checkpoint, content)
+        architecture = spec.architecture
         source, result = generator_tensors(architecture)
         self.manifest = Manifest(
             kind="checkpoint",
@@ -33,7 +34,8 @@ class TorchSession(Session):
             outputs=(result,),
             batch=BatchProfile(1, 16, LARGEST_BATCH),
             parent_sha256="",
-            builder="dcgan-edge train",
+            builder="dcgan-edge import" if spec.origin else "dcgan-edge train",
+            origin=spec.origin,
         ).sealed(content)
 
     @property

@@ -21,7 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import FloatArray
 
 from ..session import Session
 
@@ -213,7 +213,7 @@ def timer_overhead_ns(clock: Clock = time.perf_counter_ns, readings: int = 10_00
 def batch_latents(session: Session, batch: int) -> FloatArray:
     """Return the latents of seeds 0..batch-1 for this session's generator, (batch, latent_dim, 1, 1)."""
     architecture = session.manifest.architecture
-    return latents(range(batch), architecture.latent_dim, architecture.distribution)
+    return architecture.inputs(range(batch))
 
 
 def _run(session: Session, z: FloatArray) -> None:

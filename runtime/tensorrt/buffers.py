@@ -25,14 +25,14 @@ class Buffers:
     """
 
     def __init__(self, cuda: Cuda, architecture: Architecture, max_batch: int, *, zero_copy: bool) -> None:
-        self._latent_bytes = 4 * architecture.latent_dim
+        self._latent_bytes = 4 * architecture.input_dim
         self._image_bytes = 4 * architecture.channels * architecture.size**2
         self._twins: tuple[DeviceMemory, DeviceMemory] | None = None
         with ExitStack() as stack:
             self._latents, self._images = (
                 stack.enter_context(closing(HostArray(cuda, (max_batch, *shape), mapped=zero_copy)))
                 for shape in (
-                    (architecture.latent_dim, 1, 1),
+                    (architecture.input_dim, 1, 1),
                     (architecture.channels, architecture.size, architecture.size),
                 )
             )

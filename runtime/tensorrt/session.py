@@ -156,7 +156,7 @@ class EngineSession(Session):
 
     def run(self, latents: FloatArray) -> FloatArray:
         """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1]; see `Session.run`."""
-        latents = as_latents(latents, self.manifest.architecture.latent_dim)
+        latents = as_latents(latents, self.manifest.architecture.input_dim)
         if len(latents) == 0:
             self._pool.require_open()
             return self._images(0)
@@ -178,7 +178,7 @@ class EngineSession(Session):
 
         `clock` counts nanoseconds on the host.
         """
-        latents = as_latents(latents, self.manifest.architecture.latent_dim)
+        latents = as_latents(latents, self.manifest.architecture.input_dim)
         images = self._images(len(latents))
         times = PhaseTimes()
         with self._in_use(1) as (stream,):
@@ -236,7 +236,7 @@ class EngineSession(Session):
             streams = cycle(taken)
             flights: deque[_Flight] = deque()
             for latents in batches:
-                latents = as_latents(latents, self.manifest.architecture.latent_dim)
+                latents = as_latents(latents, self.manifest.architecture.input_dim)
                 if len(latents) == 0:
                     raise UsageError("A batch has one or more latents.")
                 images = self._images(len(latents))

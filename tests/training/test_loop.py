@@ -61,8 +61,8 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     told = {"step", "epoch", "images", "loss_d", "loss_g", "real_score", "fake_score"}
     signs = {"real_accuracy", "fake_accuracy", "grad_norm_d", "grad_norm_g", "diversity"}
     assert set(lines[0]) == told | signs
-    generator, architecture = load_generator(result.checkpoint)
-    assert architecture == config.architecture
+    generator, spec = load_generator(result.checkpoint)
+    assert spec.architecture == config.architecture
     assert generator(torch.zeros(1, 8, 1, 1)).shape == (1, 1, 28, 28)
 
 

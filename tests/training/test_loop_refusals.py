@@ -74,7 +74,7 @@ def test_uniform_latents(tmp_path: Path, data: Path) -> None:
     config = tiny_config(data, epochs=1)
     uniform = dataclasses.replace(config.architecture, distribution="uniform")
     run_training(dataclasses.replace(config, architecture=uniform), tmp_path)
-    assert load_generator(tmp_path / CHECKPOINT_NAME)[1].distribution == "uniform"
+    assert load_generator(tmp_path / CHECKPOINT_NAME)[1].architecture.distribution == "uniform"
 
 
 def test_the_config_is_whole_in_the_header(tmp_path: Path, data: Path) -> None:
