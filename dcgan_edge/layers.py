@@ -10,9 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from dcgan_edge.schema import build
+from typing import Literal
 
 Kind = Literal[
     "flatten", "dense", "reshape", "conv", "conv_transpose", "upsample", "pixel_shuffle", "batch_norm",
@@ -73,25 +71,6 @@ class Layer:
                 values = value if isinstance(value, tuple) else (value,)
                 if not all(each is not None and least <= each <= most for each in values):
                     raise ValueError(f"{field.name} of a {self.kind} layer is {value}, not {least} to {most}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the kind and every field that is not at its default, as JSON has them."""
-        given = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)[1:]
-            if getattr(self, field.name) != field.default
-        }
-        return {
-            "kind": self.kind,
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in given.items()},
-        }
-
-
-def layers_from(facts: Any) -> tuple[Layer, ...]:
-    """Return the layers of a JSON list, as `Layer.to_dict` wrote them. Raises ValueError naming the fault."""
-    if not isinstance(facts, list) or not 1 <= len(facts) <= MOST_LAYERS:
-        raise ValueError(f"layers are not a list of 1 to {MOST_LAYERS}")
-    return tuple(build(Layer, each, f"layers[{index}]") for index, each in enumerate(facts))
 
 
 def shapes(layers: Sequence[Layer], inputs: int) -> tuple[Shape, ...]:

@@ -85,9 +85,8 @@ def test_the_json_of_a_manifest_is_fixed() -> None:
     assert facts["schema_version"] == 3
     assert sorted(facts) == [
         "architecture", "batch", "builder", "built_on", "cost", "golden", "inputs", "kind", "notes",
-        "outputs",
-        "origin", "parent_sha256", "parity", "precision", "schema_version", "sha256", "size", "targets", "verified",
-        "versions",
+        "origin", "outputs", "parent_sha256", "parity", "precision", "schema_version", "sha256", "size",
+        "targets", "verified", "versions",
     ]  # fmt: skip
     assert facts["inputs"][0] == {
         "name": "latents", "dtype": "float32", "shape": ["batch", 100, 1, 1], "layout": "NCHW", "range": None,

@@ -21,11 +21,11 @@ from dcgan_edge import safetensors_file
 from dcgan_edge.artifact import Architecture, read_file
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import write_atomic
-from dcgan_edge.generator_spec import METADATA_KEY as SPEC_KEY
 from dcgan_edge.generator_spec import GeneratorSpec
 from dcgan_edge.models import build_discriminator, build_generator, preset_spec
 from dcgan_edge.models.network import Generator
-from dcgan_edge.training.header import METADATA_KEY, Header
+from dcgan_edge.training import header as headers
+from dcgan_edge.training.header import METADATA_KEY, Header, generator_json
 from dcgan_edge.training.state import MOMENTS, TrainState, tensors
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -94,7 +94,7 @@ def save_generator(path: Path, spec: GeneratorSpec, weights: Mapping[str, Tensor
     Raises ArtifactError, and writes nothing, when `weights` are not finite or not those of `spec`.
     """
     named = {f"ema.{name}": value.detach().cpu().contiguous() for name, value in weights.items()}
-    data = save(named, {SPEC_KEY: spec.to_json()})
+    data = save(named, {METADATA_KEY: generator_json(spec)})
     load_generator(path, data)
     write_atomic(path, data)
 
@@ -110,8 +110,7 @@ def save_checkpoint(path: Path, state: TrainState, header: Header) -> None:
     if spoiled is not None:
         raise EdgeError(f"Training diverged: {spoiled} is not finite after step {state.step}.")
     named |= random_states(state)
-    spec = preset_spec(header.config.architecture)
-    write_atomic(path, save(named, {METADATA_KEY: header.to_json(), SPEC_KEY: spec.to_json()}))
+    write_atomic(path, save(named, {METADATA_KEY: header.to_json()}))
 
 
 def restore_checkpoint(path: Path, state: TrainState) -> None:
@@ -173,33 +172,23 @@ def _read_content(path: Path, data: bytes | None = None) -> _Content:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ArtifactError(_pickle_message(path))
     try:
-        found = safetensors_file.metadata(data, path.name)
+        text = safetensors_file.metadata(data, path.name).get(METADATA_KEY)
     except ArtifactError as error:
         if data.startswith(PICKLE_STARTS):
             raise ArtifactError(_pickle_message(path)) from error
         raise ArtifactError(f"{path} is not a whole checkpoint: {error}") from error
-    if METADATA_KEY not in found and SPEC_KEY not in found:
+    if text is None:
         raise ArtifactError(
             f"{path} is a safetensors file, but not a checkpoint of dcgan-edge. If it holds a generator, "
             "import it: dcgan-edge import FILE --out DIR"
         )
-    header = Header.from_json(found[METADATA_KEY], path.name) if METADATA_KEY in found else None
-    spec = _spec(found, header, path)
+    header = headers.read_header(text, path.name)
     try:
-        return _Content(header, spec, load(data))
+        if isinstance(header, GeneratorSpec):
+            return _Content(None, header, load(data))
+        return _Content(header, header.generator or preset_spec(header.config.architecture), load(data))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path} is not a whole checkpoint ({error}).") from error
-
-
-def _spec(metadata: Mapping[str, str], header: Header | None, path: Path) -> GeneratorSpec:
-    """What the file says of its generator; older files say its preset alone."""
-    if SPEC_KEY not in metadata:
-        assert header is not None
-        return preset_spec(header.config.architecture)
-    spec = GeneratorSpec.from_json(metadata[SPEC_KEY], path.name)
-    if header is not None and header.config.architecture != spec.architecture:
-        raise ArtifactError(f"The header of {path} names two different generators.")
-    return spec
 
 
 def _filled(module: nn.Module, checkpoint: _Content, prefix: str, path: Path) -> nn.Module:

@@ -18,6 +18,7 @@ from dcgan_edge import __version__
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png, square_grid, to_uint8
+from dcgan_edge.models import preset_spec
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
@@ -196,6 +197,7 @@ class Run:
             elapsed_seconds=self.elapsed,
             data_digest=self._data_digest,
             versions={"dcgan-edge": __version__, "torch": torch.__version__},
+            generator=preset_spec(self.config.architecture),
         )
 
     def _count_step(self) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dcgan_edge.latents import latents
+from dcgan_edge.models import preset_spec
 from dcgan_edge.training.ema import measure_statistics
 from dcgan_edge.training.header import METADATA_KEY, Header
 from dcgan_edge.training.state import TrainState, new_state
@@ -20,7 +21,18 @@ from dcgan_edge.training.steps import train_step
 from tests.training.tiny_run import BATCH, SMALL, tiny_config
 
 CPU = torch.device("cpu")
-HEADER = Header(tiny_config(Path("digits")), "fp32", 2, 0, 2, 83, 1.5, {"torch": torch.__version__})
+HEADER = Header(
+    tiny_config(Path("digits")),
+    "fp32",
+    2,
+    0,
+    2,
+    83,
+    1.5,
+    {"torch": torch.__version__},
+    "",
+    preset_spec(SMALL),
+)
 Z = torch.from_numpy(latents(range(8), SMALL.latent_dim))
 
 

@@ -16,12 +16,13 @@ from safetensors.torch import save_file
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.training import load_generator, read_header
 from dcgan_edge.training.header import METADATA_KEY, Header
+from dcgan_edge.training.header import read_header as header_of
 from tests.training.checkpoint_files import HEADER, Z, altered
 
 
 def test_a_later_schema_says_so(saved: Path, tmp_path: Path) -> None:
-    path = altered(saved, tmp_path / "later.safetensors", header=lambda facts: facts.update(schema_version=2))
-    with pytest.raises(ArtifactError, match="has checkpoint schema 2; this program reads 1"):
+    path = altered(saved, tmp_path / "later.safetensors", header=lambda facts: facts.update(schema_version=9))
+    with pytest.raises(ArtifactError, match="has checkpoint schema 9"):
         read_header(path)
 
 
@@ -48,9 +49,10 @@ def test_any_field_may_hold_anything(data: st.DataObject, value: Any) -> None:
     part = data.draw(st.sampled_from([facts, facts["config"], facts["config"]["architecture"]]))
     part[data.draw(st.sampled_from(sorted(part)))] = value
     try:
-        header = Header.from_json(json.dumps(facts), "it")
+        header = header_of(json.dumps(facts), "it")
     except ArtifactError:
         return
+    assert isinstance(header, Header)
     assert isinstance(header.config.batch, int)
 
 
