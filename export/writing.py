@@ -27,7 +27,6 @@ from dcgan_edge.artifact import (
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.files import check_writable
 from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
-from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import GATES, Gate, compare
@@ -145,7 +144,7 @@ class _Proof:
         architecture = reference.manifest.architecture
         self._graph, self._reference, self._batch, self._making = graph, reference, batch, making
         self._seeds = _parity_seeds(architecture)
-        self._latents = _inputs(self._seeds, architecture)
+        self._latents = architecture.inputs(self._seeds)
         self._images = reference.run(self._latents)
         self.golden: tuple[Golden, bytes] = pack_golden(self._images[: len(GOLDEN_SEEDS)])
 
@@ -190,7 +189,3 @@ def _parity_seeds(architecture: Architecture) -> range:
     """The seeds to compare: PARITY_SEEDS, fewer of images so large that they would not fit."""
     image = 4 * architecture.channels * architecture.size**2
     return PARITY_SEEDS[: max(len(GOLDEN_SEEDS), PARITY_BYTES // image)]
-
-
-def _inputs(seeds: range, architecture: Architecture) -> FloatArray:
-    return architecture.inputs(seeds)
