@@ -29,20 +29,33 @@ __all__ = ["DIGITS", "Dataset", "check_source", "load_digits", "native_channels"
 
 
 def open_data(
-    source: str, size: int, channels: int | None = None, *, progress: ReadProgress | None = None
+    source: str,
+    size: int,
+    channels: int | None = None,
+    *,
+    labelled: bool = False,
+    progress: ReadProgress | None = None,
 ) -> Dataset:
     """Return the training images of `source`: "digits", an IDX, CIFAR-10 or SVHN folder, a packed file, a
     folder of pictures or an archive of them.
 
     Images are uint8 (channels, size, size). `channels` None is `native_channels(source)`; 3 repeats grey,
-    1 turns colour to grey. `progress(done, of)` is called while files are read.
+    1 turns colour to grey. With `labelled` the classes come along, see `labelled.open_classes`.
+    `progress(done, of)` is called while files are read.
 
-    Raises UsageError when there is no such folder, EdgeError when it holds nothing that can be read.
+    Raises UsageError when there is no such folder, and for labels that it does not have; EdgeError when it
+    holds nothing that can be read.
     """
     from dcgan_edge.data.dataset import gather
 
     channels = channels or native_channels(source)
-    return gather(_open(source, size, channels), (channels, size, size), progress=progress)
+    shape = (channels, size, size)
+    if not labelled:
+        return gather(_open(source, size, channels), shape, progress=progress)
+    from dcgan_edge.data.labelled import open_classes
+
+    images, classes = open_classes(source, size, channels)
+    return gather(images, shape, labels=classes.labels, progress=progress)
 
 
 def native_channels(source: str) -> int:

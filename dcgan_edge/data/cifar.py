@@ -24,6 +24,7 @@ PICKLED = ("cifar-10-batches-py", "cifar-100-python")
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 CLASSES = 10
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def find_cifar10(folder: Path) -> Path | None:

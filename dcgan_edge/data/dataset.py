@@ -7,6 +7,7 @@ and the epoch, so that training goes on in the middle of an epoch with exactly t
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from bisect import bisect
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
-from dcgan_edge.data.source import Dataset, ReadProgress, Source
+from dcgan_edge.data.source import Batch, Dataset, Labels, ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
@@ -34,25 +35,29 @@ log = logging.getLogger(__name__)
 class MemoryDataset:
     """Images kept as one uint8 tensor (n, channels, size, size)."""
 
-    def __init__(self, pixels: Tensor, skipped: list[str], digest: str) -> None:
-        self.pixels, self.skipped, self.digest = pixels, skipped, digest
+    def __init__(self, pixels: Tensor, skipped: list[str], digest: str, labels: Labels | None = None) -> None:
+        self.pixels, self.skipped, self.digest, self.labels = pixels, skipped, digest, labels
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
         """Yield batches as `Dataset` describes them."""
+        return (each.pixels for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start))
+
+    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield batches as `Dataset` describes them."""
         for indices in _batched_order(len(self), batch, seed, epoch, start):
-            yield self.pixels[torch.from_numpy(indices)]
+            yield Batch(self.pixels[torch.from_numpy(indices)], _classes_of(indices, self.labels))
 
 
 class StreamedDataset:
     """Images loaded anew in every epoch; the next one takes the place of one that cannot be read."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, labels: Labels | None = None) -> None:
+        self._source, self.labels = source, labels
         self.skipped = list(source.omitted)
-        self.digest = source.digest()
+        self.digest = _digest(source, labels)
         self._unreadable: set[int] = set()
 
     def __len__(self) -> int:
@@ -60,26 +65,32 @@ class StreamedDataset:
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
         """Yield batches as `Dataset` describes them, decoded ahead by threads."""
+        return (each.pixels for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start))
+
+    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield batches as `Dataset` describes them, decoded ahead by threads."""
         indices = _batched_order(len(self), batch, seed, epoch, start)
         images = ordered_map(
             self._load, (int(i) for chunk in indices for i in chunk), ahead=READ_AHEAD + batch
         )
         try:
-            gathered: list[PixelArray] = []
+            gathered: list[tuple[int, PixelArray]] = []
             for image in images:
                 gathered.append(image)
                 if len(gathered) == batch:
-                    yield torch.from_numpy(np.stack(gathered))
+                    places, pixels = zip(*gathered, strict=True)
+                    yield Batch(torch.from_numpy(np.stack(pixels)), _classes_of(places, self.labels))
                     gathered.clear()
         finally:
             images.close()
 
-    def _load(self, index: int) -> PixelArray:
+    def _load(self, index: int) -> tuple[int, PixelArray]:
+        """The image of `index`, or the next that can be read, and its own index."""
         for candidate in (*range(index, len(self)), *range(index)):
             if candidate in self._unreadable:
                 continue
             try:
-                return self._source.load(candidate)
+                return candidate, self._source.load(candidate)
             except UnreadableImage as error:
                 self._skip(candidate, error)
         raise EdgeError("None of the pictures can be read.")
@@ -91,17 +102,24 @@ class StreamedDataset:
             log.warning("Skipped %s", self.skipped[-1])
 
 
-def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgress | None = None) -> Dataset:
+def gather(
+    source: Source,
+    shape: tuple[int, int, int],
+    *,
+    labels: Labels | None = None,
+    progress: ReadProgress | None = None,
+) -> Dataset:
     """Return a data set of `source`, whose images are (channels, height, width) = `shape`: in memory if it
     fits.
 
-    `progress` is told how many images are read. Raises EdgeError when none can be.
+    `labels` are the classes of the images of `source`; the data set's digest stands for them too. `progress`
+    is told how many images are read. Raises EdgeError when none can be.
     """
     if source.omitted:
         count = "1 entry" if len(source.omitted) == 1 else f"{len(source.omitted):,} entries"
         log.warning("Left out %s: %s", count, _named(source.omitted))
     if len(source) * int(np.prod(shape)) > available_memory() // MEMORY_SHARE:
-        return StreamedDataset(source)
+        return StreamedDataset(source, labels)
     pixels = np.empty((len(source), *shape), np.uint8)
     unreadable: dict[int, str] = {}
     for index, image in enumerate(_load_all(source)):
@@ -115,12 +133,28 @@ def gather(source: Source, shape: tuple[int, int, int], *, progress: ReadProgres
         pictures, why = count_words(len(source), "picture"), _named(list(unreadable.values()))
         raise EdgeError(f"Not one of {pictures} can be read: {why}.")
     readable = [index for index in range(len(source)) if index not in unreadable]
+    digest, labels = _digest(source, labels), None if labels is None else labels.copy()
     for index in unreadable:  # the next image takes the place, as it does in a stream
-        pixels[index] = pixels[readable[bisect(readable, index) % len(readable)]]
+        next_one = readable[bisect(readable, index) % len(readable)]
+        pixels[index] = pixels[next_one]
+        if labels is not None:
+            labels[index] = labels[next_one]
     reasons = list(unreadable.values())
     if reasons:
         log.warning("Skipped %d of %d files: %s", len(reasons), len(source), _named(reasons))
-    return MemoryDataset(torch.from_numpy(pixels), [*source.omitted, *reasons], source.digest())
+    return MemoryDataset(torch.from_numpy(pixels), [*source.omitted, *reasons], digest, labels)
+
+
+def _digest(source: Source, labels: Labels | None) -> str:
+    """What identifies the images, and their labels where they matter."""
+    digest = source.digest()
+    if labels is None:
+        return digest
+    return hashlib.sha256(digest.encode() + labels.astype("<i8").tobytes()).hexdigest()
+
+
+def _classes_of(places: Sequence[int] | npt.NDArray[np.int64], labels: Labels | None) -> Tensor | None:
+    return None if labels is None else torch.from_numpy(labels[np.asarray(places)])
 
 
 def _load_all(source: Source) -> Iterator[PixelArray | str]:

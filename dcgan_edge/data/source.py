@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from dcgan_edge.images import PixelArray
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+Labels = npt.NDArray[np.int64]  # numbers of classes, one for each image
 ReadProgress = Callable[[int, int], None]  # images read so far, of how many
 
 
@@ -38,8 +42,16 @@ class Source(Protocol):
         ...
 
 
+class Batch(NamedTuple):
+    """Images uint8 (n, channels, size, size), and their classes int64 (n,); None without labels."""
+
+    pixels: Tensor
+    labels: Tensor | None
+
+
 class Dataset(Protocol):
-    """Images of one shape. `skipped` names what was left out or could not be read, with reasons.
+    """Images of one shape. `skipped` names what was left out or could not be read, with reasons; `labels` are
+    the classes of all images, None where they are not known.
 
     `digest` identifies the content that the images are made of: names and sizes of pictures, pixels of a data
     set in one file. Where it is the same, `batches` are, however much memory is free.
@@ -47,8 +59,13 @@ class Dataset(Protocol):
 
     skipped: list[str]
     digest: str
+    labels: Labels | None
 
     def __len__(self) -> int: ...
+
+    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield what `batches` yields, with the classes of the images."""
+        ...
 
     def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
         """Yield uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`;
