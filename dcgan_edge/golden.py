@@ -1,7 +1,8 @@
 """Golden images: what PyTorch makes of a few seeds, beside every artifact, so that a board proves itself.
 
-`x.golden.gz` holds float16 images of the seeds 0 to 7, little-endian, (seed, channel, row, column) in order;
-its hash stands in the manifest of `x`. Half precision is as fine as 2**-12 near 1, a 32nd of a grey level.
+`x.golden.gz` holds float16 images of the seeds 0 to 7, or one of each class, little-endian, (seed, channel,
+row, column) in order; its hash stands in the manifest of `x`. Half precision is as fine as 2**-12 near 1, a
+32nd of a grey level.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
+from dcgan_edge.architecture import Architecture
 from dcgan_edge.artifact import Golden, Manifest, golden_path, read_file, sha256
+from dcgan_edge.classes import seeds_over
 from dcgan_edge.errors import ArtifactError, EdgeError
 from dcgan_edge.latents import FloatArray
 
 GOLDEN_SEEDS = range(8)
+MOST_GOLDEN = 64  # seeds of a generator of many classes
+
+
+def golden_seeds(architecture: Architecture) -> range:
+    """Return the seeds whose images travel with an artifact: eight, or one of each class, up to 64."""
+    return seeds_over(architecture, len(GOLDEN_SEEDS), most=MOST_GOLDEN)
 
 
 def pack_golden(images: FloatArray) -> tuple[Golden, bytes]:

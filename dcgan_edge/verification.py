@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dcgan_edge.artifact import Artifact, Verification, sidecar_path
+from dcgan_edge.classes import seeds_over
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.golden import read_golden
@@ -23,7 +24,7 @@ from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.runtime.session import Backend, Session, open_session
 
-SEEDS = range(64)
+SEEDS = 64
 HALF_STEP = 1e-3  # golden images are rounded to half: 2.5e-4 near 1, and other processors round otherwise
 STRANGER = "it was exported from another checkpoint."
 
@@ -65,10 +66,10 @@ def verify(
 ) -> list[Proof]:
     """Compare each of `artifacts` with PyTorch on the same seeds, by the gate of its precision.
 
-    With `checkpoint` PyTorch runs here, on `seeds` (default 0-63): the full proof. Without, the images are
-    held against the golden ones that came with the artifact, and torch is not needed. `device`, `backend` and
-    `threads` are as for `open_session`. The verdict is returned and written into each manifest, but for a
-    checkpoint that the artifact was not exported from; none is raised for.
+    With `checkpoint` PyTorch runs here, on `seeds` (default 0-63, or one of each class): the full proof.
+    Without, the images are held against the golden ones that came with the artifact, and torch is not needed.
+    `device`, `backend` and `threads` are as for `open_session`. The verdict is returned and written into each
+    manifest, but for a checkpoint that the artifact was not exported from; none is raised for.
 
     Raises UsageError (nothing to compare, seeds without a checkpoint), what `open_session` raises,
     ArtifactError for golden images that are missing or changed, VerificationError when the two are generators
@@ -90,7 +91,8 @@ def verify(
         say(f"comparing {path.name} with {'PyTorch' if reference else 'its golden images'}")
         with open_session(path, device=device, backend=backend, threads=threads) as candidate:
             if reference is not None:
-                found = parity.verify(reference, candidate, SEEDS if seeds is None else seeds)
+                over = seeds_over(candidate.manifest.architecture, SEEDS) if seeds is None else seeds
+                found = parity.verify(reference, candidate, over)
             else:
                 found = _against_golden(path, candidate)
             proof = _proof(path, candidate, found, golden=reference is None)

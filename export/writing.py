@@ -24,9 +24,10 @@ from dcgan_edge.artifact import (
     generator_tensors,
     write_artifact,
 )
+from dcgan_edge.classes import seeds_over
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.files import check_writable
-from dcgan_edge.golden import GOLDEN_SEEDS, pack_golden
+from dcgan_edge.golden import golden_seeds, pack_golden
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import GATES, Gate, compare
@@ -38,7 +39,7 @@ from .onnx.overflow import half_advice
 from .onnx.precision import to_fp16
 from .tensorrt.build import build
 
-PARITY_SEEDS = range(64)
+PARITY_SEEDS = 64
 PARITY_BYTES = 2**28  # of reference images that are held at once; there are fewer seeds for very large ones
 
 
@@ -146,7 +147,7 @@ class _Proof:
         self._seeds = _parity_seeds(architecture)
         self._latents = architecture.inputs(self._seeds)
         self._images = reference.run(self._latents)
-        self.golden: tuple[Golden, bytes] = pack_golden(self._images[: len(GOLDEN_SEEDS)])
+        self.golden: tuple[Golden, bytes] = pack_golden(self._images[: len(golden_seeds(architecture))])
 
     def verified(self, model: onnx.ModelProto, precision: Precision, name: str) -> tuple[Manifest, bytes]:
         """Return the manifest with its parity, and the file content that carries it."""
@@ -186,6 +187,7 @@ class _Proof:
 
 
 def _parity_seeds(architecture: Architecture) -> range:
-    """The seeds to compare: PARITY_SEEDS, fewer of images so large that they would not fit."""
+    """The seeds to compare: 64, or one of each class; fewer of images so large that they would not fit."""
     image = 4 * architecture.channels * architecture.size**2
-    return PARITY_SEEDS[: max(len(GOLDEN_SEEDS), PARITY_BYTES // image)]
+    seeds = seeds_over(architecture, PARITY_SEEDS)
+    return seeds[: max(len(golden_seeds(architecture)), PARITY_BYTES // image)]

@@ -75,15 +75,16 @@ class Session(Protocol):
         """
         ...
 
-    def generate(self, seeds: Sequence[int]) -> PixelArray:
+    def generate(self, seeds: Sequence[int], classes: str | Sequence[int] | None = None) -> PixelArray:
         """Return uint8 images (n, size, size, channels), one for each of `seeds` in the order asked.
 
         A seed may occur several times. Its image does not depend on the other seeds (see `sampling`).
-        Raises UsageError for a seed that is negative or too large.
+        `classes` are one name or number for all, or one for each seed; None is class s modulo their number.
+        Raises UsageError for a seed that is negative or too large, and for a class that is not there.
         """
         from .sampling import generate
 
-        return generate(self, seeds)
+        return generate(self, seeds, classes)
 
     def close(self) -> None:
         """Give back everything the session holds. Closing twice is harmless."""

@@ -111,7 +111,7 @@ def lively_generator(architecture: Architecture = TINY) -> torch.nn.Module:
     generator = build_generator(architecture).train()
     with torch.no_grad():
         for _ in range(8):
-            generator(torch.randn(64, architecture.latent_dim, 1, 1))
+            generator(torch.randn(64, architecture.input_dim, 1, 1))
         for parameter in list(generator.parameters())[-2:]:
             parameter.mul_(20)
     return generator.eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors
@@ -11,16 +13,19 @@ from dcgan_edge.runtime.session import Session, SessionFacts, in_chunks
 ARCHITECTURE = Architecture("dcgan", 4, 1, 1, latent_dim=3)
 
 
-def double_manifest(batch: BatchProfile) -> Manifest:
-    source, result = generator_tensors(ARCHITECTURE)
-    return Manifest("onnx", ARCHITECTURE, "fp32", (source,), (result,), batch, "", "test")
+def double_manifest(batch: BatchProfile, classes: tuple[str, ...] = ()) -> Manifest:
+    architecture = dataclasses.replace(ARCHITECTURE, classes=classes)
+    source, result = generator_tensors(architecture)
+    return Manifest("onnx", architecture, "fp32", (source,), (result,), batch, "", "test")
 
 
 class ArithmeticSession(Session):
-    """Paints tanh(sum of the latent), plus an error that depends on the batch, as real kernels have it."""
+    """Paints tanh of the latent's sum plus a tenth for each class before its own, plus an error that depends
+    on the batch, as real kernels have it.
+    """
 
-    def __init__(self, batch: BatchProfile | None = None) -> None:
-        self.manifest = double_manifest(batch or BatchProfile())
+    def __init__(self, batch: BatchProfile | None = None, classes: tuple[str, ...] = ()) -> None:
+        self.manifest = double_manifest(batch or BatchProfile(), classes)
         self.batches: list[int] = []
         self.closed = False
 
@@ -37,5 +42,7 @@ class ArithmeticSession(Session):
     def _run(self, latents: FloatArray) -> FloatArray:
         self.batches.append(len(latents))
         row = np.arange(len(latents), dtype=np.float32)
-        level = np.tanh(latents.sum(axis=(1, 2, 3))) + np.float32(1e-3) * (row + len(latents))
+        weights = np.ones(latents.shape[1], np.float32)
+        weights[ARCHITECTURE.latent_dim :] = np.arange(len(weights) - ARCHITECTURE.latent_dim) / 10
+        level = np.tanh(latents[:, :, 0, 0] @ weights) + np.float32(1e-3) * (row + len(latents))
         return np.tile(level[:, None, None, None], (1, 1, 4, 4)).astype(np.float32)

@@ -101,7 +101,8 @@ def measure_arithmetic(
     The members of each class come from the samples of `seeds`; `draws` questions of each kind are drawn by
     `seed`. `progress` is told how many of the experiments' variants are done, and how many there are.
 
-    Raises UsageError for an artifact that makes no grey digits of 28 pixels and for numbers out of range,
+    Raises UsageError for an artifact that makes no grey digits of 28 pixels or has classes, and for numbers
+    out of range,
     EdgeError when two classes have too few clear samples, UnavailableError without scipy, and what
     `open_session` raises.
     """
@@ -117,6 +118,10 @@ def measure_arithmetic(
                 f"Arithmetic is judged by a classifier of grey digits of {SIZE} x {SIZE} pixels; this "
                 f"artifact makes images of {architecture.size} x {architecture.size} with "
                 f"{architecture.channels} channels."
+            )
+        if architecture.classes:
+            raise UsageError(
+                "Arithmetic is measured on what latents say of digits; here the class says which digit it is."
             )
         total = (1 + len(MEASURES)) * len(VARIANTS)
         found = measure(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dcgan_edge.classes import listed
 from dcgan_edge.words import count_words, size_words
 
 Lines = dict[str, str]
@@ -71,6 +72,7 @@ def _architecture(facts: Mapping[str, Any]) -> Lines:
         "preset": f"{facts['preset']}, width {facts['width']}",
         "images": f"{facts['size']} x {facts['size']} pixels, {channels}",
         "latents": f"{facts['latent_dim']} numbers, {facts['distribution']} distribution",
+        "classes": listed(facts.get("classes") or ()),
     }
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import all_of, scale_option, session_options
-from dcgan_edge.cli.options import SEEDS, FiniteRange, seeds_option
+from dcgan_edge.cli.latent_options import ONE_CLASS, all_of, scale_option, session_options
+from dcgan_edge.cli.options import SEEDS, FiniteRange, class_option, seeds_option
 from dcgan_edge.cli.progress import fraction
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.session import Backend
@@ -48,6 +48,7 @@ ARITHMETIC_OPTIONS = [
 @click.command("arithmetic")
 @session_options
 @all_of(ARITHMETIC_OPTIONS)
+@class_option(ONE_CLASS)
 @scale_option
 @click.option(
     "--output",
@@ -63,6 +64,7 @@ def arithmetic(
     plus: list[int],
     noise: float,
     seed: int,
+    classes: str | None,
     scale: int,
     output: Path,
     device: str,
@@ -88,6 +90,7 @@ def arithmetic(
         plus=plus,
         noise=noise,
         seed=seed,
+        kind=classes,
         scale=scale,
         device=device,
         backend=backend,

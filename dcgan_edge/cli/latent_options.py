@@ -20,6 +20,7 @@ scale_option = click.option(
 )
 
 
+ONE_CLASS = "Draw everything in this class, by name or number; a generator with classes needs it."
 INPAINT_OPTIONS = [
     click.option(
         "--mask",

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import all_of, out_option, scale_option, session_options
-from dcgan_edge.cli.options import SEEDS, FiniteRange
+from dcgan_edge.cli.latent_options import ONE_CLASS, all_of, out_option, scale_option, session_options
+from dcgan_edge.cli.options import SEEDS, FiniteRange, class_option
 from dcgan_edge.runtime.session import Backend
 
 FORMATS = ("png", "gif", "mp4")
 INTERPOLATE_OPTIONS = [
     click.option("--seeds", type=SEEDS, required=True, help="Walk through these seeds, such as 1,4,7-9."),
+    class_option("One class for all seeds, or one for each, such as 3,7; one seed may go through several."),
     click.option(
         "--steps",
         type=click.IntRange(2, 1000),
@@ -45,6 +46,7 @@ INTERPOLATE_OPTIONS = [
 def interpolate(
     artifact: Path,
     seeds: list[int],
+    classes: str | None,
     steps: int,
     loop: bool,
     formats: tuple[str, ...],
@@ -58,11 +60,13 @@ def interpolate(
 ) -> None:
     """Walk from seed to seed: by slerp for normal latents, in a straight line for uniform ones.
 
-    The strip has a row for each pair of seeds, and begins and ends with their own pictures.
+    The strip has a row for each pair of seeds, and begins and ends with their own pictures. Between classes
+    their weights go in a straight line.
 
     \b
     dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 1,2,3 --out walk
     dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 1-8 --loop --format gif --format mp4
+    dcgan-edge latent interpolate out/generator.fp16.onnx --seeds 5 --class 3,7
     """
     from dcgan_edge.latent import drawing
 
@@ -70,6 +74,7 @@ def interpolate(
         artifact,
         seeds,
         out,
+        classes=classes,
         steps=steps,
         loop=loop,
         formats=formats,
@@ -93,6 +98,7 @@ def interpolate(
 @click.option(
     "--layout", metavar="ROWSxCOLUMNS", default="9x9", show_default=True, help="Pictures of the plane."
 )
+@class_option(ONE_CLASS)
 @scale_option
 @click.option(
     "--output",
@@ -105,6 +111,7 @@ def grid(
     artifact: Path,
     seeds: list[int],
     layout: str,
+    classes: str | None,
     output: Path,
     scale: int,
     device: str,
@@ -127,6 +134,7 @@ def grid(
         output,
         rows=rows,
         columns=columns,
+        kind=classes,
         scale=scale,
         device=device,
         backend=backend,

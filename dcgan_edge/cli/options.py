@@ -149,6 +149,11 @@ def seeds_option(default: str) -> Callable[[Command], Command]:
     )
 
 
+def class_option(help_text: str) -> Callable[[Command], Command]:
+    """Add `--class`, names or numbers of classes as one text, which the generator's own names explain."""
+    return click.option("--class", "classes", metavar="NAMES", help=help_text)
+
+
 device_option = click.option(
     "--device",
     type=DEVICE,

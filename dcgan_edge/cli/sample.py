@@ -7,14 +7,21 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import json_option, print_json
-from dcgan_edge.cli.options import backend_option, device_option, seeds_option, threads_option
-from dcgan_edge.cli.progress import counter
+from dcgan_edge.cli.options import (
+    backend_option,
+    class_option,
+    device_option,
+    seeds_option,
+    threads_option,
+)
+from dcgan_edge.cli.progress import fraction
 from dcgan_edge.runtime.session import Backend
 
 
 @click.command("sample")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @seeds_option("0-63")
+@class_option("Draw every seed in these classes, by name or number: 3, cat,dog, 0-4 or all.")
 @click.option(
     "--grid",
     "layout",
@@ -43,6 +50,7 @@ from dcgan_edge.runtime.session import Backend
 def command(
     artifact: Path,
     seeds: list[int],
+    classes: str | None,
     layout: str | None,
     out: Path,
     scale: int,
@@ -55,20 +63,23 @@ def command(
     """Write one PNG for each seed, made by ARTIFACT (.onnx or .engine).
 
     A seed gives the same file whether it is asked for alone or among others. Between different --batch it may
-    differ by rounding.
+    differ by rounding. A generator of K classes draws seed s in class s modulo K, or in those of --class; a
+    grid of several has a row for each seed and a column for each class.
 
     \b
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-63 --grid 8x8 --out samples
     dcgan-edge sample out/generator.fp16.onnx --seeds 7,12,100-103 --scale 8
+    dcgan-edge sample out/generator.fp16.onnx --class 3 --seeds 0-9
+    dcgan-edge sample out/generator.fp16.onnx --class all --seeds 0-7 --grid 8x10
     """
     from dcgan_edge.images import parse_grid
     from dcgan_edge.runtime.sampling import sample
     from dcgan_edge.words import count_words
 
-    with counter("Sampling", len(set(seeds)), "images") as progress:
+    with fraction("Sampling", "images") as progress:
         made = sample(
-            artifact, seeds, out, grid=parse_grid(layout) if layout else None, scale=scale, batch=batch,
-            device=device, backend=backend, threads=threads, progress=progress,
+            artifact, seeds, out, classes=classes, grid=parse_grid(layout) if layout else None, scale=scale,
+            batch=batch, device=device, backend=backend, threads=threads, progress=progress,
         )  # fmt: skip
     if as_json:
         print_json(made.to_dict())

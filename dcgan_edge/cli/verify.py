@@ -17,7 +17,9 @@ from dcgan_edge.runtime.session import Backend
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[CHECKPOINT] ARTIFACT..."
 )
 @click.option(
-    "--seeds", type=SEEDS, help="Seeds to compare against a CHECKPOINT, such as 0-255. [default: 0-63]"
+    "--seeds",
+    type=SEEDS,
+    help="Seeds to compare against a CHECKPOINT, such as 0-255. [default: 0-63, and one of each class]",
 )
 @device_option
 @backend_option

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dcgan_edge.classes import every_pair
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.extractor import FeatureExtractor
 from dcgan_edge.evaluation.pictures import classes_png, neighbours_png
@@ -149,7 +150,8 @@ def evaluate_generators(
 def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
     """Return the images of the rising `seeds`, uint8 (n, c, h, w). Raises EdgeError when one holds NaN."""
     pixels: PixelArray | None = None
-    for place, (_, image) in enumerate(images_of(session, seeds)):
+    pairs = every_pair(session.manifest.architecture, seeds, None)
+    for place, (_, image) in enumerate(images_of(session, pairs)):
         if pixels is None:
             pixels = np.empty((len(seeds), *image.shape), np.uint8)
         pixels[place] = to_uint8(image)

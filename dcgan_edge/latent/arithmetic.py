@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.classes import in_class
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import PixelArray, grid, to_uint8
 from dcgan_edge.latents import MAX_SEED, FloatArray, latents
@@ -82,15 +83,18 @@ def solve(
     return Answer(tuple(concepts), latent, np.asarray(latent + shifts, np.float32))
 
 
-def draw_answer(session: Session, answer: Answer) -> PixelArray:
+def draw_answer(session: Session, answer: Answer, number: int | None = None) -> PixelArray:
     """Draw one picture (c, H, W): a column for each concept, its members and at the foot their mean; to the
-    right the neighbourhood of the answer, and at the foot the answer.
+    right the neighbourhood of the answer, and at the foot the answer. All are of class `number`, None where
+    there are no classes.
     """
+    architecture = session.manifest.architecture
     columns = []
     for concept in answer.concepts:
-        images = session.run(np.concatenate([concept.members, concept.mean[None]]))
+        members = np.concatenate([concept.members, concept.mean[None]])
+        images = session.run(in_class(architecture, members, number))
         columns.append((images[:-1], images[-1]))
-    around = session.run(answer.neighbours)
+    around = session.run(in_class(architecture, answer.neighbours, number))
     blank = np.full_like(around[0], WHITE)
     height = max(AROUND, *(len(members) for members, _ in columns))
     stacks = [[*members, *[blank] * (height - len(members)), mean] for members, mean in columns]

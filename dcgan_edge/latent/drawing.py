@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dcgan_edge.architecture import Architecture
+from dcgan_edge.classes import Pair, every_pair, one_class, pair_for_each, parse_classes
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import check_grid, encode_png
@@ -38,6 +40,7 @@ def interpolate(
     seeds: Sequence[int],
     out: StrPath = "walk",
     *,
+    classes: str | None = None,
     steps: int = 12,
     loop: bool = False,
     formats: Sequence[str] = ("png", "gif"),
@@ -49,20 +52,32 @@ def interpolate(
 ) -> Drawing:
     """Walk from each of `seeds` to the next in `steps` pictures, both ends included, and write it into `out`.
 
+    `classes` is one name or number for all seeds, or one for each, such as "3,7": the walk then goes from
+    class to class. A single seed may have several: its picture goes through them. None is the class s modulo
+    their number.
     `formats` are "png" (a strip, a row for each pair of seeds), "gif" and "mp4" (films of `per_second` frames
     per second). `loop` adds the way from the last seed back to the first. Each pixel is drawn `scale` x
     `scale`.
 
-    Raises UsageError for fewer than two seeds or steps, and what `open_session` and the encoders raise.
+    Raises UsageError for fewer than two seeds or steps, for classes that are not there, and what
+    `open_session` and the encoders raise.
     """
     out = Path(out)
     _check_picture(seeds, scale)
     check_writable(out / "strip.png")
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
+        architecture = session.manifest.architecture
+        pairs = _stops(architecture, seeds, classes)
         files = walk_to_folder(
-            session, seeds, out, steps=steps, loop=loop, formats=formats, per_second=per_second, scale=scale
+            session, pairs, out, steps=steps, loop=loop, formats=formats, per_second=per_second, scale=scale
         )
-        facts = {**_session_facts(session, artifact), "seeds": list(seeds), "steps": steps, "loop": loop}
+        facts = {
+            **_session_facts(session, artifact),
+            "seeds": [seed for seed, _ in pairs],
+            "classes": [architecture.classes[number] for _, number in pairs if architecture.classes],
+            "steps": steps,
+            "loop": loop,
+        }
     return Drawing(tuple(files), facts)
 
 
@@ -73,6 +88,7 @@ def latent_grid(
     *,
     rows: int = 9,
     columns: int = 9,
+    kind: str | None = None,
     scale: int = 2,
     device: str = "auto",
     backend: Backend = "auto",
@@ -80,14 +96,16 @@ def latent_grid(
 ) -> Drawing:
     """Draw the plane through three `seeds` as `rows` x `columns` pictures, and write the PNG `output`.
 
-    The seeds are the top left, top right and bottom left corner. Raises UsageError for another number of
-    seeds or fewer than 2 x 2 pictures, and what `open_session` raises.
+    The seeds are the top left, top right and bottom left corner; all pictures are of the class `kind`, which
+    a generator with classes needs. Raises UsageError for another number of seeds, fewer than 2 x 2 pictures
+    or a class that is not there, and what `open_session` raises.
     """
     output = Path(output)
     _check_picture(seeds, scale)
     check_writable(output)
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        plane_to_file(session, seeds, output, rows=rows, columns=columns, scale=scale)
+        number = one_class(session.manifest.architecture, kind)
+        plane_to_file(session, seeds, output, rows=rows, columns=columns, number=number, scale=scale)
         facts = {**_session_facts(session, artifact), "seeds": list(seeds), "layout": [rows, columns]}
     return Drawing((output,), facts)
 
@@ -101,6 +119,7 @@ def latent_arithmetic(
     plus: Sequence[int] = (),
     noise: float = 0.25,
     seed: int = 0,
+    kind: str | None = None,
     scale: int = 2,
     device: str = "auto",
     backend: Backend = "auto",
@@ -109,8 +128,8 @@ def latent_arithmetic(
     """Draw (mean of the seeds `start`) - (mean of `minus`) + (mean of `plus`), and write the PNG `output`.
 
     The picture has a column for each group of seeds with its mean at the foot; to the right the answer among
-    neighbours at uniform noise of +-`noise`, drawn by `seed`, and at the foot alone. The document has the
-    answer's latent.
+    neighbours at uniform noise of +-`noise`, drawn by `seed`, and at the foot alone; all are of the class
+    `kind`, which a generator with classes needs. The document has the answer's latent.
 
     Raises UsageError when there is nothing to calculate with, and what `open_session` raises.
     """
@@ -121,8 +140,9 @@ def latent_arithmetic(
         check_grid(
             max(map(len, (start, minus, plus))) + 1, 7, session.manifest.architecture.size, scale=scale
         )
+        number = one_class(session.manifest.architecture, kind)
         answer = solve(start, minus, plus, session.manifest.architecture, noise=noise, seed=seed)
-        write_atomic(output, encode_png(draw_answer(session, answer), scale=scale))
+        write_atomic(output, encode_png(draw_answer(session, answer, number), scale=scale))
         facts = {
             **_session_facts(session, artifact),
             "groups": {concept.name: list(concept.seeds) for concept in answer.concepts},
@@ -130,6 +150,13 @@ def latent_arithmetic(
             "latent": answer.latent.ravel().tolist(),
         }
     return Drawing((output,), facts)
+
+
+def _stops(architecture: Architecture, seeds: Sequence[int], classes: str | None) -> list[Pair]:
+    """The seeds of a walk with their classes; a single seed is there once for each of its classes."""
+    if classes is not None and len(seeds) == 1:
+        return every_pair(architecture, seeds, parse_classes(classes, architecture.classes))
+    return pair_for_each(architecture, seeds, classes)
 
 
 def _session_facts(session: Session, artifact: StrPath) -> dict[str, Any]:

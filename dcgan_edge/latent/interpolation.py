@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dcgan_edge.architecture import Architecture
+from dcgan_edge.classes import Pair, in_class
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import PixelArray, check_grid, encode_png, grid, to_uint8
@@ -20,7 +22,7 @@ MOST_PER_SECOND, MOST_STEPS = 50.0, 1000
 
 def walk_to_folder(
     session: Session,
-    seeds: Sequence[int],
+    pairs: Sequence[Pair],
     folder: Path,
     *,
     steps: int,
@@ -29,21 +31,21 @@ def walk_to_folder(
     per_second: float = 12.0,
     scale: int = 1,
 ) -> list[Path]:
-    """Write the walk from each of `seeds` to the next as `strip.png` ("png") and as films `walk.gif` and
-    `walk.mp4`, and return their paths in the order of `formats`.
+    """Write the walk from each of `pairs`, a seed and its class, to the next as `strip.png` ("png") and as
+    films `walk.gif` and `walk.mp4`, and return their paths in the order of `formats`.
 
-    A film shows each seed once, and a loop ends before it begins again. Raises as `walk` and the encoders do.
+    A film shows each pair once, and a loop ends before it begins again. Raises as `walk` and the encoders do.
     """
     if not 1.0 <= per_second <= MOST_PER_SECOND or steps > MOST_STEPS:
         raise UsageError(
             f"A film has 1 to {MOST_PER_SECOND:g} frames per second, a walk at most {MOST_STEPS} steps."
         )
-    segments = len(seeds) - (not loop)
+    segments = len(pairs) - (not loop)
     check_grid(segments, steps, session.manifest.architecture.size, scale=scale)
     unknown = set(formats) - {"png", *ENCODERS}
     if unknown:
         raise UsageError(f"There is no format {min(unknown)}; there are png, {', '.join(ENCODERS)}.")
-    way = walk(_latents(session, seeds), steps, session.manifest.architecture.distribution, loop=loop)
+    way = walk_inputs(session.manifest.architecture, pairs, steps, loop=loop)
     pixels = to_uint8(session.run(way.reshape(-1, *way.shape[2:])))
     files: dict[Path, bytes] = {}
     for name in dict.fromkeys(formats):
@@ -58,17 +60,39 @@ def walk_to_folder(
 
 
 def plane_to_file(
-    session: Session, seeds: Sequence[int], path: Path, *, rows: int, columns: int, scale: int = 1
+    session: Session,
+    seeds: Sequence[int],
+    path: Path,
+    *,
+    rows: int,
+    columns: int,
+    number: int | None = None,
+    scale: int = 1,
 ) -> None:
-    """Write the plane through three seeds as `rows` x `columns` pictures. Raises as `plane` does."""
-    check_grid(rows, columns, session.manifest.architecture.size, scale=scale)
-    points = plane(_latents(session, seeds), rows, columns, session.manifest.architecture.distribution)
+    """Write the plane through three seeds as `rows` x `columns` pictures, all of class `number`, None where
+    there are none. Raises as `plane` does.
+    """
+    architecture = session.manifest.architecture
+    check_grid(rows, columns, architecture.size, scale=scale)
+    corners = latents(seeds, architecture.latent_dim, architecture.distribution)
+    points = in_class(architecture, plane(corners, rows, columns, architecture.distribution), number)
     write_atomic(path, encode_png(grid(to_uint8(session.run(points)), rows, columns), scale=scale))
 
 
-def _latents(session: Session, seeds: Sequence[int]) -> FloatArray:
-    architecture = session.manifest.architecture
-    return latents(seeds, architecture.latent_dim, architecture.distribution)
+def walk_inputs(
+    architecture: Architecture, pairs: Sequence[Pair], steps: int, *, loop: bool = False
+) -> FloatArray:
+    """Return the inputs (segments, steps, input_dim, 1, 1) of a walk: its latents go as `walk` says, and the
+    weights of the classes in a straight line from one class to the other.
+    """
+    classes = [number for _, number in pairs] if architecture.classes else None
+    stops = architecture.inputs([seed for seed, _ in pairs], classes)
+    drawn, weights = np.split(stops, [architecture.latent_dim], axis=1)
+    ways = (
+        walk(drawn, steps, architecture.distribution, loop=loop),
+        walk(weights, steps, "uniform", loop=loop),
+    )
+    return np.concatenate(ways, axis=2)
 
 
 def _film(pixels: PixelArray, steps: int, *, loop: bool) -> PixelArray:

@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dcgan_edge.architecture import Architecture
+from dcgan_edge.classes import Pair
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import PixelArray, to_uint8
-from dcgan_edge.latent.interpolation import plane_to_file, walk_to_folder
+from dcgan_edge.latent.interpolation import plane_to_file, walk_inputs, walk_to_folder
 from dcgan_edge.latent.paths import plane, walk
 from dcgan_edge.latents import FloatArray, latents
 from tests.mirror import SIDE, MirrorSession
 
 PLACE = SIDE + 2
+
+
+def plain(*seeds: int) -> list[Pair]:
+    return [(seed, 0) for seed in seeds]
 
 
 def shown(points: FloatArray) -> PixelArray:
@@ -46,7 +52,7 @@ def film(path: Path) -> PixelArray:
 @pytest.mark.parametrize("loop", [False, True])
 def test_a_walk_as_strip_and_film(tmp_path: Path, loop: bool) -> None:
     formats = ("gif", "png", "gif")
-    paths = walk_to_folder(MirrorSession(), [3, 1, 2], tmp_path, steps=4, loop=loop, formats=formats)
+    paths = walk_to_folder(MirrorSession(), plain(3, 1, 2), tmp_path, steps=4, loop=loop, formats=formats)
     assert [path.name for path in paths] == ["walk.gif", "strip.png"]
     way = walk(latents([3, 1, 2], SIDE**2), 4, "normal", loop=loop)
     assert np.array_equal(cells(tmp_path / "strip.png"), shown(way))
@@ -55,21 +61,31 @@ def test_a_walk_as_strip_and_film(tmp_path: Path, loop: bool) -> None:
 
 
 def test_pixels_are_drawn_larger(tmp_path: Path) -> None:
-    walk_to_folder(MirrorSession(), [1, 2], tmp_path, steps=3, formats=("gif",), scale=5)
+    walk_to_folder(MirrorSession(), plain(1, 2), tmp_path, steps=3, formats=("gif",), scale=5)
     assert film(tmp_path / "walk.gif").shape == (3, 5 * SIDE, 5 * SIDE)
 
 
 def test_uniform_latents_walk_straight(tmp_path: Path) -> None:
-    walk_to_folder(MirrorSession("uniform"), [1, 2], tmp_path, steps=3, formats=("png",))
+    walk_to_folder(MirrorSession("uniform"), plain(1, 2), tmp_path, steps=3, formats=("png",))
     one, other = latents([1, 2], SIDE**2, "uniform")
     assert np.array_equal(cells(tmp_path / "strip.png")[1], shown((one + other) / 2)[0])
 
 
+def test_between_classes_the_latent_turns_and_the_weights_go_straight() -> None:
+    architecture = Architecture("dcgan", 28, 1, 4, 5, classes=("cat", "dog", "owl"))
+    (way,) = walk_inputs(architecture, [(3, 0), (8, 2)], 5)
+    drawn = walk(latents([3, 8], 5), 5, "normal")[0]
+    assert np.array_equal(way[:, :5], drawn)
+    assert way[:, 5:, 0, 0].tolist() == [[1 - t, 0, t] for t in (0, 0.25, 0.5, 0.75, 1)]
+    (still,) = walk_inputs(architecture, [(3, 1), (3, 2)], 3)  # one seed through two classes
+    assert np.array_equal(still[:, :5], np.repeat(latents([3], 5), 3, axis=0))
+
+
 def test_nothing_is_written_when_one_format_fails(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no format avi"):
-        walk_to_folder(MirrorSession(), [1, 2], tmp_path, steps=3, formats=("png", "avi"))
+        walk_to_folder(MirrorSession(), plain(1, 2), tmp_path, steps=3, formats=("png", "avi"))
     with pytest.raises(UsageError, match="two seeds"):
-        walk_to_folder(MirrorSession(), [1], tmp_path, steps=3)
+        walk_to_folder(MirrorSession(), plain(1), tmp_path, steps=3)
     assert not list(tmp_path.iterdir())
 
 
