@@ -11,6 +11,7 @@ import io
 import pickletools
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,8 +24,13 @@ ZIP_START = b"PK\x03\x04"
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the pickle of torch.serialization.MAGIC_NUMBER
 LEGACY_PICKLES = 5  # magic number, protocol, system, the object, the keys of its storages
 PICKLE_LIMIT = 16 * 2**20  # bytes; the pickle of a network and its optimiser has about one for 10,000 tensors
-OPCODE_LIMIT = 1_000_000
-ENTRY_LIMIT = 60_000  # files in an archive
+STEP_LIMIT = 500_000  # opcodes
+FORBIDDEN = ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")  # other ways to name what would be run
+LOAD = "torch.load({file!r}, map_location='cpu', weights_only=False)"
+MODULE = (LOAD, "content.state_dict()")
+CONTENT = (LOAD, "content['the key of the generator']")
+SCRIPT = ("torch.jit.load({file!r}, map_location='cpu')", "content.state_dict()")
+ENTRY_LIMIT = 20_000  # files in an archive
 
 STORAGES = frozenset(
     f"torch.{kind}Storage"
@@ -118,6 +124,8 @@ def _checked_entries(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     name = shown(path.name)
     if len(entries) > ENTRY_LIMIT:
         raise ArtifactError(f"{name} is an archive of {len(entries):,} files, which no file of weights is.")
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise ArtifactError(_refusal(path, "is a TorchScript archive, which is code", *SCRIPT))
     folded = {entry.filename.lower() for entry in entries}
     for entry in entries:
         parts = entry.filename.split("/")
@@ -131,10 +139,6 @@ def _checked_entries(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
                 "first if it is an archive of other files."
             )
     pickles = [entry for entry in entries if entry.filename.lower().endswith("/data.pkl")]
-    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
-        raise ArtifactError(
-            _two_lines(path, "a TorchScript archive, which holds code", "torch.jit.load({file!r})")
-        )
     if len(pickles) != 1 or len(folded) != len(entries) or len({each.split("/")[0] for each in folded}) != 1:
         raise ArtifactError(f"{name} is a zip archive, but not one that torch.save wrote.")
     if pickles[0].file_size > PICKLE_LIMIT:
@@ -146,47 +150,47 @@ def _globals(file: io.BytesIO, pickles: int, path: Path) -> set[str]:
     """Return what the next pickles of `file` name, all of it harmless; nothing of it is looked up."""
     names: set[str] = set()
     texts: set[str] = set()
-    count = 0
     try:
-        for _ in range(pickles):
-            for opcode, argument, _place in pickletools.genops(file):
-                count += 1
-                if count > OPCODE_LIMIT:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # escapes in texts of protocol 0
+            for count, (opcode, argument) in enumerate(_steps(file, pickles)):
+                if count > STEP_LIMIT:
                     raise ArtifactError(
-                        f"{shown(path.name)} has an index of more than {OPCODE_LIMIT:,} steps, "
-                        "which no weights need."
+                        f"{shown(path.name)} has an index without end, which no weights need."
                     )
-                if opcode.name == "GLOBAL":
+                if opcode in FORBIDDEN:
+                    what = "is written in another pickle protocol than torch.save's"
+                    raise ArtifactError(_refusal(path, what, *CONTENT))
+                if opcode == "GLOBAL":
                     names.add(str(argument).replace(" ", "."))
-                elif opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"):
-                    raise ArtifactError(
-                        _two_lines(path, "written in a pickle protocol that torch.save does not use")
-                    )
-                elif opcode.name == "BINUNICODE":
+                elif opcode == "BINUNICODE":
                     texts.add(str(argument)[:32])
-    except (ValueError, UnicodeDecodeError, OverflowError, MemoryError) as error:
+    except (ValueError, OverflowError, MemoryError) as error:
         raise _damaged(path, error) from error
     strange = sorted(names - ALLOWED - ASIDE)
-    if not strange:
-        return names
-    if {"_modules", "_parameters"} <= texts:
-        own = next((each for each in strange if not each.startswith(("torch.", "collections."))), strange[0])
-        raise ArtifactError(
-            _two_lines(path, f"a whole pickled module ({shown(own)}), which is read by running its code only")
-        )
-    raise ArtifactError(
-        _two_lines(path, f"more than weights: it names {shown(strange[0])}, which would be run to read it")
-    )
+    if {"_modules", "_parameters"} <= texts and strange:
+        own = next((each for each in strange if not each.startswith("torch.")), strange[0])
+        what = f"is a whole pickled module ({shown(own)}), which only its code can read"
+        raise ArtifactError(_refusal(path, what, *MODULE))
+    if strange:
+        what = f"holds more than weights: it names {shown(strange[0])}, which would have to be run"
+        raise ArtifactError(_refusal(path, what, *CONTENT))
+    return names
 
 
-def _two_lines(path: Path, what: str, load: str = "") -> str:
-    """Return the refusal of the file at `path`, and the two lines that make weights of it."""
-    load = load or "torch.load({file!r}, map_location='cpu', weights_only=False)"
+def _steps(file: io.BytesIO, pickles: int) -> Iterator[tuple[str, object]]:
+    for _ in range(pickles):
+        for opcode, argument, _place in pickletools.genops(file):
+            yield opcode.name, argument
+
+
+def _refusal(path: Path, what: str, load: str, content: str) -> str:
+    """Return the refusal of the file at `path`, and the two lines that make weights of it elsewhere."""
     return (
-        f"{shown(path.name)} is or holds {what}. Nothing of a file is run here. If you trust it, turn it "
-        "into a state dict where its code is:\n"
-        f"    model = {load.format(file=shown(path.name))}\n"
-        f"    torch.save(model.state_dict(), {shown(path.stem) + '.weights.pth'!r})"
+        f"{shown(path.name)} {what}. Nothing of a file is run here. If you trust it, save its "
+        "weights alone, where its code is:\n"
+        f"    content = {load.format(file=shown(path.name))}\n"
+        f"    torch.save({content}, {shown(path.stem) + '.weights.pth'!r})"
     )
 
 
