@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ from dcgan_edge.names import shown
 
 from .hub_folder import weight_files
 from .parametrisations import fold
-from .tensor_choice import choose
+from .tensor_choice import Choice, choose
 from .torch_file import LEGACY_START, ZIP_START, load_legacy, load_zip
 
 HEAD = 512  # bytes that tell what a file is
@@ -62,10 +62,8 @@ def read_tensors(path: Path, *, key: str | None = None) -> FoundTensors:
     generator; ArtifactError when the file is damaged, foreign, would have to be run to be read, claims more
     than it holds, or has weights that are not finite.
     """
-    files = weight_files(path) if path.is_dir() else (path,)
-    parts = [_read(file) for file in files]
-    content = parts[0] if len(parts) == 1 else {name: value for part in parts for name, value in part.items()}
-    chosen = choose(content, key, shown(path.name))
+    files = _files(path)
+    chosen = read_choice(path, key=key)
     weights = {name: value for name, value in chosen.tensors.items() if _is_weight(name, value)}
     limit = GROWTH * sum(file.stat().st_size for file in files) + SPARE
     single = _single(weights, limit, path)
@@ -74,6 +72,21 @@ def read_tensors(path: Path, *, key: str | None = None) -> FoundTensors:
     return FoundTensors(
         folded, chosen.key, (*chosen.notes, *_conversions(chosen.tensors), *notes), chosen.others
     )
+
+
+def read_choice(path: Path, *, key: str | None = None) -> Choice:
+    """Return the tensors of the generator in the file or folder `path` as they lie there, less prefixes of
+    wrappers: types and parametrisations are left as they are.
+
+    Raises as `read_tensors` does, but looks at no values.
+    """
+    parts = [_read(file) for file in _files(path)]
+    content = parts[0] if len(parts) == 1 else {name: value for part in parts for name, value in part.items()}
+    return choose(content, key, shown(path.name))
+
+
+def _files(path: Path) -> Sequence[Path]:
+    return weight_files(path) if path.is_dir() else (path,)
 
 
 def _read(path: Path) -> Any:
