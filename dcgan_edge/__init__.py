@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from dcgan_edge.evaluating import evaluate
     from dcgan_edge.evaluation.evaluate import Evaluation
+    from dcgan_edge.export.foreign.module import export_module
     from dcgan_edge.export.pipeline import export
     from dcgan_edge.export.tensorrt.build import BuiltEngine, build
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
@@ -97,6 +98,7 @@ _HOMES = {  # public name -> the module that it lives in
     "diagnose": "runtime.doctor",
     "evaluate": "evaluating",
     "export": "export",
+    "export_module": "export.foreign.module",
     "fetch": "data.fetch",
     "inpaint": "latent.restoring",
     "interpolate": "latent.drawing",
@@ -121,9 +123,10 @@ __all__ = [
     "Fetched", "FilterPictures", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
     "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
     "UnavailableError", "UsageError", "VerificationError", "bench", "build", "classify_features",
-    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "fetch", "inpaint",
-    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
-    "prepare", "run_demo", "sample", "stylize", "train", "verify", "visualize_filters", "write_report",
+    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module", "fetch",
+    "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic",
+    "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify", "visualize_filters",
+    "write_report",
 ]  # fmt: skip
 
 

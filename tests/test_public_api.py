@@ -17,9 +17,9 @@ import dcgan_edge
 
 FUNCTIONS = {
     "bench", "build", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate",
-    "export", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
-    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",
-    "visualize_filters", "write_report",
+    "export", "export_module", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic",
+    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
+    "verify", "visualize_filters", "write_report",
 }  # fmt: skip
 TYPES = {
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",

@@ -1,19 +1,22 @@
-"""`dcgan-edge export`: a checkpoint to verified ONNX files and engines."""
+"""`dcgan-edge export`: a checkpoint, or somebody's own module, to verified ONNX files and engines."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dcgan_edge.artifact import Precision
 from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.module_options import ModuleOptions, module_options
 from dcgan_edge.cli.options import SIZE, batch_options, targets_option
 from dcgan_edge.cli.progress import steps
 
 
 @click.command("export")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@module_options
 @click.option(
     "--out", type=click.Path(path_type=Path), default="out", show_default=True, help="Folder to write into."
 )
@@ -47,7 +50,8 @@ from dcgan_edge.cli.progress import steps
 )
 @json_option
 def command(
-    checkpoint: Path,
+    checkpoint: Path | None,
+    module: ModuleOptions | None,
     out: Path,
     precisions: tuple[Precision, ...],
     formats: tuple[str, ...],
@@ -61,30 +65,55 @@ def command(
 ) -> None:
     """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch.
 
+    With --module, a torch.nn.Module of your own in its place: latents (batch, N) or (batch, N, 1, 1) in,
+    square images out. THIS RUNS ITS CODE in this process, to make it, to trace it and as the reference. With
+    --classes it takes a class as well, as its number or one-hot; how it is called is found by trying.
+
     With --format engine, also as an engine that is built from a verified file. It is verified itself where
     it runs: dcgan-edge verify.
 
     \b
     dcgan-edge export runs/digits/checkpoint.safetensors --out out
     dcgan-edge export runs/digits/checkpoint.safetensors --precision fp16 --format engine --target sm86
+    dcgan-edge export --module nets:Generator --weights netG.pth --latent-dim 128 --out out
     """
-    from dcgan_edge.artifact import BatchProfile
     from dcgan_edge.cli.tables import artifact_table, show
+
+    if (checkpoint is None) == (module is None):
+        raise click.UsageError("Give a CHECKPOINT, or a module of your own by --module: one of the two.")
+    from dcgan_edge.artifact import BatchProfile
+    from dcgan_edge.export.foreign.module import export_module
     from dcgan_edge.export.pipeline import export
 
     with steps() as say:
-        written = export(
-            checkpoint,
-            out,
-            precisions=precisions,
-            engine="engine" in formats,
-            targets=targets,
-            keep_fp32=keep_fp32,
-            batch=BatchProfile(min_batch, opt_batch, max_batch),
-            workspace=workspace,
-            progress=say,
-        )
+        settings: dict[str, Any] = {
+            "precisions": precisions,
+            "engine": "engine" in formats,
+            "targets": targets,
+            "keep_fp32": keep_fp32,
+            "batch": BatchProfile(min_batch, opt_batch, max_batch),
+            "workspace": workspace,
+            "progress": say,
+        }
+        if module is not None:
+            written = export_module(
+                module.module,
+                out,
+                latent_dim=module.latent_dim,
+                arguments=module.module_args,
+                weights=module.weights,
+                key=module.key,
+                classes=module.classes or 0,
+                distribution=module.distribution or "normal",
+                value_range=module.value_range,
+                **settings,
+            )
+        elif checkpoint is not None:
+            written = export(checkpoint, out, **settings)
     if as_json:
         print_json({"files": [artifact.to_dict() for artifact in written]})
     else:
         show(artifact_table([(artifact.path, artifact.manifest) for artifact in written]))
+        origin = written[0].manifest.origin
+        for sentence in (*origin.notes, *origin.assumptions) if module and origin else ():
+            click.echo(sentence)

@@ -56,7 +56,7 @@ def _quantity(text: str, units: Mapping[str, float], what: str) -> float:
     return value
 
 
-class _Parsed(ParamType):
+class Parsed(ParamType):
     """A value read by `parse`, whose UsageError becomes click's message about this option."""
 
     def __init__(self, name: str, parse: Any) -> None:
@@ -64,6 +64,7 @@ class _Parsed(ParamType):
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what `parse` makes of `value`. Fails with the sentence of its UsageError."""
         if not isinstance(value, str):
             return value
         try:
@@ -132,10 +133,10 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-PERCENTILES = _Parsed("percentiles", parse_percentiles)
-SIZE = _Parsed("size", parse_size)
-DEVICE = _Parsed("device", lambda text: str(parse_device(text)))
-SEEDS = _Parsed("seeds", parse_seeds)
+PERCENTILES = Parsed("percentiles", parse_percentiles)
+SIZE = Parsed("size", parse_size)
+DEVICE = Parsed("device", lambda text: str(parse_device(text)))
+SEEDS = Parsed("seeds", parse_seeds)
 
 
 def seeds_option(default: str) -> Callable[[Command], Command]:
