@@ -1,0 +1,362 @@
+"""`dcgan-edge import`: a stranger's file of weights becomes a checkpoint of ours, with what was assumed.
+
+    file -> tensors (containers) -> ways to read them (recognise) -> the one that fits (readings) -> checkpoint
+
+Nothing in the file is run. Without expected images the result rests on assumptions, which are kept beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dcgan_edge.artifact import Architecture
+from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.files import StrPath, check_writable, sha256, sha256_of, write_atomic
+from dcgan_edge.generator_spec import GeneratorSpec
+from dcgan_edge.images import encode_png, square_grid, to_uint8
+from dcgan_edge.latents import Distribution
+from dcgan_edge.layers import Layer, shapes
+from dcgan_edge.manifest import Origin
+from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, save_generator
+
+from .containers import FoundTensors, read_tensors
+from .readings import Built, Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
+from .readings_expect import Expected, Match, match, read_expected
+from .recognise import Structure, Wanted, recognise, unclear_order
+
+GRID_NAME = "samples.png"
+GRID_SEEDS = 64
+AT_ONCE = 8  # images per call of the grid
+USUAL_LATENTS = (50, 62, 100, 200, 300, 400, 500, 1000)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of the result: `shape` is that of what it makes, `module` the name that it had in the file,
+    "" for what has no tensors.
+    """
+
+    index: int
+    layer: Layer
+    shape: tuple[int, ...]
+    module: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        facts = self.layer.to_dict()
+        return {"index": self.index, **facts, "output": list(self.shape), "module": self.module}
+
+
+@dataclass(frozen=True)
+class TensorRow:
+    """One tensor of the file, and the layer that it became part of, -1 if it was not recognised."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layer: int = -1
+    kind: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {**dataclasses.asdict(self), "shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The tensors of a file; `error` is what makes them no generator, None if they are one."""
+
+    tensors: tuple[TensorRow, ...]
+    key: str
+    notes: tuple[str, ...]
+    others: tuple[str, ...]
+    error: EdgeError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the listing as JSON values."""
+        return {
+            "tensors": [row.to_dict() for row in self.tensors],
+            "key": self.key,
+            "notes": list(self.notes),
+            "others": list(self.others),
+            "recognised": self.error is None,
+        }
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A generator that came from elsewhere: the checkpoint, what it is, and a picture of 64 samples.
+
+    `parity` is None where nothing was expected of it; then `assumptions` are what to look at the picture for.
+    """
+
+    checkpoint: Path
+    grid: Path
+    spec: GeneratorSpec
+    layers: tuple[LayerRow, ...]
+    tensors: tuple[TensorRow, ...]
+    assumptions: tuple[str, ...]
+    notes: tuple[str, ...]
+    parity: Parity | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "checkpoint": str(self.checkpoint),
+            "grid": str(self.grid),
+            "architecture": dataclasses.asdict(self.spec.architecture),
+            "layers": [row.to_dict() for row in self.layers],
+            "tensors": [row.to_dict() for row in self.tensors],
+            "proof": "assumed" if self.parity is None else "measured",
+            "assumptions": list(self.assumptions),
+            "notes": list(self.notes),
+            "parity": None if self.parity is None else self.parity.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file, and what the user said of the generator in it."""
+
+    path: Path
+    found: FoundTensors
+    wanted: Wanted
+    given: Given
+    classes: tuple[str, ...]
+    distribution: Distribution | None
+
+
+def import_generator(
+    path: StrPath,
+    out: StrPath,
+    *,
+    key: str | None = None,
+    expect: StrPath | None = None,
+    size: int | None = None,
+    latent_dim: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    class_first: bool | None = None,
+    activation: str | None = None,
+    output_activation: Output | None = None,
+    upsample: str | None = None,
+    bn_eps: float | None = None,
+    distribution: Distribution | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Imported:
+    """Recognise the generator in the file or folder `path`, and put it as a checkpoint into the folder `out`.
+
+    The file is a torch file, safetensors, or a folder of a hub; `key` chooses among several networks in it.
+    `classes` is their number or their names. `activation` (`relu`, `leaky_relu:0.2`), `output_activation`,
+    `upsample` (`nearest`, `bilinear`), `bn_eps` and `distribution` are what no tensor tells: assumed from the
+    commonest use where None, or measured where `expect` is a .npz file of latents and the images that the
+    owner's own code made of them.
+
+    Raises UsageError when the file or `expect` is not there, or an option is not what the file has;
+    ArtifactError when the file is damaged or no generator that is known here, naming the first tensor that
+    does not fit; VerificationError when no reading makes the expected images. Nothing is written then.
+    """
+    say = progress or (lambda _: None)
+    folder = Path(out)
+    check_writable(folder / CHECKPOINT_NAME)
+    expected = None if expect is None else read_expected(Path(expect))
+    say(f"Reading {Path(path).name}")
+    names = () if classes is None or isinstance(classes, int) else tuple(classes)
+    source = _Source(
+        Path(path),
+        read_tensors(Path(path), key=key),
+        _wanted(size, latent_dim, classes, class_first, expected),
+        _given(activation, output_activation, upsample, bn_eps),
+        names,
+        distribution,
+    )
+    say("Recognising the layers")
+    structures = recognise(source.found.tensors, source.wanted)
+    _check_applies(structures[0], upsample, bn_eps)
+    if expected is None:
+        unclear = unclear_order(structures)
+        if unclear is not None:
+            raise ArtifactError(f"The order of the layers is ambiguous: {unclear}. Prove one with --expect.")
+        chosen = structures[0], likeliest(structures[0], source.given)
+        found = None
+    else:
+        found = match(structures, source.given, expected, say)
+        chosen = found.structure, found.values
+    return _write(source, *chosen, found, expected, folder)
+
+
+def list_tensors(
+    path: StrPath,
+    *,
+    key: str | None = None,
+    size: int | None = None,
+    latent_dim: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    class_first: bool | None = None,
+) -> Listing:
+    """Return the tensors of the file or folder `path`, and what `import_generator` would make of each.
+
+    Raises as `import_generator` does for a file that cannot be read; one that holds no generator is listed.
+    """
+    wanted = _wanted(size, latent_dim, classes, class_first, None)
+    found = read_tensors(Path(path), key=key)
+    try:
+        structure = recognise(found.tensors, wanted)[0]
+        built = build(structure, likeliest(structure, Given()))
+    except (ArtifactError, UsageError) as error:
+        return Listing(_tensor_rows(found.tensors, None), found.key, found.notes, found.others, error)
+    return Listing(_tensor_rows(found.tensors, built), found.key, found.notes, found.others)
+
+
+def _wanted(
+    size: int | None,
+    latent_dim: int | None,
+    classes: int | Sequence[str] | None,
+    class_first: bool | None,
+    expected: Expected | None,
+) -> Wanted:
+    """What was said of sizes; images that are expected have one too."""
+    count = classes if isinstance(classes, int) else len(classes or ())
+    if classes is not None and count < 2:
+        raise UsageError(f"A generator with classes has at least 2, not {count}.")
+    if expected is not None and size not in (None, expected.size):
+        raise UsageError(f"The expected images have {expected.size} pixels, not {size}.")
+    return Wanted(expected.size if expected else size, latent_dim, count, class_first)
+
+
+def _given(
+    activation: str | None, output: Output | None, upsample: str | None, bn_eps: float | None
+) -> Given:
+    if bn_eps is not None and not 0.0 <= bn_eps <= 1.0:
+        raise UsageError(f"eps of BatchNorm lies from 0 to 1, not {bn_eps}.")
+    if upsample not in (None, "nearest", "bilinear", "pixel-shuffle"):
+        raise UsageError(f"Upsampling is nearest, bilinear or pixel-shuffle, not {upsample}.")
+    mode: Mode | None = "nearest" if upsample == "nearest" else "bilinear" if upsample == "bilinear" else None
+    return Given(parse_activation(activation) if activation is not None else None, output, mode, bn_eps)
+
+
+def _check_applies(structure: Structure, upsample: str | None, bn_eps: float | None) -> None:
+    """Raise UsageError for an option about what this generator does not have."""
+    if bn_eps is not None and not structure.has_norm:
+        raise UsageError("This generator has no BatchNorm, so --bn-eps does not apply.")
+    shuffled = any(link.shuffle > 1 for link in structure.links)
+    if upsample is not None and not (shuffled if upsample == "pixel-shuffle" else structure.has_upsampling):
+        raise UsageError(f"This generator has no {upsample} upsampling, so --upsample {upsample} does not apply.")
+
+
+def _write(
+    source: _Source,
+    structure: Structure,
+    values: Values,
+    found: Match | None,
+    expected: Expected | None,
+    folder: Path,
+) -> Imported:
+    """Write the checkpoint and its samples, and return what was made."""
+    built = build(structure, values).ended(values.output)
+    assumed = _assumed(source, structure, values, measured=found is not None)
+    notes = (*source.found.notes, *structure.notes, *(_measured(found) if found else ()))
+    origin = Origin(
+        kind="import",
+        file=source.path.name,
+        sha256=_digest(source.path),
+        assumptions=assumed,
+        proof="assumed" if found is None else "measured",
+        notes=notes,
+    )
+    drawn = source.distribution or (expected.distribution if expected else "normal")
+    spec = GeneratorSpec(_architecture(structure, source.classes, drawn), built.layers, origin)
+    checkpoint, grid = folder / CHECKPOINT_NAME, folder / GRID_NAME
+    save_generator(checkpoint, spec, built.tensors)
+    write_atomic(grid, _samples(checkpoint, spec.architecture))
+    return Imported(
+        checkpoint,
+        grid,
+        spec,
+        _layer_rows(built, spec.architecture.input_dim),
+        _tensor_rows(source.found.tensors, built),
+        assumed,
+        notes,
+        found.parity if found else None,
+    )
+
+
+def _architecture(structure: Structure, names: tuple[str, ...], distribution: Distribution) -> Architecture:
+    inputs = structure.inputs
+    classes = names or tuple(str(number) for number in range(inputs.classes))
+    return Architecture(
+        "custom", structure.size, structure.channels, 0, inputs.latent_dim, distribution, classes
+    )
+
+
+def _assumed(source: _Source, structure: Structure, values: Values, *, measured: bool) -> tuple[str, ...]:
+    """Everything that neither the file nor the user nor a measurement told."""
+    found = [] if measured else list(assumptions(structure, values, source.given))
+    if not measured and source.wanted.size is None:
+        found.insert(0, f"{structure.size} pixels, by the usual strides and paddings (--size)")
+    inputs = structure.inputs
+    if not measured and inputs.classes and source.wanted.class_first is None and not structure.notes:
+        found.append(f"the {'class' if inputs.class_first else 'latent'} comes first (--class-first)")
+    if not inputs.classes and inputs.latent_dim not in USUAL_LATENTS and inputs.latent_dim & (inputs.latent_dim - 1):
+        found.append(f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)")
+    if source.distribution is None and not measured:
+        found.append("latents from a normal distribution (--distribution)")
+    return tuple(found)
+
+
+def _measured(found: Match) -> tuple[str, ...]:
+    """What the measurement showed, in sentences."""
+    parity, values = found.parity, found.values
+    said = [values.activation.words(), values.output]
+    if found.structure.has_upsampling:
+        said.append(values.mode)
+    if found.structure.has_norm:
+        said.append(f"eps {values.eps:g}")
+    return (
+        f"Measured on {parity.seeds} expected images: largest difference {parity.max_abs:.2e}, worst PSNR "
+        f"{parity.worst_psnr_db:.1f} dB, reading {found.place} of {found.measured} ({', '.join(said)}).",
+    )
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, of those of its files in the order of their names."""
+    if not path.is_dir():
+        return sha256_of(path)
+    return sha256("".join(sha256_of(file) for file in sorted(path.iterdir()) if file.is_file()).encode())
+
+
+def _samples(checkpoint: Path, architecture: Architecture) -> bytes:
+    """A PNG of the first 64 seeds, made by the checkpoint as it was written."""
+    generator: nn.Module = load_generator(checkpoint)[0]
+    latents = torch.from_numpy(architecture.inputs(range(GRID_SEEDS)))
+    with torch.inference_mode():
+        images = [generator(some).numpy() for some in latents.split(AT_ONCE)]
+    return encode_png(square_grid(to_uint8(np.concatenate(images))))
+
+
+def _layer_rows(built: Built, inputs: int) -> tuple[LayerRow, ...]:
+    names: dict[int, list[str]] = {}
+    for module, index in built.homes.items():
+        names.setdefault(index, []).append(module)
+    made = shapes(built.layers, inputs)
+    return tuple(
+        LayerRow(index, layer, shape, ", ".join(names.get(index, ())))
+        for index, (layer, shape) in enumerate(zip(built.layers, made, strict=True))
+    )
+
+
+def _tensor_rows(tensors: dict[str, Tensor], built: Built | None) -> tuple[TensorRow, ...]:
+    rows = []
+    for name, tensor in tensors.items():
+        place = built.homes.get(name.rpartition(".")[0], -1) if built else -1
+        kind = built.layers[place].kind if built and place >= 0 else ""
+        rows.append(TensorRow(name, tuple(tensor.shape), "float32", place, kind))
+    return tuple(rows)
