@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     )
     from dcgan_edge.evaluating import evaluate
     from dcgan_edge.evaluation.evaluate import Evaluation
+    from dcgan_edge.export.foreign.imported import Imported
+    from dcgan_edge.export.foreign.importing import import_generator
     from dcgan_edge.export.foreign.module import export_module
     from dcgan_edge.export.pipeline import export
     from dcgan_edge.export.tensorrt.build import BuiltEngine, build
@@ -75,6 +77,7 @@ _HOMES = {  # public name -> the module that it lives in
     "FeatureAccuracies": "claims.features.classification",
     "Fetched": "data.fetch",
     "FilterPictures": "claims.features.visualisation",
+    "Imported": "export.foreign.imported",
     "Manifest": "artifact",
     "Prepared": "data.prepare",
     "PresetComparison": "claims.presets",
@@ -100,6 +103,7 @@ _HOMES = {  # public name -> the module that it lives in
     "export": "export",
     "export_module": "export.foreign.module",
     "fetch": "data.fetch",
+    "import_generator": "export.foreign.importing",
     "inpaint": "latent.restoring",
     "interpolate": "latent.drawing",
     "invert": "latent.restoring",
@@ -120,13 +124,13 @@ _HOMES = {  # public name -> the module that it lives in
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
-    "Fetched", "FilterPictures", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
-    "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
+    "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
+    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
     "UnavailableError", "UsageError", "VerificationError", "bench", "build", "classify_features",
     "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module", "fetch",
-    "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic",
-    "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify", "visualize_filters",
-    "write_report",
+    "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
+    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",
+    "visualize_filters", "write_report",
 ]  # fmt: skip
 
 

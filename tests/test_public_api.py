@@ -17,16 +17,16 @@ import dcgan_edge
 
 FUNCTIONS = {
     "bench", "build", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate",
-    "export", "export_module", "fetch", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
-    "verify", "visualize_filters", "write_report",
+    "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert",
+    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
+    "sample", "stylize", "train", "verify", "visualize_filters", "write_report",
 }  # fmt: skip
 TYPES = {
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
-    "Fetched", "FilterPictures", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
-    "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult", "UnavailableError",
-    "UsageError", "VerificationError",
+    "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
+    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
+    "UnavailableError", "UsageError", "VerificationError",
 }  # fmt: skip
 ON_A_DEVICE = ("Artifact", "bench", "describe", "diagnose", "open_session", "sample", "verify")
 PACKAGE = Path(str(dcgan_edge.__file__)).parent

@@ -18,6 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.cli.<module>
     "train": "train",
     "data": "data",
+    "import": "import_",
     "export": "export",
     "build": "build",
     "verify": "verify",
@@ -35,6 +36,7 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
 SUMMARIES = {  # what the list of commands says of each: as many letters as 80 columns hold
     "train": "Train a generator on images.",
     "data": "Fetch public data sets, or pack pictures into one file.",
+    "import": "Make a checkpoint of another program's weights.",
     "export": "Write a checkpoint as verified ONNX files, or as an engine.",
     "build": "Build TensorRT engines from ONNX files.",
     "verify": "Prove that artifacts make PyTorch's images here.",

@@ -15,7 +15,7 @@ from dcgan_edge.latents import Distribution
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dcgan_edge.export.foreign.importing import Imported, Listing, TensorRow
+    from dcgan_edge.export.foreign.imported import Imported, Listing, TensorRow
     from dcgan_edge.layers import Layer
 
 NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "bn_eps", "distribution")
@@ -24,7 +24,11 @@ NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "b
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="imported", show_default=True, help="Folder to write into."
+    "--out",
+    type=click.Path(path_type=Path),
+    default="imported",
+    show_default=True,
+    help="Folder to write into.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Show the tensors and what would be made of each.")
 @click.option("--key", help="Part of the file that holds the generator, such as netG_state_dict.")
@@ -37,9 +41,13 @@ NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "b
 @click.option("--latent-dim", type=click.IntRange(min=1), help="Length of the latents.")
 @click.option("--classes", help="Number of classes that the first layer takes, or their names: cat,dog.")
 @click.option("--class-first", is_flag=True, help="Take the class before the latent.")
-@click.option("--activation", help="Activation between the layers, such as relu, leaky_relu:0.2, elu or silu.")
 @click.option(
-    "--output-activation", type=click.Choice(["tanh", "sigmoid", "none"]), help="Activation of the last layer."
+    "--activation", help="Activation between the layers, such as relu, leaky_relu:0.2, elu or silu."
+)
+@click.option(
+    "--output-activation",
+    type=click.Choice(["tanh", "sigmoid", "none"]),
+    help="Activation of the last layer.",
 )
 @click.option(
     "--upsample",
@@ -47,9 +55,7 @@ NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "b
     help="How pixels are repeated before a convolution.",
 )
 @click.option("--bn-eps", type=click.FloatRange(0.0, 1.0), help="Constant eps of BatchNorm.")
-@click.option(
-    "--distribution", type=click.Choice(["normal", "uniform"]), help="Distribution of the latents."
-)
+@click.option("--distribution", type=click.Choice(["normal", "uniform"]), help="Distribution of the latents.")
 @json_option
 def command(
     file: Path,
@@ -167,7 +173,11 @@ def describe(layer: Layer) -> str:
         before, after = layer.padding
         said = [f"{layer.kernel}x{layer.kernel}"]
         said += [f"stride {layer.stride}"] if layer.stride > 1 else []
-        said += [f"padding {before}" if before == after else f"padding {before}, {after}"] if before or after else []
+        said += (
+            [f"padding {before}" if before == after else f"padding {before}, {after}"]
+            if before or after
+            else []
+        )
     if layer.kind in ("dense", "conv", "conv_transpose") and not layer.bias:
         said.append("no bias")
     if layer.kind == "upsample":

@@ -1,126 +1,40 @@
 """`dcgan-edge import`: a stranger's file of weights becomes a checkpoint of ours, with what was assumed.
 
-    file -> tensors (containers) -> ways to read them (recognise) -> the one that fits (readings) -> checkpoint
+    file -> tensors (containers) -> ways to read them (recognise) -> one that fits (readings) -> checkpoint
 
 Nothing in the file is run. Without expected images the result rests on assumptions, which are kept beside it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import StrPath, check_writable, sha256, sha256_of, write_atomic
 from dcgan_edge.generator_spec import GeneratorSpec
 from dcgan_edge.images import encode_png, square_grid, to_uint8
 from dcgan_edge.latents import Distribution
-from dcgan_edge.layers import Layer, shapes
 from dcgan_edge.manifest import Origin
-from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, save_generator
 
 from .containers import FoundTensors, read_tensors
-from .readings import Built, Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
-from .readings_expect import Expected, Match, match, read_expected
+from .imported import Imported, Listing, layer_rows, tensor_rows
+from .readings import Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
+from .readings_expected import Expected, read_expected
+from .readings_match import Match, match
 from .recognise import Structure, Wanted, recognise, unclear_order
 
 GRID_NAME = "samples.png"
 GRID_SEEDS = 64
 AT_ONCE = 8  # images per call of the grid
 USUAL_LATENTS = (50, 62, 100, 200, 300, 400, 500, 1000)
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One layer of the result: `shape` is that of what it makes, `module` the name that it had in the file,
-    "" for what has no tensors.
-    """
-
-    index: int
-    layer: Layer
-    shape: tuple[int, ...]
-    module: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        facts = self.layer.to_dict()
-        return {"index": self.index, **facts, "output": list(self.shape), "module": self.module}
-
-
-@dataclass(frozen=True)
-class TensorRow:
-    """One tensor of the file, and the layer that it became part of, -1 if it was not recognised."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    layer: int = -1
-    kind: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return {**dataclasses.asdict(self), "shape": list(self.shape)}
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The tensors of a file; `error` is what makes them no generator, None if they are one."""
-
-    tensors: tuple[TensorRow, ...]
-    key: str
-    notes: tuple[str, ...]
-    others: tuple[str, ...]
-    error: EdgeError | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the listing as JSON values."""
-        return {
-            "tensors": [row.to_dict() for row in self.tensors],
-            "key": self.key,
-            "notes": list(self.notes),
-            "others": list(self.others),
-            "recognised": self.error is None,
-        }
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A generator that came from elsewhere: the checkpoint, what it is, and a picture of 64 samples.
-
-    `parity` is None where nothing was expected of it; then `assumptions` are what to look at the picture for.
-    """
-
-    checkpoint: Path
-    grid: Path
-    spec: GeneratorSpec
-    layers: tuple[LayerRow, ...]
-    tensors: tuple[TensorRow, ...]
-    assumptions: tuple[str, ...]
-    notes: tuple[str, ...]
-    parity: Parity | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
-        return {
-            "checkpoint": str(self.checkpoint),
-            "grid": str(self.grid),
-            "architecture": dataclasses.asdict(self.spec.architecture),
-            "layers": [row.to_dict() for row in self.layers],
-            "tensors": [row.to_dict() for row in self.tensors],
-            "proof": "assumed" if self.parity is None else "measured",
-            "assumptions": list(self.assumptions),
-            "notes": list(self.notes),
-            "parity": None if self.parity is None else self.parity.to_dict(),
-        }
 
 
 @dataclass(frozen=True)
@@ -212,8 +126,8 @@ def list_tensors(
         structure = recognise(found.tensors, wanted)[0]
         built = build(structure, likeliest(structure, Given()))
     except (ArtifactError, UsageError) as error:
-        return Listing(_tensor_rows(found.tensors, None), found.key, found.notes, found.others, error)
-    return Listing(_tensor_rows(found.tensors, built), found.key, found.notes, found.others)
+        return Listing(tensor_rows(found.tensors, None), found.key, found.notes, found.others, error)
+    return Listing(tensor_rows(found.tensors, built), found.key, found.notes, found.others)
 
 
 def _wanted(
@@ -249,7 +163,9 @@ def _check_applies(structure: Structure, upsample: str | None, bn_eps: float | N
         raise UsageError("This generator has no BatchNorm, so --bn-eps does not apply.")
     shuffled = any(link.shuffle > 1 for link in structure.links)
     if upsample is not None and not (shuffled if upsample == "pixel-shuffle" else structure.has_upsampling):
-        raise UsageError(f"This generator has no {upsample} upsampling, so --upsample {upsample} does not apply.")
+        raise UsageError(
+            f"This generator has no {upsample} upsampling, so --upsample {upsample} does not apply."
+        )
 
 
 def _write(
@@ -281,8 +197,8 @@ def _write(
         checkpoint,
         grid,
         spec,
-        _layer_rows(built, spec.architecture.input_dim),
-        _tensor_rows(source.found.tensors, built),
+        layer_rows(built, spec.architecture.input_dim),
+        tensor_rows(source.found.tensors, built),
         assumed,
         notes,
         found.parity if found else None,
@@ -305,8 +221,14 @@ def _assumed(source: _Source, structure: Structure, values: Values, *, measured:
     inputs = structure.inputs
     if not measured and inputs.classes and source.wanted.class_first is None and not structure.notes:
         found.append(f"the {'class' if inputs.class_first else 'latent'} comes first (--class-first)")
-    if not inputs.classes and inputs.latent_dim not in USUAL_LATENTS and inputs.latent_dim & (inputs.latent_dim - 1):
-        found.append(f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)")
+    if (
+        not inputs.classes
+        and inputs.latent_dim not in USUAL_LATENTS
+        and inputs.latent_dim & (inputs.latent_dim - 1)
+    ):
+        found.append(
+            f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)"
+        )
     if source.distribution is None and not measured:
         found.append("latents from a normal distribution (--distribution)")
     return tuple(found)
@@ -338,25 +260,5 @@ def _samples(checkpoint: Path, architecture: Architecture) -> bytes:
     generator: nn.Module = load_generator(checkpoint)[0]
     latents = torch.from_numpy(architecture.inputs(range(GRID_SEEDS)))
     with torch.inference_mode():
-        images = [generator(some).numpy() for some in latents.split(AT_ONCE)]
+        images = [generator(some).numpy() for some in torch.split(latents, AT_ONCE)]
     return encode_png(square_grid(to_uint8(np.concatenate(images))))
-
-
-def _layer_rows(built: Built, inputs: int) -> tuple[LayerRow, ...]:
-    names: dict[int, list[str]] = {}
-    for module, index in built.homes.items():
-        names.setdefault(index, []).append(module)
-    made = shapes(built.layers, inputs)
-    return tuple(
-        LayerRow(index, layer, shape, ", ".join(names.get(index, ())))
-        for index, (layer, shape) in enumerate(zip(built.layers, made, strict=True))
-    )
-
-
-def _tensor_rows(tensors: dict[str, Tensor], built: Built | None) -> tuple[TensorRow, ...]:
-    rows = []
-    for name, tensor in tensors.items():
-        place = built.homes.get(name.rpartition(".")[0], -1) if built else -1
-        kind = built.layers[place].kind if built and place >= 0 else ""
-        rows.append(TensorRow(name, tuple(tensor.shape), "float32", place, kind))
-    return tuple(rows)

@@ -82,7 +82,7 @@ def parse_activation(text: str) -> Activation:
         slope = -1.0
     if kind not in ACTIVATIONS or (colon and kind != "leaky_relu") or not 0.0 <= slope <= 10.0:
         raise UsageError(
-            f"{text!r} is not an activation; write {', '.join(ACTIVATIONS)}, or leaky_relu:0.2 with the slope."
+            f"{text!r} is not an activation; write {', '.join(ACTIVATIONS)}, or leaky_relu:0.2 for the slope."
         )
     return Activation(kind, slope)
 
@@ -110,7 +110,13 @@ def usual_values(structure: Structure, given: Given) -> Iterator[Values]:
     """
     first = likeliest(structure, given)
     modes = (given.mode,) if given.mode else MODES if structure.has_upsampling else ("nearest",)
-    epsilons = ((given.eps, None),) if given.eps is not None else EPS_TRIED if structure.has_norm else ((1e-5, None),)
+    epsilons = (
+        ((given.eps, None),)
+        if given.eps is not None
+        else EPS_TRIED
+        if structure.has_norm
+        else ((1e-5, None),)
+    )
     activations = (given.activation,) if given.activation else TRIED
     every = [
         dataclasses.replace(first, activation=activation, mode=mode, eps=eps, first_eps=first_eps)
@@ -126,7 +132,9 @@ def assumptions(structure: Structure, values: Values, given: Given) -> tuple[str
     if given.activation is None and len(structure.links) > 1:
         found.append(f"activation between the layers: {values.activation.words()} (--activation)")
     if any(link.side for link in structure.links[:-1]):
-        found.append(f"{'no' if structure.bare else 'an'} activation between the dense layer and the feature maps")
+        found.append(
+            f"{'no' if structure.bare else 'an'} activation between the dense layer and the feature maps"
+        )
     if structure.has_norm and structure.norm_last:
         found.append("BatchNorm behind the activations")
     if given.output is None:
@@ -162,6 +170,8 @@ def build(structure: Structure, values: Values) -> Built:
     if structure.links[0].kind == "dense":
         layers.append(Layer("flatten"))
     norms = [link for link in structure.links if link.norm]
+    if structure.inputs.table is not None:
+        homes[structure.inputs.table.name] = int(structure.links[0].kind == "dense")
     for place, (link, step) in enumerate(zip(structure.links, structure.steps, strict=True)):
         if step.up > 1:
             layers.append(Layer("upsample", factor=step.up, mode=values.mode))
@@ -171,7 +181,9 @@ def build(structure: Structure, values: Values) -> Built:
         layers.append(_weighted(link, step))
         last = place == len(structure.links) - 1
         active = not last and not (structure.bare and link.side)
-        eps = values.eps if values.first_eps is None or not norms or link is not norms[0] else values.first_eps
+        eps = (
+            values.eps if values.first_eps is None or not norms or link is not norms[0] else values.first_eps
+        )
         for layer, norm in _behind(link, values, active, structure.norm_last, eps):
             if norm is not None:
                 tensors |= _norm_tensors(len(layers), norm)

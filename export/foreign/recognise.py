@@ -145,15 +145,15 @@ def _shaped(links: Sequence[Link], size: int | None) -> list[tuple[Way, bool, bo
     reshaped = [link for link in links[:-1] if link.side]
     has_norm = any(link.norm for link in links)
     found = []
+    kept: list[Way] | None = None  # what the names say nothing of is the same for all four
     for bare in (False, True) if reshaped else (False,):
         for norm_last in (False, True) if has_norm else (False,):
             cost = 0.5 * norm_last + _inside_cost(links, said, norm_last)
             if reshaped:
                 cost += 0.5 * (bare == (reshaped[0].norm is not None))
-            found += [
-                (way, bare, norm_last, cost + way.cost)
-                for way in ways(links, said, bare=bare, norm_last=norm_last, size=size)
-            ]
+            if kept is None or any(said.after):
+                kept = ways(links, said, bare=bare, norm_last=norm_last, size=size)
+            found += [(way, bare, norm_last, cost + way.cost) for way in kept]
     return found
 
 
@@ -187,7 +187,7 @@ def unclear_order(structures: Sequence[Structure]) -> str | None:
 
 
 def resembles_pytorch_gan(structure: Structure) -> bool:
-    """Return whether names and layers are those of the collection PyTorch-GAN, whose BatchNorms have eps 0.8."""
+    """Return whether names and layers are those of PyTorch-GAN, whose BatchNorms have the eps 0.8."""
     names = [link.item.name for link in structure.links]
     if structure.is_dense:
         norms = [link.norm is not None for link in structure.links]

@@ -1,4 +1,4 @@
-"""Dense layers and convolutions in a row: whose outputs are whose inputs, and which convolutions are transposed.
+"""Dense layers and convolutions in a row: whose outputs are whose inputs, and which are transposed.
 
 The order of the names, or of the file, is taken where the channels agree with it; else the channels decide.
 """
@@ -67,16 +67,11 @@ def chains(weighted: Sequence[Weighted]) -> list[Chain]:
     """
     named = in_order(weighted)
     orders = [list(weighted)] if list(weighted) == named else [list(weighted), named]
-    for order in orders:
-        if _is_encoder(order):
-            raise ArtifactError(
-                f"This is a discriminator or an encoder: it begins with "
-                f"{described(order[0].name + '.weight', order[0].weight)}, which takes images of "
-                f"{order[0].ends[1]} channels. Choose the generator with --key, or give its file."
-            )
+    _refuse_encoder(named)
     found = [Chain(links, cost) for order in orders for links, cost in _follow(order)]
     if found:
         return _distinct(found)
+    _refuse_encoder(weighted)
     note = "order found by channels"
     found = [Chain(links, cost, (note,)) for order in _search(named) for links, cost in _follow(order)]
     if not found:
@@ -177,7 +172,7 @@ def _likely(item: Weighted) -> Kind:
 
 
 def _square_kinds(order: Sequence[Weighted]) -> tuple[tuple[Kind | None, float], ...]:
-    """What convolutions of as many inputs as outputs may be, with the cost; None for what is likely of each."""
+    """(kind, cost) of convolutions with as many inputs as outputs; None for what is likely of each."""
     if any(not item.is_dense and item.ends[0] == item.ends[1] for item in order):
         return (None, 0.0), ("conv", 1.0), ("conv_transpose", 1.0)
     return ((None, 0.0),)
@@ -225,6 +220,16 @@ def _search(named: Sequence[Weighted]) -> list[list[Weighted]]:
     return found
 
 
+def _refuse_encoder(order: Sequence[Weighted]) -> None:
+    """Raise ArtifactError if the modules in this order take images to a few numbers."""
+    if _is_encoder(order):
+        raise ArtifactError(
+            f"This is a discriminator or an encoder: it begins with "
+            f"{described(order[0].name + '.weight', order[0].weight)}, which takes images of "
+            f"{order[0].ends[1]} channels. Choose the generator with --key, or give its file."
+        )
+
+
 def _is_encoder(order: Sequence[Weighted]) -> bool:
     """Whether the modules in this order take images to a few numbers, as discriminators do."""
     if order[0].is_dense or order[0].ends[1] not in IMAGE_CHANNELS or len(order) < 2:
@@ -232,9 +237,7 @@ def _is_encoder(order: Sequence[Weighted]) -> bool:
     width = order[0].ends[1]
     for item in order:
         outputs, inputs = item.ends
-        if item.is_dense and inputs % width == 0:
-            width = outputs
-        elif not item.is_dense and inputs == width:
+        if (item.is_dense and inputs % width == 0) or (not item.is_dense and inputs == width):
             width = outputs
         else:
             return False
@@ -247,8 +250,8 @@ def _first_misfit(named: Sequence[Weighted]) -> str:
     if length == len(named):
         last = named[-1]
         return (
-            f"{described(last.name + '.weight', last.weight)} does not fit as the last layer: an image of 1 to 4 "
-            f"channels and {SMALLEST} to {LARGEST} pixels was expected. {MODULE_WAY}"
+            f"{described(last.name + '.weight', last.weight)} does not fit as the last layer: an image of "
+            f"1 to 4 channels and {SMALLEST} to {LARGEST} pixels was expected. {MODULE_WAY}"
         )
     item, before = named[length], named[max(length - 1, 0)]
     return (

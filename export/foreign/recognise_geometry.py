@@ -136,11 +136,11 @@ def _options(link: Link, side: int, last: bool, has_others: bool) -> Iterator[tu
             half = (kernel - 1) // 2
             yield Step(1, 1, (half, kernel - 2 - half)), 2 * link.shuffle, 2.6
     else:
-        for stride, padding, more, cost in TRANSPOSED.get(kernel, _usual(kernel)):
-            made = ((side - 1) * stride - 2 * padding + kernel + more) * link.shuffle
-            yield Step(1, stride, (padding, padding - more)), made, cost
-            if stride == 1 and 2 * padding == kernel - 1:
-                yield Step(2, 1, (padding, padding)), 2 * side * link.shuffle, cost + 2.0
+        for stride, cut, spared, cost in TRANSPOSED.get(kernel, _usual(kernel)):
+            made = ((side - 1) * stride - 2 * cut + kernel + spared) * link.shuffle
+            yield Step(1, stride, (cut, cut - spared)), made, cost
+            if stride == 1 and 2 * cut == kernel - 1:
+                yield Step(2, 1, (cut, cut)), 2 * side * link.shuffle, cost + 2.0
 
 
 def _usual(kernel: int) -> tuple[tuple[int, int, int, float], ...]:
@@ -155,7 +155,7 @@ def _ups(kernel: int, side: int, last: bool, has_others: bool) -> Iterator[tuple
     """(factor, cost) of upsampling before a convolution."""
     rare = has_others or kernel == 1
     yield 1, 0.0 if rare or last else 0.8
-    yield 2, 2.0 if rare else 0.7 if last else 0.0
+    yield 2, 2.0 if rare else 1.5 if side == 1 else 0.7 if last else 0.0
     if side <= 8:
         yield 4, 1.0 if side == 1 else 2.6
     if side == 1:
@@ -188,5 +188,3 @@ def _uneven(links: Sequence[Link], way: Way) -> float:
         side = made
     several = sum(len(each) - 1 for each in shapes.values()) if padded else 0
     return UNEVEN * several + (MIXED if padded and unpadded else 0.0)
-
-

@@ -23,13 +23,13 @@ from .recognise_modules import MERGED, MODULE_WAY, Modules, Norm, Weighted, desc
 class Inputs:
     """`latent_dim` numbers and `classes` weights; `class_first` if the file has the class before the latent.
 
-    `table` holds what an embedding makes of each class, (classes, numbers), None for one-hot classes.
+    `table` is the embedding of the classes, (classes, numbers), None where they are one-hot.
     """
 
     latent_dim: int
     classes: int = 0
     class_first: bool = False
-    table: Tensor | None = None
+    table: Weighted | None = None
     cost: float = 0.0
 
 
@@ -91,13 +91,13 @@ def first_weight(link: Link, inputs: Inputs) -> Tensor:
     rows = link.item.weight.movedim(axis, 0)
     if not inputs.classes:
         return link.item.weight
-    width = inputs.classes if inputs.table is None else inputs.table.shape[1]
+    width = inputs.classes if inputs.table is None else inputs.table.ends[1]
     if inputs.class_first:
         ours, theirs = rows[width:], rows[:width]
     else:
         ours, theirs = rows[: inputs.latent_dim], rows[inputs.latent_dim :]
     if inputs.table is not None:
-        theirs = torch.tensordot(inputs.table.double(), theirs.double(), dims=1).float()
+        theirs = torch.tensordot(inputs.table.weight.double(), theirs.double(), dims=1).float()
     return torch.cat([ours, theirs]).movedim(0, axis).contiguous()
 
 
@@ -114,7 +114,7 @@ def merged_branches(modules: Modules) -> Iterator[Branches]:
         if not any(_takes(item, together) for item in items if item not in (one, other)):
             continue
         latent, label = (one, other) if _inputs(one) >= _inputs(other) else (other, one)
-        for pair, cost in (((one, other), 0.0), ((other, one), 0.7)):
+        for pair, cost in (((latent, label), 0.0), ((label, latent), 0.7)):
             merged = _merge(pair, latent, modules)
             if merged is not None:
                 yield Branches(
@@ -139,8 +139,8 @@ def _embedded(first: Link, tables: Sequence[Weighted]) -> list[Inputs]:
         )
     rest = first.inputs - width
     return [
-        Inputs(rest, count, table=table.weight),
-        Inputs(rest, count, class_first=True, table=table.weight, cost=0.5),
+        Inputs(rest, count, table=table),
+        Inputs(rest, count, class_first=True, table=table, cost=0.5),
     ]
 
 
@@ -186,7 +186,7 @@ def _merge(pair: tuple[Weighted, Weighted], latent: Weighted, modules: Modules) 
     if norms[0] is not None and norms[1] is not None:
         kept_norms.insert(0, _joined(norms[0], norms[1]))
         order.append(kept_norms[0].name)
-    gone = {module.name for module in (*pair, *(norm for norm in norms if norm))}
+    gone = {item.name for item in pair} | {norm.name for norm in norms if norm}
     return dataclasses.replace(
         modules,
         weighted=(merged, *(item for item in modules.weighted if item not in pair)),

@@ -104,7 +104,9 @@ def sort_modules(tensors: Mapping[str, Tensor]) -> Modules:
             f"{_first(groups, branched)} is named as part of a residual or attention block, and a chain of "
             f"layers was expected. {MODULE_WAY}"
         )
-    weighted, norms, embeddings = [], [], []
+    weighted: list[Weighted] = []
+    norms: list[Norm] = []
+    embeddings: list[Weighted] = []
     for path, group in groups.items():
         if "running_mean" in group or "running_var" in group:
             norms.append(_norm(path, group))
@@ -113,7 +115,9 @@ def sort_modules(tensors: Mapping[str, Tensor]) -> Modules:
         embedded = module.is_dense and module.bias is None and re.search(r"emb", path, re.I)
         (embeddings if embedded else weighted).append(module)
     if not weighted:
-        raise ArtifactError("No weights of dense layers or convolutions were found: there is no generator here.")
+        raise ArtifactError(
+            "No weights of dense layers or convolutions were found: there is no generator here."
+        )
     if len(weighted) + len(norms) > MOST_MODULES:
         raise ArtifactError(f"{len(weighted) + len(norms)} modules are too many; {MOST_MODULES} at most.")
     return Modules(tuple(weighted), tuple(norms), tuple(embeddings), tuple(groups))
@@ -131,8 +135,8 @@ def _first(groups: Mapping[str, Mapping[str, Tensor]], path: str) -> str:
 
 def _foreign(name: str, tensor: Tensor) -> str:
     return (
-        f"{described(name, tensor)} does not fit: weights, biases and BatchNorm statistics of dense layers and "
-        f"convolutions were expected. {MODULE_WAY}"
+        f"{described(name, tensor)} does not fit: weights, biases and BatchNorm statistics of dense layers "
+        f"and convolutions were expected. {MODULE_WAY}"
     )
 
 
@@ -172,6 +176,6 @@ def _weighted(path: str, group: Mapping[str, Tensor]) -> Weighted:
         raise ArtifactError(f"{described(name, weight)} does not fit: kernels have up to 64 pixels.")
     if bias is not None and (bias.ndim != 1 or len(bias) not in weight.shape[:2]):
         raise ArtifactError(
-            f"{described(f'{path}.bias', bias)} does not fit the weight of shape {tuple(weight.shape)} beside it."
+            f"{described(f'{path}.bias', bias)} does not fit the weight beside it, {tuple(weight.shape)}."
         )
     return Weighted(path, weight, bias)

@@ -1,4 +1,4 @@
-"""Where each BatchNorm of a file stands in the chain: by its neighbours in the file, else by size and name."""
+"""Where each BatchNorm of a file stands in the chain: by its neighbours there, else by size and name."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def place_norms(chain: Chain, modules: Modules) -> list[Chain]:
     placings = _by_size(chain.links, sorted(modules.norms, key=lambda norm: natural(norm.name)))
     if not placings:
         raise ArtifactError(
-            f"The {len(modules.norms)} BatchNorms do not fit behind the {len(chain.links)} layers, one behind "
-            f"each at most. {MODULE_WAY}"
+            f"The {len(modules.norms)} BatchNorms do not fit behind the {len(chain.links)} layers, one "
+            f"behind each at most. {MODULE_WAY}"
         )
     least = placings[0][0]
     return [
