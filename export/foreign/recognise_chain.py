@@ -19,7 +19,7 @@ Kind = Literal["dense", "conv", "conv_transpose"]
 SMALLEST, LARGEST = 8, 512  # pixels of an image's side
 IMAGE_CHANNELS = range(1, 5)
 MOST_CHAINS = 8
-MOST_STEPS = 20_000  # of the search for an order
+MOST_STEPS = 5_000  # of the search for an order
 SHUFFLES = (2, 4, 3)
 TRANSPOSED_NAME = re.compile(r"tr(ans)?|de_?conv|(^|[._])(t_?conv|ct|up)", re.I)
 
