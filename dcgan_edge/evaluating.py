@@ -33,9 +33,10 @@ def evaluate(
     """Score the images that checkpoints and artifacts make of the same `seeds` against real ones, `data`.
 
     FID, KID, precision, recall, classes, duplicates and copies are measured, of held-out real images as well,
-    and all inputs but the first are compared with it seed by seed. `features` "inception" needs the file of
-    its `weights`. Into the folder `out`, if one is given, go eval.json and pictures; whether it can be
-    written to is checked first. `progress` is told each step in words.
+    and all inputs but the first are compared with it seed by seed. `features` are "digits", "random" for
+    images of any kind, or "inception", which needs the file of its `weights`. Into the folder `out`, if one
+    is given, go eval.json and pictures; whether it can be written to is checked first. `progress` is told
+    each step in words.
 
     Raises UsageError for a file that is named twice or is not there, for seeds fewer than 50 and options that
     do not apply; UnavailableError for a device or a library that is not here; ArtifactError for files that

@@ -74,7 +74,7 @@ def command(
     """
     from dcgan_edge.claims.presets import compare_presets
     from dcgan_edge.cli.quality_tables import show_comparison
-    from dcgan_edge.cli.train import training_bar
+    from dcgan_edge.cli.training import training_bar
 
     comparison = compare_presets(
         out, data,

@@ -40,7 +40,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     """  # fmt: skip
     from dcgan_edge.cli.bench_tables import bench_notes, bench_table
     from dcgan_edge.cli.tables import artifact_table, parity_table, show
-    from dcgan_edge.cli.train import print_events, training_bar
+    from dcgan_edge.cli.training import print_events, training_bar
     from dcgan_edge.demo import run_demo
     from dcgan_edge.words import quoted
 

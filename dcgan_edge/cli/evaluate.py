@@ -24,10 +24,10 @@ def features_options(command: Command) -> Command:
     )(command)
     return click.option(
         "--features",
-        type=click.Choice(["digits", "inception"]),
+        type=click.Choice(["digits", "random", "inception"]),
         default="digits",
         show_default=True,
-        help="Compare images by our classifier of grey digits, or by Inception-v3.",
+        help="Compare images by our classifier of grey digits, a random network, or Inception-v3.",
     )(command)
 
 

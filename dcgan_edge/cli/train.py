@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcgan_edge.cli import Command, is_quiet, json_option, print_json
+from dcgan_edge.cli import Command, json_option, print_json
 from dcgan_edge.cli.options import DEVICE, FiniteRange, Minutes
 from dcgan_edge.cli.progress import stderr
+from dcgan_edge.cli.training import show_result, training_bar
 from dcgan_edge.latents import MAX_SEED, Distribution
 from dcgan_edge.models import CHANNELS, PRESETS
 from dcgan_edge.words import quoted
 
 if TYPE_CHECKING:
-    from dcgan_edge.training import TrainConfig, TrainEvent, TrainProgress, TrainResult
+    from dcgan_edge.training import TrainConfig
     from dcgan_edge.training.config import TrainPrecision
 
 
@@ -86,6 +86,22 @@ OPTIONS = (
         0.999,
     ),
     _option("--log-every", click.IntRange(min=1), "Steps between two lines of metrics.jsonl.", 10),
+    _option("--grid-every", click.IntRange(min=1), "Steps between two grids of samples.", 500),
+    _option(
+        "--keep",
+        click.IntRange(min=0),
+        "Number of checkpoints, one at each grid, to keep beside the last one.",
+        0,
+    ),
+    _option(
+        "--eval-every",
+        click.IntRange(min=1),
+        "Steps between two evaluations of FID on held-out images; the best checkpoint is kept.",
+    ),
+    _option("--eval-data", str, "Evaluate with these images, as for --data.", "the test images of --data"),
+    click.option(
+        "--tensorboard/--no-tensorboard", default=None, help="Write event files for TensorBoard as well."
+    ),
 )
 
 
@@ -121,6 +137,11 @@ def command(
     beta1: float | None,
     ema_decay: float | None,
     log_every: int | None,
+    grid_every: int | None,
+    keep: int | None,
+    eval_every: int | None,
+    eval_data: str | None,
+    tensorboard: bool | None,
     resume: bool,
     dry_run: bool,
     as_json: bool,
@@ -134,67 +155,22 @@ def command(
 
     \b
     dcgan-edge train --data digits --minutes 3 --out runs/digits
-    dcgan-edge train --data photos --size 64 --epochs 50 --out runs/photos
+    dcgan-edge train --data photos --size 64 --epochs 50 --keep 3 --eval-every 500 --out runs/photos
     dcgan-edge train --resume --epochs 100 --out runs/photos
     """
     from dcgan_edge.training.request import TrainRequest, resolve, run_request
 
     request = TrainRequest(
         data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, batch, epochs,
-        minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+        minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every, keep,
+        eval_every, eval_data, tensorboard,
     )  # fmt: skip
     if dry_run:
         _show_plan(resolve(request, out, resume=resume), out, resume=resume, as_json=as_json)
         return
     with training_bar() as progress, _says_how_to_resume(out):
         result = run_request(request, out, resume=resume, progress=progress)
-    _show_result(result, as_json=as_json)
-
-
-@contextlib.contextmanager
-def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
-    """Show a bar of the budget with losses and speed; call what is yielded with the progress of `train`.
-
-    Each event that the monitor reports becomes a line on stderr, with -q as well.
-    """
-    from rich import progress as bars
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.TaskProgressColumn(),
-        bars.TextColumn("{task.fields[facts]}"),
-        bars.TimeRemainingColumn(),
-    )
-    console = stderr()
-    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, bars.TaskID] = {}
-
-        def update(progress: TrainProgress) -> None:
-            if progress.stage not in tasks:
-                for task in tasks.values():
-                    bar.remove_task(task)
-                tasks[progress.stage] = bar.add_task(STAGES[progress.stage], total=1.0, facts="")
-            bar.update(tasks[progress.stage], completed=progress.fraction, facts=_facts(progress))
-            for event in progress.events:
-                if is_quiet():
-                    click.echo(str(event), err=True)  # a warning, which -q lets through
-                else:
-                    console.print(str(event), markup=False, soft_wrap=True)
-
-        yield update
-
-
-STAGES = {"read": "reading images", "train": "training"}
-
-
-def _facts(progress: TrainProgress) -> str:
-    if progress.losses is None:
-        return f"{progress.step}/{progress.steps}"
-    return (
-        f"step {progress.step}, epoch {progress.epoch}, loss D {progress.losses.loss_d:.2f} "
-        f"G {progress.losses.loss_g:.2f}, {progress.images_per_second:,.0f} images/s"
-    )
+    show_result(result, as_json=as_json)
 
 
 @contextlib.contextmanager
@@ -222,26 +198,3 @@ def _show_plan(config: TrainConfig, out: Path, *, resume: bool, as_json: bool) -
     for name, value in facts.items():
         if value is not None:
             click.echo(f"{name.replace('_', ' '):<20} {value}")
-
-
-def print_events(events: Sequence[TrainEvent]) -> None:
-    """Sum up on stdout what the monitor saw; nothing where it saw nothing."""
-    if events:
-        click.echo("\nWhat went wrong (docs/training.md says more):")
-    for event in events:
-        click.echo(f"  {event}")
-
-
-def _show_result(result: TrainResult, *, as_json: bool) -> None:
-    if as_json:
-        paths = {name: str(getattr(result, name)) for name in ("checkpoint", "grid", "metrics")}
-        print_json({**dataclasses.asdict(result), **paths})
-        return
-    click.echo(
-        f"Trained {result.step:,} steps, {result.images:,} images, in {result.seconds:,.0f} s "
-        f"({result.precision} on {result.device}, {result.images_per_second:,.0f} images/s)."
-    )
-    click.echo(f"Checkpoint: {result.checkpoint}\nSamples:    {result.grid}\nMetrics:    {result.metrics}")
-    print_events(result.events)
-    checkpoint, folder = result.checkpoint, result.checkpoint.parent / "export"
-    click.echo(f"\nNext:\n  dcgan-edge export {quoted(checkpoint)} --out {quoted(folder)}")

@@ -140,6 +140,6 @@ def _as_digits(images: FloatArray) -> FloatArray:
     if images.shape[1:] != (1, SIZE, SIZE):
         raise UsageError(
             "The digit classifier takes grey images of 28 or 32 pixels, not images of shape "
-            f"{'x'.join(map(str, images.shape[1:]))}. Choose --features inception."
+            f"{'x'.join(map(str, images.shape[1:]))}. Choose --features random or inception."
         )
     return np.ascontiguousarray(images, np.float32)

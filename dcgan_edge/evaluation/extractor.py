@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import FloatArray
 
-Features = Literal["digits", "inception"]
+Features = Literal["digits", "random", "inception"]
 BATCH = 250  # images per call of a network; bounds the memory
 
 
@@ -31,7 +31,8 @@ class FeatureExtractor(Protocol):
 
 
 def load_extractor(features: str = "digits", weights: StrPath | None = None) -> FeatureExtractor:
-    """Load the shipped classifier of digits, or Inception-v3 with the user's file of `weights`.
+    """Load the shipped classifier of digits, a random network for images of any kind, or Inception-v3 with
+    the user's file of `weights`.
 
     Raises UsageError for another name and for weights that do not go with it, and what the networks raise.
     """
@@ -39,10 +40,15 @@ def load_extractor(features: str = "digits", weights: StrPath | None = None) -> 
         from dcgan_edge.evaluation.inception import InceptionFeatures
 
         return InceptionFeatures(None if weights is None else Path(weights))
-    if features != "digits":
-        raise UsageError(f"There are no features {features!r}; there are digits and inception.")
+    if features not in get_args(Features):
+        known = ", ".join(get_args(Features))
+        raise UsageError(f"There are no features {features!r}; there are {known}.")
     if weights is not None:
-        raise UsageError("Weights are for --features inception; the digit classifier has its own.")
+        raise UsageError(f"Weights are for --features inception; those of {features} are known.")
+    if features == "random":
+        from dcgan_edge.evaluation.random_features import RandomFeatures
+
+        return RandomFeatures()
     from dcgan_edge.evaluation.classifier import load_digit_features
 
     return load_digit_features()

@@ -55,19 +55,29 @@ def real_images(source: str, size: int, channels: int) -> RealImages:
         )
     from dcgan_edge.data import open_data
 
-    test = _test_images(source, size, channels)
+    test = official_test_images(source, size, channels)
     data = open_data(source, size, channels)
     if test is not None:
         return RealImages(source, lambda: _blocks(data, 0), test, SPLIT)
     half = len(data) // 2
     if half < 2:
         raise EdgeError(f"{source} has {len(data)} images, too few to compare anything with.")
-    held_out = np.concatenate(list(_blocks(data, 0, min(half, MOST_HELD_OUT))))
-    return RealImages(source, lambda: _blocks(data, half), held_out, HALVES)
+    return RealImages(source, lambda: _blocks(data, half), some_images(data, half), HALVES)
 
 
-def _test_images(source: str, size: int, channels: int) -> PixelArray | None:
-    """The first images of the official test split; None where `source` has none."""
+def some_images(data: Dataset, count: int) -> PixelArray:
+    """Return `count` images of `data` chosen by chance, always the same, but no more than MOST_HELD_OUT.
+
+    Of data without a test split they are those that `real_images` holds out, if `count` is half of them.
+    """
+    return np.concatenate(list(_blocks(data, 0, min(count, MOST_HELD_OUT))))
+
+
+def official_test_images(source: str, size: int, channels: int) -> PixelArray | None:
+    """Return the first MOST_HELD_OUT images of the official test split; None where `source` has none.
+
+    Raises UsageError and EdgeError as `real_images` does.
+    """
     from dcgan_edge.data.idx import find_idx, is_idx_folder
     from dcgan_edge.data.labelled import has_splits, open_split
 

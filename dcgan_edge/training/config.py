@@ -17,7 +17,8 @@ from dcgan_edge.schema import build
 Arithmetic = Literal["fp32", "bf16"]
 TrainPrecision = Literal["auto", "fp32", "bf16"]
 DEFAULT_EPOCHS = 25
-CHANGEABLE = ("data", "epochs", "minutes", "device")  # what may differ when a run is resumed: how long, where
+SHOWN = ("keep", "eval_every", "eval_data", "tensorboard")  # what is kept, measured and shown of a run
+CHANGEABLE = ("data", "epochs", "minutes", "device", *SHOWN)  # what may differ when a run is resumed
 MOST_IMAGES = 2**20  # in a batch; more is a typing error
 
 
@@ -28,6 +29,10 @@ class TrainConfig:
     Rates are those of DCGAN, arXiv:1511.06434, section 4. `ema_decay` is the decay per step of the averaged
     generator, which is the one that is exported. `log_every` and `grid_every` are in steps,
     `checkpoint_seconds` in seconds. `device` is "auto", "cpu", "cuda" or "cuda:N".
+
+    `keep` is the number of numbered checkpoints that are kept beside the last one. `eval_every` is in steps,
+    None for no evaluation; `eval_data` names the images to compare with, None for those of `data`.
+    `tensorboard` asks for event files. None of these four changes the weights.
     """
 
     architecture: Architecture
@@ -45,6 +50,10 @@ class TrainConfig:
     log_every: int = 10
     grid_every: int = 500
     checkpoint_seconds: float = 30.0
+    keep: int = 0
+    eval_every: int | None = None
+    eval_data: str | None = None
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         """Raise UsageError for settings that no run can have, whatever the data."""
@@ -59,6 +68,7 @@ class TrainConfig:
             "learning rate": self.learning_rate,
             "log interval": self.log_every,
             "grid interval": self.grid_every,
+            "evaluation interval": self.eval_every,
         }
         for name, value in positive.items():
             if value is not None and not (value > 0 and _is_finite(value)):
@@ -74,6 +84,10 @@ class TrainConfig:
                 raise UsageError(f"The value of {name} lies in [0, 1), not at {decay}.")
         if not self.checkpoint_seconds >= 0.0:
             raise UsageError(f"The checkpoint interval is at least 0 seconds, not {self.checkpoint_seconds}.")
+        if self.keep < 0:
+            raise UsageError(f"At least 0 checkpoints are kept, not {self.keep}.")
+        if self.eval_data is not None and self.eval_every is None:
+            raise UsageError("--eval-data goes with --eval-every, which says how often to evaluate.")
         if self.precision not in get_args(TrainPrecision):
             choices = ", ".join(get_args(TrainPrecision))
             raise UsageError(f"The precision is one of {choices}, not {self.precision!r}.")

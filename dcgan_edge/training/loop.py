@@ -25,24 +25,29 @@ from dcgan_edge.training.checkpoint import (
 from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.interrupt import deferred_interrupt
+from dcgan_edge.training.keeping import LEFTOVERS
 from dcgan_edge.training.lock import locked
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
+from dcgan_edge.training.quality import Judge, Quality
 from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
 from dcgan_edge.training.state import new_state, required_bytes
+from dcgan_edge.training.tensorboard import event_file, require_tensorboard
 from dcgan_edge.training.vital_signs import Classify
 from dcgan_edge.words import quoted
 
 __all__ = ["TrainProgress", "TrainResult", "resumed_config", "run_training"]
 Report = Callable[[TrainProgress], None]
+MakeJudge = Callable[[TrainConfig, Dataset], Judge]
 
 
 @dataclass(frozen=True)
 class TrainResult:
     """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
     `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
-    `events` are what the monitor saw, over all resumes.
+    `events` are what the monitor saw, over all resumes. `best` is the best evaluation, and `best_checkpoint`
+    where its checkpoint is; both are None where none was asked for.
     """
 
     checkpoint: Path
@@ -58,6 +63,8 @@ class TrainResult:
     losses: Losses | None
     skipped: list[str]
     events: tuple[TrainEvent, ...]
+    best: Quality | None = None
+    best_checkpoint: Path | None = None
 
 
 def run_training(
@@ -67,6 +74,7 @@ def run_training(
     resume: bool = False,
     progress: Report | None = None,
     classify: Classify | None = None,
+    make_judge: MakeJudge | None = None,
     clock: Clock = time.monotonic,
 ) -> TrainResult:
     """Train as `config` says and keep everything in the folder `out` (see `run`).
@@ -74,8 +82,9 @@ def run_training(
     With `resume` the run in `out` goes on where its checkpoint stands, bit for bit as if it had never stopped
     (on a CPU); `config` may then differ in budget, device and place of the data only, see `resumed_config`.
     `progress` is called after every step; a TrainEvent in it says that something goes wrong, or is well again
-    (see `monitor`), for which the classes of images are counted too where `classify` tells them. Nothing of
-    that changes the training. torch's random generators are left as they were found.
+    (see `monitor`), for which the classes of images are counted too where `classify` tells them.
+    `make_judge` gives what evaluates images, for settings with `eval_every`. Nothing of that changes the
+    training, and evaluation takes nothing of its time. torch's random generators are left as they were found.
 
     Ctrl-C or SIGTERM ends the step, saves, and raises KeyboardInterrupt; so does the same out of `progress`.
 
@@ -87,10 +96,13 @@ def run_training(
     random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     _refuse_file(out)
     _check_memory(config, device)
+    if config.tensorboard:
+        require_tensorboard()
     with locked(out), random, _shortage_explained():
         saved = _claim(config, out, resume=resume)
         _remove_leftovers(out)
         data = _open(config, saved, progress)
+        judge = make_judge(config, data) if make_judge and config.eval_every else None
         keep_freed_memory()
         torch.manual_seed(config.seed)
         state = new_state(config, device)
@@ -98,7 +110,10 @@ def run_training(
         if saved:
             restore_checkpoint(out / CHECKPOINT_NAME, state)
             state.step = saved.step
-        with MetricsLog(out / METRICS_NAME, step=state.step) as metrics:
+        with (
+            MetricsLog(out / METRICS_NAME, step=state.step) as metrics,
+            event_file(config, out, state.step) as board,
+        ):
             run = Run(
                 config,
                 out,
@@ -110,6 +125,8 @@ def run_training(
                 elapsed=saved.elapsed_seconds if saved else 0.0,
                 clock=clock,
                 classify=classify,
+                judge=judge,
+                board=board,
             )
             return _train(run, data, progress, is_new=saved is None)
 
@@ -185,7 +202,8 @@ def _header_of(out: Path) -> Header:
 
 def _remove_leftovers(out: Path) -> None:
     """Delete the temporary files of writes that a kill cut short."""
-    for pattern in (f".{CHECKPOINT_NAME}.*.tmp", f".{METRICS_NAME}.*.tmp", "samples/.step*.png.*.tmp"):
+    own = (f".{CHECKPOINT_NAME}.*.tmp", f".{METRICS_NAME}.*.tmp", "samples/.step*.png.*.tmp")
+    for pattern in (*own, *LEFTOVERS):
         for path in out.glob(pattern):
             path.unlink(missing_ok=True)
 
@@ -222,8 +240,10 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
         if is_new:
             run.draw_grid()
             run.save()
+        else:
+            run.make_up()
         try:
-            while run.fraction < 1.0:
+            while not run.is_over:
                 _train_epoch(run, data, progress, is_interrupted)
         except KeyboardInterrupt:
             if run.is_whole:
@@ -245,6 +265,8 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
         losses=last.losses,
         skipped=data.skipped,
         events=tuple(run.monitor.events),
+        best=run.keeper.best,
+        best_checkpoint=run.keeper.best_path if run.keeper.best else None,
     )
 
 
@@ -259,5 +281,5 @@ def _train_epoch(
             progress(run.progress())
         if is_interrupted():
             raise KeyboardInterrupt
-        if run.fraction >= 1.0:
+        if run.is_over:
             return

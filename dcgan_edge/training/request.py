@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_edge.data import DIGITS, check_source, native_channels, native_size
+from dcgan_edge.data import DIGITS, Dataset, check_source, native_channels, native_size
 from dcgan_edge.data.idx import is_idx_folder
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
-from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, TrainConfig, TrainPrecision
+from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, SHOWN, TrainConfig, TrainPrecision
 from dcgan_edge.training.loop import TrainResult, resumed_config, run_training
+from dcgan_edge.training.quality import Judge
 from dcgan_edge.training.run import TrainProgress
 from dcgan_edge.training.vital_signs import Classify
 
@@ -49,6 +50,11 @@ class TrainRequest:
     beta1: float | None = None
     ema_decay: float | None = None
     log_every: int | None = None
+    grid_every: int | None = None
+    keep: int | None = None
+    eval_every: int | None = None
+    eval_data: str | None = None
+    tensorboard: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """Return what was asked for, by name; what is None is left out."""
@@ -75,6 +81,11 @@ def train(
     beta1: float | None = None,
     ema_decay: float | None = None,
     log_every: int | None = None,
+    grid_every: int | None = None,
+    keep: int | None = None,
+    eval_every: int | None = None,
+    eval_data: StrPath | None = None,
+    tensorboard: bool | None = None,
     resume: bool = False,
     progress: Callable[[TrainProgress], None] | None = None,
 ) -> TrainResult:
@@ -85,18 +96,25 @@ def train(
     128 images per step, 25 epochs, seed 0, precision and device "auto", and the rates of the DCGAN paper.
     Time may be the budget instead, as `minutes`, resumed runs included.
 
+    A grid is drawn every `grid_every` steps, and the last `keep` checkpoints of such steps stay. Every
+    `eval_every` steps the averaged generator is evaluated on held-out images, or on `eval_data`, and the best
+    checkpoint by FID stays in best.safetensors. `tensorboard` writes event files. None of these changes the
+    weights, and evaluation does not count into `minutes`.
+
     With `resume` the run in `out` goes on, bit for bit as if it had never stopped (on a CPU); `None` is then
-    its own setting; only `epochs`, `minutes`, `device` and `data`, the place of the images, may change.
+    its own setting; only the budget, `device`, `data`, the place of the images, and what is kept, evaluated
+    and shown may change.
     `progress` is called after every step, with what the monitor saw. Ctrl-C and SIGTERM save and raise
     KeyboardInterrupt.
 
     Raises UsageError (settings that cannot be met, a checkpoint that is in the way, nothing to resume),
-    EdgeError (unreadable data, diverged training, a full disk), UnavailableError (no such device) and
-    ArtifactError (a damaged checkpoint).
+    EdgeError (unreadable data, diverged training, a full disk), UnavailableError (no such device,
+    no tensorboard) and ArtifactError (a damaged checkpoint).
     """
     request = TrainRequest(
         None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
-        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every,
+        keep, eval_every, None if eval_data is None else os.fspath(eval_data), tensorboard,
     )  # fmt: skip
     return run_request(request, Path(out), resume=resume, progress=progress)
 
@@ -110,7 +128,14 @@ def run_request(
 ) -> TrainResult:
     """Train as `request` asks, in the folder `out`; see `train`, which raises the same."""
     config = resolve(request, out, resume=resume)
-    return run_training(config, out, resume=resume, progress=progress, classify=digit_classifier(config))
+    return run_training(
+        config,
+        out,
+        resume=resume,
+        progress=progress,
+        classify=digit_classifier(config),
+        make_judge=held_out_judge,
+    )
 
 
 def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainConfig:
@@ -131,6 +156,7 @@ def _begun(request: TrainRequest) -> TrainConfig:
     asked = {"arch": "dcgan", "width": WIDTH, **request.given(), "data": _absolute(request.data or DIGITS)}
     if request.data is not None:
         check_source(request.data)
+    asked |= _compared_with(request)
     if request.size is None:
         asked["size"] = native_size(asked["data"])
     if request.channels is None:
@@ -151,13 +177,22 @@ def _resumed(request: TrainRequest, out: Path) -> TrainConfig:
     if others:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
         raise UsageError(
-            f"A resumed run keeps its settings: leave out {named}. Only --epochs, --minutes, --device and "
-            "the place of the same images, --data, may be others."
+            f"A resumed run keeps its settings: leave out {named}. Only the budget, --device, the place of "
+            "the same images, --data, and what is kept, evaluated and shown may be others."
         )
     if request.data is not None:
         check_source(request.data)
         config = dataclasses.replace(config, data=_absolute(request.data))
-    return dataclasses.replace(config, device=request.device) if request.device is not None else config
+    changed = {name: given[name] for name in ("device", *SHOWN) if name in given}
+    return dataclasses.replace(config, **changed | _compared_with(request))
+
+
+def _compared_with(request: TrainRequest) -> dict[str, str]:
+    """Return where the images of --eval-data are, {} if they are not asked for."""
+    if request.eval_data is None:
+        return {}
+    check_source(request.eval_data)
+    return {"eval_data": _absolute(request.eval_data)}
 
 
 def _absolute(data: str) -> str:
@@ -179,3 +214,18 @@ def digit_classifier(config: TrainConfig) -> Classify | None:
     if config.data != DIGITS and not is_idx_folder(Path(config.data)):
         return None
     return load_digit_features("torch").logits
+
+
+def held_out_judge(config: TrainConfig, data: Dataset) -> Judge:
+    """Return what judges a training on `data`, opened as `config` says, by held-out images: with the shipped
+    digit classifier where it can be asked, else with random features, which need no weights.
+
+    Raises UsageError for too few held-out images, and what reading them raises.
+    """
+    from dcgan_edge.evaluation.classifier import load_digit_features
+    from dcgan_edge.evaluation.held_out import HeldOut, held_out_images
+    from dcgan_edge.evaluation.random_features import RandomFeatures
+
+    size, channels = config.architecture.size, config.architecture.channels
+    pixels = held_out_images(data, config.data, size, channels, other=config.eval_data)
+    return HeldOut(pixels, load_digit_features("torch") if digit_classifier(config) else RandomFeatures())

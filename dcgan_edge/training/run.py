@@ -1,7 +1,8 @@
 """One training run in progress: its state, its clock and its folder. `loop` decides when, this does it.
 
-DIR/checkpoint.safetensors, DIR/metrics.jsonl, DIR/samples/step000000.png. A checkpoint is written after what
-it covers is on the disk, so that a run killed at any moment goes on without gap or repeat.
+DIR/checkpoint.safetensors, DIR/metrics.jsonl, DIR/samples/step000000.png, and what `keeping` keeps. A
+checkpoint is written after what it covers is on the disk, so that a run killed at any moment goes on without
+gap or repeat.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.header import Header
+from dcgan_edge.training.keeping import Keeper
 from dcgan_edge.training.metrics import MetricsLog
 from dcgan_edge.training.monitor import Monitor, TrainEvent
+from dcgan_edge.training.quality import Judge, Quality, judged
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
+from dcgan_edge.training.tensorboard import TensorBoardLog
 from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
 
 Clock = Callable[[], float]  # seconds from any start
@@ -51,7 +55,9 @@ class TrainProgress:
     """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
 
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
-    those trained on, `elapsed` seconds over all resumes. `events` are what the monitor saw at this step.
+    those trained on, `elapsed` seconds over all resumes, evaluation left out. `learning_rates` are of the
+    discriminator and the generator. `events` are what the monitor saw at this step. `quality` is the last
+    evaluation, `best` the best of all.
     """
 
     stage: Literal["read", "train"]
@@ -63,12 +69,16 @@ class TrainProgress:
     images_per_second: float = 0.0
     elapsed: float = 0.0
     losses: Losses | None = None
+    learning_rates: tuple[float, float] | None = None
     events: tuple[TrainEvent, ...] = ()
+    quality: Quality | None = None
+    best: Quality | None = None
 
 
 class Run:
     """A run at the step of `state`, with its clock at `elapsed` seconds. `images` and
-    `data_digest` are of the data, `classify` is what the monitor counts classes with.
+    `data_digest` are of the data, `classify` is what the monitor counts classes with, `judge` what images are
+    evaluated by where the settings ask for it, `board` where events go besides the metrics.
     """
 
     def __init__(
@@ -84,6 +94,8 @@ class Run:
         elapsed: float,
         clock: Clock,
         classify: Classify | None = None,
+        judge: Judge | None = None,
+        board: TensorBoardLog | None = None,
     ) -> None:
         self.config, self.out, self.state, self.precision = config, out, state, precision
         self.steps_per_epoch = images // config.batch
@@ -93,9 +105,11 @@ class Run:
         self.monitor = Monitor(metrics.kept)
         self.images_per_second = 0.0
         self.is_whole = True  # False within a step, when half of the networks are a step ahead
+        self.keeper = Keeper(out / CHECKPOINT_NAME, config.keep, metrics.kept)
+        self.quality: Quality | None = None
         self._images, self._metrics, self._clock = images, metrics, clock
         self._data_digest = data_digest
-        self._classify = classify
+        self._classify, self._judge, self._board = classify, judge, board
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
@@ -105,10 +119,11 @@ class Run:
         self._started = clock() - elapsed
         self._lap, self._seconds, self._steps = clock(), 0.0, 0
         self._next_save = clock() + config.checkpoint_seconds
+        self.is_over = self.fraction >= 1.0
 
     @property
     def elapsed(self) -> float:
-        """Return the seconds of training so far, resumed runs included."""
+        """Return the seconds of training so far, resumed runs included, evaluation left out."""
         return self._clock() - self._started
 
     @property
@@ -133,15 +148,21 @@ class Run:
             raise EdgeError(self._diverged())
         self.losses, self.events = Losses(*values), ()
         self._count_step()
+        self.is_over = self.fraction >= 1.0  # asked once, so that the last step is known to be the last
+        quality = self._evaluate() if self._is_judged() else None
         step = self.state.step
-        if step % self.config.log_every == 0:
-            self._log(pixels, outcome)
-        if step % self.config.grid_every == 0:
-            self.draw_grid()
-            self.save()
-        elif self._clock() >= self._next_save:
-            self.save()
+        if quality or step % self.config.log_every == 0:
+            self._log(pixels, outcome, quality)
+        self._write_what_is_due(is_best=quality is not None and self.keeper.note(quality))
         self._lap = self._clock()  # what was written does not count into images per second
+
+    def make_up(self) -> None:
+        """Write the copies of the checkpoint, at the step of this run, that a kill may have cut short."""
+        step = self.state.step
+        if self.keeper.best is not None and self.keeper.best.step == step:
+            self.keeper.keep_best()
+        if step and step % self.config.grid_every == 0 and not self.keeper.numbered_path(step).exists():
+            self.keeper.keep_numbered(step)
 
     def progress(self) -> TrainProgress:
         """Return where the run is, for whoever shows it."""
@@ -155,7 +176,10 @@ class Run:
             images_per_second=self.images_per_second,
             elapsed=self.elapsed,
             losses=self.losses,
+            learning_rates=self._learning_rates(),
             events=self.events,
+            quality=self.quality,
+            best=self.keeper.best,
         )
 
     def draw_grid(self) -> Path:
@@ -165,7 +189,10 @@ class Run:
             images = self.state.average(self._grid).float().cpu().numpy()
         path = self.out / "samples" / f"step{self.state.step:06}.png"
         scale = max(1, round(GRID_PIXELS / self.config.architecture.size))
-        write_atomic(path, encode_png(square_grid(to_uint8(images)), scale=scale))
+        picture = square_grid(to_uint8(images))
+        write_atomic(path, encode_png(picture, scale=scale))
+        if self._board is not None:
+            self._board.draw(self.state.step, picture)
         return path
 
     def save(self) -> Path:
@@ -173,11 +200,45 @@ class Run:
         begun = self._clock()
         self._measure_statistics()
         self._metrics.flush()
+        if self._board is not None:
+            self._board.flush()
         path = self.out / CHECKPOINT_NAME
         save_checkpoint(path, self.state, self._header())
         ended = self._clock()
         self._next_save = ended + max(self.config.checkpoint_seconds, SAVING_SHARE * (ended - begun))
         return path
+
+    def _write_what_is_due(self, *, is_best: bool) -> None:
+        """Write the grid and the checkpoints that are due after this step."""
+        step = self.state.step
+        is_drawn = step % self.config.grid_every == 0
+        if is_drawn:
+            self.draw_grid()
+        if is_drawn or is_best or self._clock() >= self._next_save:
+            self.save()
+        if is_best:
+            self.keeper.keep_best()
+        if is_drawn:
+            self.keeper.keep_numbered(step)
+
+    def _is_judged(self) -> bool:
+        every = self.config.eval_every
+        return bool(every and self._judge and (self.is_over or self.state.step % every == 0))
+
+    def _evaluate(self) -> Quality:
+        """Judge the averaged generator. The time that takes is not one of training."""
+        assert self._judge is not None
+        begun = self._clock()
+        self._measure_statistics()
+        self.quality = judged(self.state.average, self.config.architecture, self.state.step, self._judge)
+        self._started += self._clock() - begun
+        return self.quality
+
+    def _learning_rates(self) -> tuple[float, float]:
+        rates = [
+            adam.param_groups[0]["lr"] for adam in (self.state.discriminator_adam, self.state.generator_adam)
+        ]
+        return float(rates[0]), float(rates[1])
 
     def _measure_statistics(self) -> None:
         """Fit the averaged generator's BatchNorm to its weights, once per step at most."""
@@ -205,7 +266,7 @@ class Run:
         self._steps += 1
         self.images_per_second = self._steps * self.config.batch / max(self._seconds, 1e-9)
 
-    def _log(self, pixels: torch.Tensor, outcome: StepOutcome) -> None:
+    def _log(self, pixels: torch.Tensor, outcome: StepOutcome, quality: Quality | None) -> None:
         """Write the line of this step, with how the run is and what the monitor says to it."""
         assert self.losses is not None
         line = {
@@ -213,14 +274,20 @@ class Run:
             "epoch": self.state.step // self.steps_per_epoch,
             "images": self.state.step * self.config.batch,
             **asdict(self.losses),
+            **dict(zip(("learning_rate_d", "learning_rate_g"), self._learning_rates(), strict=True)),
             **vital_signs(self.state, pixels, outcome),
         }
+        if quality is not None:
+            line |= {"fid": quality.fid, "kid": quality.kid}
         if self._classify and self.state.step % (self.config.log_every * CLASSES_EVERY) == 0:
             line |= class_entropies(pixels, outcome, self._classify)
         self.events = self.monitor.observe(line)
         if self.events:
             line["events"] = [asdict(event) for event in self.events]
-        self._metrics.append({**line, "images_per_second": round(self.images_per_second, 1)})
+        line["images_per_second"] = round(self.images_per_second, 1)
+        self._metrics.append(line)
+        if self._board is not None:
+            self._board.append(line)
         self._seconds, self._steps = 0.0, 0
 
     def _diverged(self) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.cli import main
-from dcgan_edge.cli.train import training_bar
+from dcgan_edge.cli.training import training_bar
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
     TrainProgress,
