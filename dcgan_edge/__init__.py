@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
     from dcgan_edge.latent.plan import SearchPlan
     from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
-    from dcgan_edge.report import write_report
+    from dcgan_edge.report import animate, write_report
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
     from dcgan_edge.runtime.sampling import Sampled, sample
@@ -92,6 +92,7 @@ _HOMES = {  # public name -> the module that it lives in
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
+    "animate": "report",
     "bench": "benchmarking",
     "build": "export.tensorrt.build",
     "classify_features": "claims.features.classification",
@@ -126,7 +127,7 @@ __all__ = [
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
     "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
     "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "UnavailableError", "UsageError", "VerificationError", "bench", "build", "classify_features",
+    "UnavailableError", "UsageError", "VerificationError", "animate", "bench", "build", "classify_features",
     "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module", "fetch",
     "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
     "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",

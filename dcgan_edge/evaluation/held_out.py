@@ -41,7 +41,8 @@ class HeldOut:
 
     def __call__(self, batches: Iterable[FloatArray]) -> tuple[float, float]:
         """Return FID and KID of `batches` (n, c, h, w), after rounding to the 8 bits that files have."""
-        features = np.concatenate([described(to_uint8(batch), self._extractor)[0] for batch in batches])
+        found = (described(to_uint8(batch), self._extractor) for batch in batches)
+        features = np.concatenate([each for each, _ in found])
         distance = frechet_distance(moments(features), self._moments)
         return distance, kid(features, self._features, resamples=NO_INTERVAL).value
 
@@ -49,7 +50,7 @@ class HeldOut:
 def held_out_images(
     data: Dataset, source: str, size: int, channels: int, *, other: str | None = None
 ) -> PixelArray:
-    """Return the real images to judge a training on `source`, opened as `data`, by: (n, channels, size, size).
+    """Return real images (n, channels, size, size) to judge a training on `source`, opened as `data`, by.
 
     They are the test split of `source` where it has one. Else there are none that were not trained on, and
     half of those that were, chosen by chance, are taken, as `eval` does. `other` names images to take in

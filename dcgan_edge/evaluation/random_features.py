@@ -70,8 +70,9 @@ def _network() -> nn.Sequential:
             convolution = nn.Conv2d(before, width, KERNEL, stride=2, padding=1, padding_mode="replicate")
             inputs = before * KERNEL**2
             drawn = torch.from_numpy(latents([seed], (inputs + 1) * width, "normal")).flatten()
-            convolution.weight.data = drawn[width:].view_as(convolution.weight) * math.sqrt(2.0 / inputs)
-            convolution.bias.data = drawn[:width] * BIAS
+            scaled = drawn[width:] * math.sqrt(2.0 / inputs)
+            convolution.weight = nn.Parameter(scaled.view_as(convolution.weight))
+            convolution.bias = nn.Parameter(drawn[:width] * BIAS)
             network.extend([convolution, nn.ReLU()])
             before = width
     return network.requires_grad_(False).eval()

@@ -12,9 +12,9 @@ from dcgan_edge.classes import Pair, in_class
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import PixelArray, check_grid, encode_png, grid, to_uint8
-from dcgan_edge.latent.movie import ENCODERS
 from dcgan_edge.latent.paths import plane, walk
 from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.movie import ENCODERS
 from dcgan_edge.runtime.session import Session
 
 MOST_PER_SECOND, MOST_STEPS = 50.0, 1000

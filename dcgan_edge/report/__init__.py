@@ -4,6 +4,7 @@ The last step of the dataflow. `gather` reads records and artifacts; `render`, `
 and `to_csv` show them. Nothing here measures; what was not given has no section.
 """
 
+from dcgan_edge.report.animation import animate
 from dcgan_edge.report.content import ReportContent, WorstSeed, worst_seed
 from dcgan_edge.report.data import to_csv, to_json
 from dcgan_edge.report.gather import gather
@@ -12,6 +13,6 @@ from dcgan_edge.report.page import render, require_libraries
 from dcgan_edge.report.writing import write_report
 
 __all__ = [
-    "ReportContent", "WorstSeed", "gather", "render", "require_libraries", "to_csv", "to_json", "to_markdown",
-    "worst_seed", "write_report",
+    "ReportContent", "WorstSeed", "animate", "gather", "render", "require_libraries", "to_csv", "to_json",
+    "to_markdown", "worst_seed", "write_report",
 ]  # fmt: skip

@@ -36,6 +36,11 @@ CURVES = (  # its name here, title, y axis, series by their names in metrics.jso
         "classes", "Class entropy", "bits",
         {"real_class_entropy": "real images", "class_entropy": "generated images"},
     ),
+    ("fid", "FID of the averaged generator", "FID, lower is better", {"fid": "generated images"}),
+    (
+        "rate", "Learning rate", "learning rate of Adam",
+        {"learning_rate_d": "discriminator", "learning_rate_g": "generator"},
+    ),
     ("speed", "Training speed", "images per second", {"images_per_second": "speed"}),
 )  # fmt: skip
 
@@ -62,7 +67,7 @@ def training_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
         series = {said: points for said, points in series.items() if points.x}
         if series:
             zero, log = name not in ("loss", "gradients"), name == "gradients"
-            shown = [mark for mark in marks if name != "speed"]
+            shown = [mark for mark in marks if name not in ("rate", "speed")]
             svg = charts.curves(series, x=axis, y=label, zero=zero, log=log, marks=shown)
             legend = [(key(index, marked=False), said) for index, said in enumerate(series)]
             legend = legend if len(lines) > 1 else []

@@ -189,7 +189,7 @@ def _claim(config: TrainConfig, out: Path, *, resume: bool) -> Header | None:
     if changed:
         raise UsageError(
             f"The run in {out} was begun with another {', '.join(changed)}, and a resumed run keeps its "
-            "settings; only the budget, the device and the place of the data may change."
+            "settings; only the budget, the device, the place of the data and what is shown may change."
         )
     return saved
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import FloatArray
 
 Judge = Callable[[Iterable[FloatArray]], tuple[float, float]]  # batches of images in [-1, 1] -> FID and KID
 SEEDS = range(2**41, 2**41 + 1000)  # others than `eval` has: what is chosen here is not flattered there
@@ -37,6 +37,6 @@ def judged(average: nn.Module, architecture: Architecture, step: int, judge: Jud
 def _images(average: nn.Module, architecture: Architecture) -> Iterator[FloatArray]:
     device = next(average.parameters()).device
     for start in range(0, len(SEEDS), BATCH):
-        drawn = latents(SEEDS[start : start + BATCH], architecture.latent_dim, architecture.distribution)
+        drawn = architecture.inputs(SEEDS[start : start + BATCH])
         with torch.no_grad():
             yield average(torch.from_numpy(drawn).to(device)).float().cpu().numpy()

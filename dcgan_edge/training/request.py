@@ -113,8 +113,8 @@ def train(
     """
     request = TrainRequest(
         None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
-        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every,
-        keep, eval_every, None if eval_data is None else os.fspath(eval_data), tensorboard,
+        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+        grid_every, keep, eval_every, None if eval_data is None else os.fspath(eval_data), tensorboard,
     )  # fmt: skip
     return run_request(request, Path(out), resume=resume, progress=progress)
 

@@ -90,7 +90,7 @@ def test_nothing_is_written_when_one_format_fails(tmp_path: Path) -> None:
 
 
 def test_what_runs_on_a_device_needs_no_framework() -> None:
-    modules = "interpolation, arithmetic, movie"
+    modules = "interpolation, arithmetic"
     heavy = "{'torch', 'onnx', 'onnxruntime', 'scipy'}"
     code = f"import sys; from dcgan_edge.latent import {modules}; print(*{heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dcgan_edge.errors import EdgeError, UnavailableError
 from dcgan_edge.images import PixelArray
-from dcgan_edge.latent.movie import encode_gif, encode_mp4
+from dcgan_edge.movie import encode_gif, encode_mp4
 
 
 def frames(channels: int, *, height: int = 6, width: int = 5) -> PixelArray:
