@@ -16,7 +16,6 @@ from dcgan_edge.words import quoted
 if TYPE_CHECKING:
     from dcgan_edge.training import TrainEvent, TrainProgress, TrainResult
 
-BAR = 16  # columns; the facts take the rest, in two lines where a terminal is narrow
 STAGES = {"read": "reading images", "train": "training"}
 
 
@@ -29,25 +28,37 @@ def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
     without.
     """
     from rich import progress as bars
-    from rich.table import Column
+    from rich.console import RenderableType
+    from rich.text import Text
 
     columns = (
         bars.TextColumn("{task.description}"),
-        bars.BarColumn(bar_width=BAR),
+        bars.BarColumn(),
         bars.TaskProgressColumn(),
-        bars.TimeRemainingColumn(compact=True),
-        bars.TextColumn("{task.fields[facts]}", table_column=Column(overflow="fold", no_wrap=False)),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("left"),
     )
+
+    class BarWithFacts(bars.Progress):
+        """A bar with a line below it, which is as long as a terminal of 80 columns is wide."""
+
+        facts = ""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield from super().get_renderables()
+            yield Text(self.facts)
+
     console = stderr()
-    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with BarWithFacts(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, bars.TaskID] = {}
 
         def update(progress: TrainProgress) -> None:
             if progress.stage not in tasks:
                 for task in tasks.values():
                     bar.remove_task(task)
-                tasks[progress.stage] = bar.add_task(STAGES[progress.stage], total=1.0, facts="")
-            bar.update(tasks[progress.stage], completed=progress.fraction, facts=_facts(progress))
+                tasks[progress.stage] = bar.add_task(STAGES[progress.stage], total=1.0)
+            bar.facts = _facts(progress)
+            bar.update(tasks[progress.stage], completed=progress.fraction)
             for event in progress.events:
                 if is_quiet():
                     click.echo(str(event), err=True)  # a warning, which -q lets through
@@ -61,9 +72,9 @@ def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
 
 def _facts(progress: TrainProgress) -> str:
     if progress.losses is None:
-        return f"{progress.step}/{progress.steps}"
+        return f"{progress.step:,} of {progress.steps or 0:,} files"
     facts = [
-        f"step {progress.step}",
+        f"step {progress.step:,}",
         f"epoch {progress.epoch}",
         f"loss D {progress.losses.loss_d:.2f} G {progress.losses.loss_g:.2f}",
         f"{progress.images_per_second:,.0f} images/s",

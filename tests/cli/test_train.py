@@ -28,6 +28,7 @@ from dcgan_edge.training import (
     request,
 )
 from dcgan_edge.training.checkpoint import check_checkpoint
+from dcgan_edge.training.quality import Quality
 from dcgan_edge.training.run import Losses
 
 TINY = ["--width", "2", "--latent-dim", "8", "--batch", "16", "--precision", "fp32", "--device", "cpu"]
@@ -235,12 +236,25 @@ def test_the_bar_follows_reading_and_training(monkeypatch: pytest.MonkeyPatch) -
     ):
         progress(TrainProgress("read", 0.5, 20, 40))
         progress(
-            TrainProgress("train", 0.25, 5, 20, losses=Losses(1.0, 2.0, 0.5, 0.5), images_per_second=1234.0)
+            TrainProgress(
+                "train",
+                0.25,
+                5,
+                20,
+                losses=Losses(1.0, 2.0, 0.5, 0.5),
+                images_per_second=1234.0,
+                learning_rates=(4e-4, 1e-4),
+                quality=Quality(5, 34.25, 2.0),
+                best=Quality(3, 30.0, 2.0),
+            )
         )
     shown = stderr.getvalue().decode()
     assert "reading images" in shown
     assert "1,234 images/s" in shown
     assert "loss D 1.00 G 2.00" in shown
+    assert "lr D 0.0004 G 0.0001" in shown
+    assert "FID 34.2" in shown
+    assert "the best was FID 30 at step 3" in shown
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")

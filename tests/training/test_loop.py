@@ -59,6 +59,7 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert [line["epoch"] for line in lines] == [0, 0, 1, 1, 2]
     told = {"step", "epoch", "images", "loss_d", "loss_g", "real_score", "fake_score"}
+    told |= {"learning_rate_d", "learning_rate_g"}
     signs = {"real_accuracy", "fake_accuracy", "grad_norm_d", "grad_norm_g", "diversity"}
     assert set(lines[0]) == told | signs
     generator, spec = load_generator(result.checkpoint)
