@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from dcgan_edge.evaluating import evaluate
     from dcgan_edge.evaluation.evaluate import Evaluation
+    from dcgan_edge.export.foreign.adopt import adopt
     from dcgan_edge.export.foreign.imported import Imported
     from dcgan_edge.export.foreign.importing import import_generator
     from dcgan_edge.export.foreign.module import export_module
@@ -92,6 +93,7 @@ _HOMES = {  # public name -> the module that it lives in
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
+    "adopt": "export.foreign.adopt",
     "animate": "report",
     "bench": "benchmarking",
     "build": "export.tensorrt.build",
@@ -127,11 +129,11 @@ __all__ = [
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
     "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
     "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "UnavailableError", "UsageError", "VerificationError", "animate", "bench", "build", "classify_features",
-    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module", "fetch",
-    "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
-    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train", "verify",
-    "visualize_filters", "write_report",
+    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "build",
+    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
+    "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
+    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
+    "verify", "visualize_filters", "write_report",
 ]  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import TypeVar
 
 from dcgan_edge.errors import ArtifactError
 
 GRAPH = 7
 METADATA_PROPS = 14
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
+Data = TypeVar("Data", bytes, memoryview)
 
 
 def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
@@ -51,7 +53,7 @@ def with_metadata(data: bytes, props: dict[str, str]) -> bytes:
     )
 
 
-def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def fields(data: Data) -> Iterator[tuple[int, Data, Data]]:
     """Yield (field number, the field's raw bytes, its value's bytes). Raises ValueError when cut short."""
     position = 0
     while position < len(data):
@@ -72,7 +74,7 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         position += length
 
 
-def varint(data: bytes, position: int) -> tuple[int, int]:
+def varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """Decode a base-128 varint: (value, position after it)."""
     value = 0
     for shift in range(0, 70, 7):

@@ -3,7 +3,8 @@
 Rules. A multiply-add is 2 FLOPs, and only real ones count: a transposed convolution spreads each input
 element over kernel x output channels / groups, less what padding cuts off; a convolution gathers likewise,
 less what falls on padding. A bias is one addition for each output element, an elementwise function one FLOP
-however hard it is; moving data is none. Operations on constants alone are folded and count nothing.
+however hard it is; moving data is none. A normalisation is six for each element: one for the mean, three for
+the variance, a factor and a sum. Operations on constants alone are folded and count nothing.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from onnx import NodeProto, TensorProto, helper
 from dcgan_edge.artifact import Cost
 from dcgan_edge.errors import EdgeError
 
+from .shapes import sized
+
 ONE_FLOP = frozenset([
     "Abs", "Add", "And", "Ceil", "Clip", "Cos", "Div", "Elu", "Equal", "Erf", "Exp", "Floor", "Greater",
     "HardSigmoid", "LeakyRelu", "Less", "Log", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "PRelu", "Pow",
-    "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Tanh",
-    "Where",
+    "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Sum",
+    "Tanh", "Where",
 ])  # fmt: skip
 TWO_FLOPS = frozenset(["BatchNormalization", "DequantizeLinear", "HardSwish", "QuantizeLinear"])
 VIEWS = frozenset(["Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"])  # no traffic either
 MOVES = frozenset([
-    "Cast", "Concat", "Constant", "ConstantOfShape", "DepthToSpace", "Dropout", "Expand", "Gather", "Pad",
-    "Resize", "Shape", "Slice", "Split", "Tile", "Transpose", "Upsample",
+    "Cast", "CastLike", "Concat", "Constant", "ConstantOfShape", "DepthToSpace", "Dropout", "Expand",
+    "Gather", "Pad", "Resize", "Shape", "Slice", "SpaceToDepth", "Split", "Tile", "Transpose", "Upsample",
 ])  # fmt: skip
-REDUCTIONS = frozenset(["GlobalAveragePool", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"])
+REDUCTIONS = frozenset([
+    "ArgMax", "ArgMin", "GlobalAveragePool", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum",
+])  # fmt: skip
+NORMALISATIONS = frozenset(["GroupNormalization", "InstanceNormalization", "LayerNormalization"])
 
 
 PACKED = {  # two elements to a byte, which NumPy's types do not say
@@ -68,9 +74,20 @@ def count_nodes(model: onnx.ModelProto) -> tuple[NodeCost, ...]:
 
 def _checked(model: onnx.ModelProto) -> tuple[Cost, tuple[NodeCost, ...]]:
     try:
-        return _counted(_Counter.of(model))
+        return _counted(_Counter.of(model if _is_sized(model) else sized(model, 1)))
     except (IndexError, ValueError, KeyError, ZeroDivisionError, TypeError) as error:
         raise EdgeError(f"The work of this graph cannot be counted: {error}.") from error
+
+
+def _is_sized(model: onnx.ModelProto) -> bool:
+    """Whether every tensor says its shape, but for the batch of the input."""
+    open_axes = {
+        axis.dim_param
+        for value in (*model.graph.value_info, *model.graph.input)
+        for axis in value.type.tensor_type.shape.dim
+        if not axis.HasField("dim_value")
+    }
+    return len(open_axes) < 2
 
 
 def _counted(counter: _Counter) -> tuple[Cost, tuple[NodeCost, ...]]:
@@ -192,6 +209,8 @@ class _Counter:
             return self._product(node)
         if op in REDUCTIONS:
             return self.elements(node.input[0])
+        if op in NORMALISATIONS:
+            return 6 * self.elements(node.output[0])
         if op in ONE_FLOP or op in TWO_FLOPS:
             return (1 if op in ONE_FLOP else 2) * self.elements(node.output[0])
         return 0 if op in VIEWS or op in MOVES else None

@@ -26,6 +26,7 @@ def refuse_operators(model: onnx.ModelProto) -> None:
     opset does not have.
     """
     version = opset(model)
+    training = _true_weights(model.graph)
     for node in model.graph.node:
         named = f"Node {node.name or node.output[0]!r} is a {node.op_type}"
         if node.domain not in OWN_DOMAINS:
@@ -37,11 +38,19 @@ def refuse_operators(model: onnx.ModelProto) -> None:
                 f"{named}: it draws random numbers, so a seed would not be one image. Export the generator "
                 "with constant noise."
             )
+        if node.op_type == "Dropout" and not training.isdisjoint(node.input[2:]):
+            raise ArtifactError(f"{named} in training mode; export in eval mode.")
         schema = find_schema(node, version)
         if schema is None:
             raise ArtifactError(f"{named}, which opset {version} of ONNX does not have.")
         if "Sequence" in node.op_type or node.op_type.startswith("Optional"):
             raise ArtifactError(f"{named}: sequences and optional values are not supported.")
+
+
+def _true_weights(graph: onnx.GraphProto) -> set[str]:
+    """The names of the weights that are one boolean, and true."""
+    single = (each for each in graph.initializer if each.data_type == TensorProto.BOOL and not each.dims)
+    return {tensor.name for tensor in single if numpy_helper.to_array(tensor)}
 
 
 def opset(model: onnx.ModelProto) -> int:
