@@ -18,6 +18,7 @@ from dcgan_edge.evaluation.classifier import load_digit_features
 from dcgan_edge.export.onnx.reference import TorchSession
 from dcgan_edge.export.pipeline import export
 from dcgan_edge.files import StrPath, check_writable, write_atomic
+from dcgan_edge.recipes import recipe_settings
 from dcgan_edge.report import ReportContent, WorstSeed, render, require_libraries, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity
@@ -30,8 +31,7 @@ from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.verification import verify
 from dcgan_edge.words import quoted
 
-ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)
-BATCH = 64  # with the width, thousands of steps in three minutes of two cores: they count most here
+ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32)  # thousands of steps in three minutes
 TARGETS = ("sm86", "sm89", "sm120")
 SEEDS = range(64)
 PARITY_SEEDS = range(256)
@@ -117,7 +117,7 @@ def _trained(
     folder: Path, minutes: float, seed: int, progress: Callable[[TrainProgress], None] | None
 ) -> TrainResult:
     """Train into `folder`, going on where an earlier run stopped."""
-    config = TrainConfig(ARCHITECTURE, batch=BATCH, minutes=minutes, seed=seed)
+    config = TrainConfig(ARCHITECTURE, minutes=minutes, seed=seed, **recipe_settings())
     resume = (folder / CHECKPOINT_NAME).is_file()
     classify = load_digit_features("torch").logits
     return run_training(config, folder, resume=resume, progress=progress, classify=classify)
@@ -163,7 +163,7 @@ def _commands(
     targets = " --format engine " + " ".join(f"--target {target}" for target in TARGETS) if engine else ""
     return [
         f"dcgan-edge train --data digits --size {ARCHITECTURE.size} --width {ARCHITECTURE.width} "
-        f"--batch {BATCH} --minutes {minutes:g} --out {quoted(checkpoint.parent)}",
+        f"--minutes {minutes:g} --out {quoted(checkpoint.parent)}",
         f"dcgan-edge export {quoted(checkpoint)} --out {artifacts} --format onnx{targets}",
         f"dcgan-edge verify {quoted(checkpoint)} {names} --seeds 0-{PARITY_SEEDS[-1]}",
         f"dcgan-edge sample {quoted(onnx_files[-1])} --seeds 0-{SEEDS[-1]} --grid 8x8 --scale 2 "

@@ -15,6 +15,7 @@ from dcgan_edge.cli.progress import stderr
 from dcgan_edge.cli.training import show_result, training_bar
 from dcgan_edge.latents import MAX_SEED, Distribution
 from dcgan_edge.models import CHANNELS, PRESETS
+from dcgan_edge.recipes import DEFAULT_RECIPE, RECIPES
 from dcgan_edge.words import quoted
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def _option(name: str, kind: Any, what: str, default: object = None) -> Callable
     """Return an option without a value of its own: what is not given is the default, or the resumed run's."""
     return click.option(name, type=kind, help=what if default is None else f"{what} [default: {default}]")
 
+
+OF_THE_RECIPE = "the recipe's"
 
 OPTIONS = (
     _option(
@@ -55,7 +58,13 @@ OPTIONS = (
         "Distribution of the latents: N(0, 1) or U(-1, 1).",
         "normal",
     ),
-    _option("--batch", click.IntRange(min=2), "Batch size: images per step.", 128),
+    _option(
+        "--recipe",
+        click.Choice(list(RECIPES)),
+        "How the networks are trained; paper is the DCGAN paper's way.",
+        DEFAULT_RECIPE,
+    ),
+    _option("--batch", click.IntRange(min=2), "Batch size: images per step.", OF_THE_RECIPE),
     _option("--epochs", click.IntRange(min=1), "Passes over the data.", 25),
     _option(
         "--minutes",
@@ -77,13 +86,13 @@ OPTIONS = (
         metavar="auto|cpu|cuda[:N]",
         help="What computes. Fail if it is not available; never fall back to the CPU. [default: auto]",
     ),
-    _option("--learning-rate", FiniteRange(min=0, min_open=True), "Learning rate of Adam.", "0.0002"),
-    _option("--beta1", FiniteRange(0, 1, max_open=True), "Decay of Adam's first moment.", 0.5),
+    _option("--learning-rate", FiniteRange(min=0, min_open=True), "Learning rate of Adam.", OF_THE_RECIPE),
+    _option("--beta1", FiniteRange(0, 1, max_open=True), "Decay of Adam's first moment.", OF_THE_RECIPE),
     _option(
         "--ema-decay",
         FiniteRange(0, 1, max_open=True),
         "Decay per step of the averaged generator, which is exported.",
-        0.999,
+        OF_THE_RECIPE,
     ),
     _option("--log-every", click.IntRange(min=1), "Steps between two lines of metrics.jsonl.", 10),
     _option("--grid-every", click.IntRange(min=1), "Steps between two grids of samples.", 500),
@@ -127,6 +136,7 @@ def command(
     width: int | None,
     latent_dim: int | None,
     distribution: Distribution | None,
+    recipe: str | None,
     batch: int | None,
     epochs: int | None,
     minutes: float | None,
@@ -161,9 +171,9 @@ def command(
     from dcgan_edge.training.request import TrainRequest, resolve, run_request
 
     request = TrainRequest(
-        data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, batch, epochs,
-        minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every, keep,
-        eval_every, eval_data, tensorboard,
+        data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, recipe, batch,
+        epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every,
+        keep, eval_every, eval_data, tensorboard,
     )  # fmt: skip
     if dry_run:
         _show_plan(resolve(request, out, resume=resume), out, resume=resume, as_json=as_json)

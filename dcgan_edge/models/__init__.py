@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.generator_spec import GeneratorSpec
+from dcgan_edge.recipes import DiscriminatorDesign
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,7 @@ PRESETS = {
     "gan": "dcgan_edge.models.gan",
 }
 CHANNELS = (1, 3)
+AS_IN_THE_PAPER = DiscriminatorDesign()
 
 
 class Preset(Protocol):
@@ -60,9 +62,19 @@ def preset_spec(architecture: Architecture) -> GeneratorSpec:
     return GeneratorSpec(architecture, check(architecture).generator_layers(architecture))
 
 
-def build_discriminator(architecture: Architecture) -> nn.Module:
-    """Return a discriminator with weights from torch's generator. Raises UsageError as `check` does."""
-    return check(architecture).Discriminator(architecture)
+def build_discriminator(
+    architecture: Architecture, design: DiscriminatorDesign = AS_IN_THE_PAPER
+) -> nn.Module:
+    """Return a discriminator with weights from torch's generator, the preset's own or changed by `design`.
+
+    Raises UsageError as `check` does.
+    """
+    network = check(architecture).Discriminator(architecture)
+    if design != AS_IN_THE_PAPER:
+        from dcgan_edge.models.discriminator import redesigned
+
+        network.layers = redesigned(cast("nn.Sequential", network.layers), design)
+    return network
 
 
 def check(architecture: Architecture) -> Preset:

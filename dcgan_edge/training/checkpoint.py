@@ -23,8 +23,10 @@ from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.generator_spec import GeneratorSpec
 from dcgan_edge.models import build_discriminator, build_generator, preset_spec
+from dcgan_edge.models.discriminator import without_spectral_norm
 from dcgan_edge.models.network import Generator
 from dcgan_edge.training import header as headers
+from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.header import METADATA_KEY, Header, generator_json
 from dcgan_edge.training.state import MOMENTS, TrainState, tensors
 
@@ -68,22 +70,23 @@ def load_generator(path: Path, content: bytes | None = None) -> tuple[nn.Module,
     return _filled(generator, checkpoint, "ema.", path), spec
 
 
-def load_discriminator(path: Path) -> tuple[nn.Module, Architecture]:
-    """Return the discriminator of the checkpoint at `path`: eval mode, float32, on the CPU.
+def load_discriminator(path: Path) -> tuple[nn.Module, TrainConfig]:
+    """Return the discriminator of the checkpoint at `path`: eval mode, float32, on the CPU, and its settings.
 
-    Raises as `load_generator` does, and ArtifactError for a generator that came without one.
+    Weights that were trained with a spectral norm are divided by it. Raises as `load_generator` does, and
+    ArtifactError for a generator that came without one.
     """
     checkpoint = _read_content(path)
-    architecture = checkpoint.trained(path).config.architecture
-    discriminator = _on_meta(architecture, path)["discriminator"]
-    return _filled(discriminator, checkpoint, "discriminator.", path), architecture
+    config = checkpoint.trained(path).config
+    discriminator = _on_meta(config, path)["discriminator"]
+    return without_spectral_norm(_filled(discriminator, checkpoint, "discriminator.", path)), config
 
 
 def check_checkpoint(path: Path) -> Header:
     """Return the header of `path`, after all its tensors were found to be there, of its sizes, and finite."""
     content = _read_content(path)
     header = content.trained(path)
-    _read(content, _expected(header.config.architecture, path), path)
+    _read(content, _expected(header.config, path), path)
     return header
 
 
@@ -120,7 +123,7 @@ def restore_checkpoint(path: Path, state: TrainState) -> None:
     """
     targets = tensors(state)
     content = _read_content(path)
-    found = _read(content, _expected(content.trained(path).config.architecture, path), path)
+    found = _read(content, _expected(content.trained(path).config, path), path)
     rng = content.tensors
     with torch.no_grad():
         for name, target in targets.items():
@@ -206,21 +209,22 @@ def _pickle_message(path: Path) -> str:
     )
 
 
-def _on_meta(architecture: Architecture, path: Path) -> dict[str, nn.Module]:
+def _on_meta(config: TrainConfig, path: Path) -> dict[str, nn.Module]:
     """Both networks without memory for their weights: names and shapes only, whatever size is claimed."""
+    architecture = config.architecture
     try:
         with torch.device("meta"):
             return {
                 "generator": build_generator(architecture),
-                "discriminator": build_discriminator(architecture),
+                "discriminator": build_discriminator(architecture, config.discriminator),
             }
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise ArtifactError(f"{path} claims an impossible network: {architecture}.") from error
 
 
-def _expected(architecture: Architecture, path: Path) -> dict[str, Tensor]:
+def _expected(config: TrainConfig, path: Path) -> dict[str, Tensor]:
     """Every tensor of a checkpoint but the random states, as meta tensors."""
-    networks = _on_meta(architecture, path)
+    networks = _on_meta(config, path)
     named: dict[str, Tensor] = {}
     for prefix, network in (*networks.items(), ("ema", networks["generator"])):
         named |= {f"{prefix}.{name}": value for name, value in network.state_dict().items()}

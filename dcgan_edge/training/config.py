@@ -11,6 +11,7 @@ from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.models import check
+from dcgan_edge.recipes import Loss, Normalisation, Recipe
 from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.schema import build
 
@@ -19,15 +20,16 @@ TrainPrecision = Literal["auto", "fp32", "bf16"]
 DEFAULT_EPOCHS = 25
 SHOWN = ("keep", "eval_every", "eval_data", "tensorboard")  # what is kept, measured and shown of a run
 CHANGEABLE = ("data", "epochs", "minutes", "device", *SHOWN)  # what may differ when a run is resumed
+MOST_EXTRA = 16  # more is a typing error
 MOST_IMAGES = 2**20  # in a batch; more is a typing error
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Recipe):
     """The settings of a run. Exactly one of `epochs` and `minutes` (resumed runs included) is the budget.
 
-    Rates are those of DCGAN, arXiv:1511.06434, section 4. `ema_decay` is the decay per step of the averaged
-    generator, which is the one that is exported. `log_every` and `grid_every` are in steps,
+    The settings of the recipe are here one by one, so that a run goes on in them when the recipe of that name
+    has changed; one that is not given is the DCGAN paper's. `log_every` and `grid_every` are in steps,
     `checkpoint_seconds` in seconds. `device` is "auto", "cpu", "cuda" or "cuda:N".
 
     `keep` is the number of numbered checkpoints that are kept beside the last one. `eval_every` is in steps,
@@ -37,16 +39,11 @@ class TrainConfig:
 
     architecture: Architecture
     data: str = "digits"
-    batch: int = 128
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
     device: str = "auto"
     precision: TrainPrecision = "auto"
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema_decay: float = 0.999
     log_every: int = 10
     grid_every: int = 500
     checkpoint_seconds: float = 30.0
@@ -79,9 +76,7 @@ class TrainConfig:
             )
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"A seed is a whole number from 0 to 2**64-1, not {self.seed}.")
-        for name, decay in (("beta1", self.beta1), ("beta2", self.beta2), ("ema_decay", self.ema_decay)):
-            if not 0.0 <= decay < 1.0:
-                raise UsageError(f"The value of {name} lies in [0, 1), not at {decay}.")
+        self._check_recipe()
         if not self.checkpoint_seconds >= 0.0:
             raise UsageError(f"The checkpoint interval is at least 0 seconds, not {self.checkpoint_seconds}.")
         if self.keep < 0:
@@ -91,6 +86,20 @@ class TrainConfig:
         if self.precision not in get_args(TrainPrecision):
             choices = ", ".join(get_args(TrainPrecision))
             raise UsageError(f"The precision is one of {choices}, not {self.precision!r}.")
+
+    def _check_recipe(self) -> None:
+        """Raise UsageError for settings of a recipe that no run can have."""
+        for name, decay in (("beta1", self.beta1), ("beta2", self.beta2), ("ema_decay", self.ema_decay)):
+            if not 0.0 <= decay < 1.0:
+                raise UsageError(f"The value of {name} lies in [0, 1), not at {decay}.")
+        if not 0.0 <= self.decay_from <= 1.0:
+            raise UsageError(f"The learning rate falls from a share of 0 to 1 on, not {self.decay_from}.")
+        if not 0 <= self.extra_convolutions <= MOST_EXTRA:
+            raise UsageError(f"A discriminator has 0 to {MOST_EXTRA} extra convolutions.")
+        for name, kind in (("loss", Loss), ("normalisation", Normalisation)):
+            if getattr(self, name) not in get_args(kind):
+                known = ", ".join(get_args(kind))
+                raise UsageError(f"The {name} is one of {known}, not {getattr(self, name)!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON has them."""

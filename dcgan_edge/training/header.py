@@ -32,6 +32,7 @@ class Header:
     `precision` is what training runs in, "auto" resolved. `images` is the size of the data set,
     `data_digest` identifies its content wherever it lies ("" if that was not noted), `elapsed_seconds` is the
     time trained, resumed runs included. `generator` is None in the files of older versions.
+    `schedule_changes` says in words at which step a resumed run's new budget changed its learning rate.
     """
 
     config: TrainConfig
@@ -44,6 +45,7 @@ class Header:
     versions: dict[str, str]
     data_digest: str = ""
     generator: GeneratorSpec | None = None
+    schedule_changes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for a state that no run is ever in."""

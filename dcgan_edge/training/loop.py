@@ -32,6 +32,7 @@ from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
 from dcgan_edge.training.quality import Judge, Quality
 from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
+from dcgan_edge.training.schedule import schedule_change
 from dcgan_edge.training.state import new_state, required_bytes
 from dcgan_edge.training.tensorboard import event_file, require_tensorboard
 from dcgan_edge.training.vital_signs import Classify
@@ -106,6 +107,7 @@ def run_training(
         keep_freed_memory()
         torch.manual_seed(config.seed)
         state = new_state(config, device)
+        note = schedule_change(saved.config, config) if saved else ""
         precision = saved.precision if saved else resolve_precision(config.precision, device)
         if saved:
             restore_checkpoint(out / CHECKPOINT_NAME, state)
@@ -127,7 +129,10 @@ def run_training(
                 classify=classify,
                 judge=judge,
                 board=board,
+                schedule_changes=_noted(saved, note),
             )
+            if note and progress is not None:
+                progress(dataclasses.replace(run.progress(), note=note))
             return _train(run, data, progress, is_new=saved is None)
 
 
@@ -145,7 +150,7 @@ def resumed_config(out: Path, *, epochs: int | None = None, minutes: float | Non
 def _check_memory(config: TrainConfig, device: torch.device) -> None:
     """Raise EdgeError for networks that do not fit into what is free: a system may kill instead of refuse."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
-    needed = required_bytes(config.architecture)
+    needed = required_bytes(config)
     if needed > free:
         raise EdgeError(
             f"These networks take at least {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB "
@@ -198,6 +203,13 @@ def _header_of(out: Path) -> Header:
     if not (out / CHECKPOINT_NAME).is_file():
         raise UsageError(f"There is no checkpoint in {out} to resume. Leave --resume out to begin a run.")
     return read_header(out / CHECKPOINT_NAME)
+
+
+def _noted(saved: Header | None, note: str) -> tuple[str, ...]:
+    """The changes of the schedule that are known of, with `note` of this moment."""
+    if saved is None:
+        return ()
+    return (*saved.schedule_changes, *([f"Step {saved.step:,}: {note}"] if note else []))
 
 
 def _remove_leftovers(out: Path) -> None:

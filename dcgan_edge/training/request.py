@@ -17,6 +17,7 @@ from dcgan_edge.data.idx import is_idx_folder
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
+from dcgan_edge.recipes import DEFAULT_RECIPE, recipe_settings
 from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, SHOWN, TrainConfig, TrainPrecision
 from dcgan_edge.training.loop import TrainResult, resumed_config, run_training
 from dcgan_edge.training.quality import Judge
@@ -40,6 +41,7 @@ class TrainRequest:
     width: int | None = None
     latent_dim: int | None = None
     distribution: Distribution | None = None
+    recipe: str | None = None
     batch: int | None = None
     epochs: int | None = None
     minutes: float | None = None
@@ -71,6 +73,7 @@ def train(
     width: int | None = None,
     latent_dim: int | None = None,
     distribution: Distribution | None = None,
+    recipe: str | None = None,
     batch: int | None = None,
     epochs: int | None = None,
     minutes: float | None = None,
@@ -93,8 +96,9 @@ def train(
 
     The folder `out` gets checkpoint.safetensors, metrics.jsonl and grids of samples. `None` is the default:
     preset "dcgan", the size in pixels and the channels of the data, width 64, latents of 100 from "normal",
-    128 images per step, 25 epochs, seed 0, precision and device "auto", and the rates of the DCGAN paper.
-    Time may be the budget instead, as `minutes`, resumed runs included.
+    25 epochs, seed 0, precision and device "auto", and the batch size, the rates and all else of the
+    `recipe` "sn-hinge"; "paper" is the DCGAN paper's. Time may be the budget instead, as `minutes`, resumed
+    runs included.
 
     A grid is drawn every `grid_every` steps, and the last `keep` checkpoints of such steps stay. Every
     `eval_every` steps the averaged generator is evaluated on held-out images, or on `eval_data`, and the best
@@ -113,7 +117,7 @@ def train(
     """
     request = TrainRequest(
         None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
-        batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
+        recipe, batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
         grid_every, keep, eval_every, None if eval_data is None else os.fspath(eval_data), tensorboard,
     )  # fmt: skip
     return run_request(request, Path(out), resume=resume, progress=progress)
@@ -153,7 +157,8 @@ def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainC
 
 def _begun(request: TrainRequest) -> TrainConfig:
     """Return the settings of a new run, its defaults taken from the data."""
-    asked = {"arch": "dcgan", "width": WIDTH, **request.given(), "data": _absolute(request.data or DIGITS)}
+    settings = recipe_settings(request.recipe or DEFAULT_RECIPE) | request.given()
+    asked = {"arch": "dcgan", "width": WIDTH, **settings, "data": _absolute(request.data or DIGITS)}
     if request.data is not None:
         check_source(request.data)
     asked |= _compared_with(request)

@@ -28,6 +28,7 @@ from dcgan_edge.training.keeping import Keeper
 from dcgan_edge.training.metrics import MetricsLog
 from dcgan_edge.training.monitor import Monitor, TrainEvent
 from dcgan_edge.training.quality import Judge, Quality, judged
+from dcgan_edge.training.schedule import learning_rate
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.tensorboard import TensorBoardLog
@@ -57,7 +58,8 @@ class TrainProgress:
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
     those trained on, `elapsed` seconds over all resumes, evaluation left out. `learning_rates` are of the
     discriminator and the generator. `events` are what the monitor saw at this step. `quality` is the last
-    evaluation, `best` the best of all.
+    evaluation, `best` the best of all. `note` is something that is said once, as a
+    resumed run begins.
     """
 
     stage: Literal["read", "train"]
@@ -73,6 +75,7 @@ class TrainProgress:
     events: tuple[TrainEvent, ...] = ()
     quality: Quality | None = None
     best: Quality | None = None
+    note: str = ""
 
 
 class Run:
@@ -96,6 +99,7 @@ class Run:
         classify: Classify | None = None,
         judge: Judge | None = None,
         board: TensorBoardLog | None = None,
+        schedule_changes: tuple[str, ...] = (),
     ) -> None:
         self.config, self.out, self.state, self.precision = config, out, state, precision
         self.steps_per_epoch = images // config.batch
@@ -110,6 +114,7 @@ class Run:
         self._images, self._metrics, self._clock = images, metrics, clock
         self._data_digest = data_digest
         self._classify, self._judge, self._board = classify, judge, board
+        self._schedule_changes = schedule_changes
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
@@ -139,8 +144,13 @@ class Run:
         Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
         """
         self.is_whole = False
+        self.learning_rate = learning_rate(self.config, self.fraction)
         outcome = train_step(
-            self.state, pixels, bf16=self.precision == "bf16", ema_decay=self.config.ema_decay
+            self.state,
+            pixels,
+            self.config,
+            bf16=self.precision == "bf16",
+            learning_rate=self.learning_rate,
         )
         values = outcome.figures.tolist()
         self.is_whole = True
@@ -257,6 +267,7 @@ class Run:
             images=self._images,
             elapsed_seconds=self.elapsed,
             data_digest=self._data_digest,
+            schedule_changes=self._schedule_changes,
             versions={"dcgan-edge": __version__, "torch": torch.__version__},
             generator=preset_spec(self.config.architecture),
         )

@@ -47,12 +47,18 @@ class TrainState:
             "discriminator": (self.discriminator, self.discriminator_adam),
         }
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Let both optimisers learn at `rate` from the next step on."""
+        for _, adam in self.optimisers().values():
+            for group in adam.param_groups:
+                group["lr"] = rate
+
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     """Return fresh networks from torch's global generators, and Adam with its state allocated."""
     # Built on the CPU and then moved, so that a seed begins with the same weights on every device.
     generator = _placed(build_generator(config.architecture), device)
-    discriminator = _placed(build_discriminator(config.architecture), device)
+    discriminator = _placed(build_discriminator(config.architecture, config.discriminator), device)
     return TrainState(
         config.architecture,
         generator,
@@ -63,17 +69,21 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     )
 
 
-def required_bytes(architecture: Architecture) -> int:
+def required_bytes(config: TrainConfig) -> int:
     """Return the bytes that a training takes at the least, before the first image goes through it.
 
     Counted are the weights, their gradients, Adam's two moments, the averaged generator, and the latents that
     its statistics are measured on. Nothing is allocated. Raises EdgeError for networks beyond 2**63 bytes.
     """
+    architecture = config.architecture
     try:
         with torch.device("meta"):
+            networks = (
+                build_generator(architecture),
+                build_discriminator(architecture, config.discriminator),
+            )
             generator, discriminator = (
-                sum(parameter.numel() for parameter in build(architecture).parameters())
-                for build in (build_generator, build_discriminator)
+                sum(parameter.numel() for parameter in network.parameters()) for network in networks
             )
     except (RuntimeError, TypeError, OverflowError) as error:
         raise EdgeError(f"No machine holds these networks: {architecture}.") from error

@@ -1,7 +1,8 @@
 """One step of adversarial training: the discriminator first, then the generator, on the same fresh images.
 
 Source: DCGAN, arXiv:1511.06434, section 4; Goodfellow et al. 2014, algorithm 1 with k = 1. Real and generated
-images go through the discriminator in batches of their own, so that BatchNorm never mixes the two.
+images go through the discriminator in batches of their own, so that BatchNorm never mixes the two. What the
+losses are and how fast Adam learns is the recipe's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.recipes import Recipe
 from dcgan_edge.training.ema import update_average
 from dcgan_edge.training.losses import discriminator_loss, generator_loss
 from dcgan_edge.training.state import TrainState
@@ -32,22 +34,26 @@ class StepOutcome:
     generated: Tensor
 
 
-def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: float) -> StepOutcome:
+def train_step(
+    state: TrainState, pixels: Tensor, recipe: Recipe, *, bf16: bool, learning_rate: float | None = None
+) -> StepOutcome:
     """Train on `pixels` uint8 (batch, channels, size, size) and count the step.
 
-    Latents are drawn from torch's global generator of the device. The gradients of the step stay in the
-    networks until the next one.
+    `learning_rate` is Adam's in this step, None the one that it has. Latents are drawn from torch's global
+    generator of the device. The gradients of the step stay in the networks until the next one.
     """
     generator, discriminator = state.generator, state.discriminator
     device = next(generator.parameters()).device
     real = to_network(pixels.to(device, non_blocking=True))
     latents = draw_latents(len(real), state.architecture, device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    if learning_rate is not None:
+        state.set_learning_rate(learning_rate)
 
     with autocast:
         fake = generator(latents)  # shared by both updates
         real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
-    loss_d = discriminator_loss(real_logits, fake_logits)
+    loss_d = discriminator_loss(recipe.loss, real_logits, fake_logits)
     state.discriminator_adam.zero_grad()
     torch.autograd.backward(loss_d)
     state.discriminator_adam.step()
@@ -55,14 +61,14 @@ def train_step(state: TrainState, pixels: Tensor, *, bf16: bool, ema_decay: floa
     discriminator.requires_grad_(False)  # the generator's loss needs no gradients of these weights
     with autocast:
         judged = discriminator(fake)
-    loss_g = generator_loss(judged)
+    loss_g = generator_loss(recipe.loss, judged)
     state.generator_adam.zero_grad()
     torch.autograd.backward(loss_g)
     state.generator_adam.step()
     discriminator.requires_grad_(True)
 
     state.step += 1
-    update_average(state.average, generator, step=state.step, decay=ema_decay)
+    update_average(state.average, generator, step=state.step, decay=recipe.ema_decay)
     logits = real_logits.detach().float(), fake_logits.detach().float()
     scores = (verdicts.sigmoid().mean() for verdicts in logits)
     figures = torch.stack([loss_d.detach(), loss_g.detach(), *scores])

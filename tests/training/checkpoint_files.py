@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -40,9 +41,8 @@ def trained_state() -> TrainState:
     torch.manual_seed(0)
     state = new_state(HEADER.config, CPU)
     for _ in range(HEADER.step):
-        train_step(
-            state, torch.randint(0, 256, (BATCH, 1, 28, 28), dtype=torch.uint8), bf16=False, ema_decay=0.9
-        )
+        pixels = torch.randint(0, 256, (BATCH, 1, 28, 28), dtype=torch.uint8)
+        train_step(state, pixels, dataclasses.replace(HEADER.config, ema_decay=0.9), bf16=False)
     measure_statistics(state.average, torch.randn(256, SMALL.latent_dim, 1, 1))
     return state
 

@@ -52,7 +52,7 @@ def test_a_step_is_the_papers_step() -> None:
     state = new_state(CONFIG, CPU)
     generator, discriminator = copy.deepcopy(state.generator), copy.deepcopy(state.discriminator)
     before = torch.get_rng_state()
-    losses = train_step(state, PIXELS, bf16=False, ema_decay=0.9).figures
+    losses = train_step(state, PIXELS, CONFIG, bf16=False).figures
     torch.set_rng_state(before)
     expected = plain_step(generator, discriminator, draw_latents(len(PIXELS), SMALL, CPU))
     # float32 with sums in another order
@@ -96,9 +96,9 @@ def test_steps_teach_both_networks(bf16: bool) -> None:
     """On one batch, over and over, the discriminator comes to tell real from generated."""
     torch.manual_seed(0)
     state = new_state(dataclasses.replace(CONFIG, learning_rate=2e-3), CPU)
-    first = train_step(state, PIXELS, bf16=bf16, ema_decay=0.9).figures.tolist()
+    first = train_step(state, PIXELS, CONFIG, bf16=bf16).figures.tolist()
     for _ in range(30):
-        last = train_step(state, PIXELS, bf16=bf16, ema_decay=0.9).figures.tolist()
+        last = train_step(state, PIXELS, CONFIG, bf16=bf16).figures.tolist()
     assert last[0] < 0.8 * first[0]
     assert last[2] > 0.6 > 0.4 > last[3]
     for network in state.networks().values():
@@ -109,7 +109,7 @@ def test_bf16_is_close_to_fp32() -> None:
     losses = []
     for bf16 in (False, True):
         torch.manual_seed(0)
-        losses.append(train_step(new_state(CONFIG, CPU), PIXELS, bf16=bf16, ema_decay=0.9).figures)
+        losses.append(train_step(new_state(CONFIG, CPU), PIXELS, CONFIG, bf16=bf16).figures)
     # eight bits of mantissa, 2**-8 = 0.4 %, through some layers
     torch.testing.assert_close(losses[0], losses[1], rtol=0.02, atol=0.02)
     assert not torch.equal(losses[0], losses[1])

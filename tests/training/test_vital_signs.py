@@ -22,8 +22,9 @@ PIXELS = torch.randint(0, 256, (16, 1, 28, 28), dtype=torch.uint8, generator=tor
 
 def stepped() -> tuple[TrainState, StepOutcome]:
     torch.manual_seed(0)
-    state = new_state(tiny_config(Path("digits")), torch.device("cpu"))
-    return state, train_step(state, PIXELS, bf16=False, ema_decay=0.9)
+    config = tiny_config(Path("digits"))
+    state = new_state(config, torch.device("cpu"))
+    return state, train_step(state, PIXELS, config, bf16=False)
 
 
 def outcome(generated: Tensor, real_logits: Tensor, fake_logits: Tensor) -> StepOutcome:

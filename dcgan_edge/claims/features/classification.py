@@ -26,7 +26,9 @@ from dcgan_edge.extras import need
 from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import from_uint8
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.models import build_discriminator
+from dcgan_edge.models import AS_IN_THE_PAPER, build_discriminator
+from dcgan_edge.models.discriminator import without_spectral_norm
+from dcgan_edge.recipes import DiscriminatorDesign
 from dcgan_edge.training.activations import pooled_features
 from dcgan_edge.training.checkpoint import load_discriminator
 
@@ -110,7 +112,8 @@ def classify_features(
         need("sklearn", "features")
     if output is not None:
         check_writable(Path(output))
-    discriminator, architecture = load_discriminator(Path(checkpoint))
+    discriminator, config = load_discriminator(Path(checkpoint))
+    architecture = config.architecture
     progress("reading images")
     train = load_labelled(data, "train", architecture.size, architecture.channels)
     test = load_labelled(data, "test", architecture.size, architecture.channels)
@@ -120,6 +123,7 @@ def classify_features(
         architecture,
         train,
         test,
+        design=config.discriminator,
         counts=list(dict.fromkeys(counts)),
         draws=runs,
         methods=tuple(dict.fromkeys(methods)),
@@ -148,12 +152,14 @@ def classify(
     counts: Sequence[int | None],
     draws: int,
     methods: Sequence[str] = METHODS,
+    design: DiscriminatorDesign = AS_IN_THE_PAPER,
     say: Say = lambda _: None,
 ) -> list[Cell]:
     """Measure `methods` with each of `counts` labels (None: all of them), over `draws` draws of them.
 
     A draw also has its own untrained weights, and its own weights and order of the supervised network. Where
-    all labels are used there is nothing to draw for the other two methods, and they run once.
+    all labels are used there is nothing to draw for the other two methods, and they run once. `design` is
+    that of `discriminator` and of the untrained one; the supervised network is the preset's own.
 
     Raises as `draw_labels` does.
     """
@@ -179,7 +185,7 @@ def classify(
         judge(RAW, (_raw(train), _raw(test)), every)
     for seed in every:
         if UNTRAINED in methods:
-            judge(UNTRAINED, _features(untrained(architecture, seed), train, test), [seed])
+            judge(UNTRAINED, _features(untrained(architecture, seed, design), train, test), [seed])
         for count in counts if SUPERVISED in methods else ():
             say(f"supervised network, {_words(count)} labels, draw {seed + 1}")
             drawn = places[count][seed]
@@ -189,11 +195,14 @@ def classify(
     return [_cell(method, count or len(train.labels), results) for (method, count), results in cells.items()]
 
 
-def untrained(architecture: Architecture, seed: int) -> nn.Module:
+def untrained(
+    architecture: Architecture, seed: int, design: DiscriminatorDesign = AS_IN_THE_PAPER
+) -> nn.Module:
     """Return a fresh discriminator of `seed`, in eval mode; torch's own generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_discriminator(architecture).requires_grad_(False).eval()
+        network = build_discriminator(architecture, design).requires_grad_(False).eval()
+    return without_spectral_norm(network)
 
 
 def _features(

@@ -100,7 +100,8 @@ def visualize_filters(
             raise UsageError(f"A picture of filters takes 1 to {most:,} {name}, not {number}.")
     paths = {"gradients": Path(out) / "guided.png", "patches": Path(out) / "patches.png"}
     check_writable(paths["gradients"])
-    discriminator, architecture = load_discriminator(Path(checkpoint))
+    discriminator, config = load_discriminator(Path(checkpoint))
+    architecture = config.architecture
     check_grid(filters, 2 * each + 1, architecture.size, scale=scale)
     progress("reading images")
     pixels = some_images(data, architecture.size, architecture.channels, count)
@@ -108,7 +109,7 @@ def visualize_filters(
     sides = {
         "trained": strongest(discriminator, pixels, layer=layer, filters=filters, each=each),
         "untrained": strongest(
-            untrained(architecture, seed=0), pixels, layer=layer, filters=filters, each=each
+            untrained(architecture, 0, config.discriminator), pixels, layer=layer, filters=filters, each=each
         ),
     }
     for kind, path in paths.items():
