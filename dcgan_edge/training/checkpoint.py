@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from dcgan_edge import safetensors_file
-from dcgan_edge.artifact import Architecture, read_file
+from dcgan_edge.artifact import read_file
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.generator_spec import GeneratorSpec
