@@ -150,7 +150,7 @@ class Run:
             pixels,
             self.config,
             bf16=self.precision == "bf16",
-            learning_rate=self.learning_rate,
+            learning_rate=self.learning_rate if self.config.decay_from < 1.0 else None,
         )
         values = outcome.figures.tolist()
         self.is_whole = True

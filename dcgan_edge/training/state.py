@@ -85,7 +85,7 @@ def required_bytes(config: TrainConfig) -> int:
             generator, discriminator = (
                 sum(parameter.numel() for parameter in network.parameters()) for network in networks
             )
-    except (RuntimeError, TypeError, OverflowError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise EdgeError(f"No machine holds these networks: {architecture}.") from error
     return WORD * (5 * generator + 4 * discriminator) + LATENT_BYTES * architecture.latent_dim
 

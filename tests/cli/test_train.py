@@ -178,7 +178,7 @@ def test_a_dry_run_resolves_everything_and_writes_nothing(tmp_path: Path, pictur
     out = tmp_path / "run"
     facts = document(call("--data", pictures, "--out", out, "--device", "cpu", "-n", "--json"))
     config = facts["config"]
-    assert (config["epochs"], config["minutes"], config["batch"], config["device"]) == (25, None, 128, "cpu")
+    assert (config["epochs"], config["minutes"], config["batch"], config["device"]) == (25, None, 64, "cpu")
     assert config["architecture"] == dataclasses.asdict(Architecture("dcgan", 64, 1, 64, 100, "normal"))
     text = call("--data", "digits", "--out", out, "--minutes", "3", "--dry-run").stdout
     assert "size                 28" in text

@@ -39,6 +39,7 @@ def train(data: Path | str | None, out: Path, *, epochs: int, resume: bool = Fal
         size=28,
         width=1,
         latent_dim=4,
+        recipe="paper",  # a learning rate that falls would fall otherwise over another number of epochs
         batch=8,
         epochs=epochs,
         device="cpu",
