@@ -179,7 +179,9 @@ def test_a_dry_run_resolves_everything_and_writes_nothing(tmp_path: Path, pictur
     facts = document(call("--data", pictures, "--out", out, "--device", "cpu", "-n", "--json"))
     config = facts["config"]
     assert (config["epochs"], config["minutes"], config["batch"], config["device"]) == (25, None, 64, "cpu")
-    assert config["architecture"] == dataclasses.asdict(Architecture("dcgan", 64, 1, 64, 100, "normal"))
+    architecture = {**config["architecture"], "classes": ()}  # JSON has no tuples
+    assert architecture == dataclasses.asdict(Architecture("dcgan", 64, 1, 64, 100, "normal"))
+    assert config["architecture"]["classes"] == []
     text = call("--data", "digits", "--out", out, "--minutes", "3", "--dry-run").stdout
     assert "size                 28" in text
     assert "minutes              3.0" in text
@@ -213,7 +215,7 @@ def test_pickles_are_not_resumed(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"\x80\x04.")
     result = call("--resume", "--out", tmp_path)
     assert result.exit_code == 6
-    assert "pickles are never loaded here" in result.stderr
+    assert "is a pickle" in result.stderr
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
