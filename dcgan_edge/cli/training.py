@@ -59,11 +59,11 @@ def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
                 tasks[progress.stage] = bar.add_task(STAGES[progress.stage], total=1.0)
             bar.facts = _facts(progress)
             bar.update(tasks[progress.stage], completed=progress.fraction)
-            for event in progress.events:
+            for said in (*progress.events, *([progress.note] if progress.note else [])):
                 if is_quiet():
-                    click.echo(str(event), err=True)  # a warning, which -q lets through
+                    click.echo(str(said), err=True)  # a warning, which -q lets through
                 else:
-                    console.print(str(event), markup=False, soft_wrap=True)
+                    console.print(str(said), markup=False, soft_wrap=True)
             if progress.quality is not None and progress.quality.step == progress.step:
                 console.print(_evaluation(progress), markup=False, soft_wrap=True)
 

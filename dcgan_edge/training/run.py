@@ -58,8 +58,7 @@ class TrainProgress:
     `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
     those trained on, `elapsed` seconds over all resumes, evaluation left out. `learning_rates` are of the
     discriminator and the generator. `events` are what the monitor saw at this step. `quality` is the last
-    evaluation, `best` the best of all. `note` is something that is said once, as a
-    resumed run begins.
+    evaluation, `best` the best of all. `note` is said once, at a resume.
     """
 
     stage: Literal["read", "train"]
@@ -112,9 +111,8 @@ class Run:
         self.keeper = Keeper(out / CHECKPOINT_NAME, config.keep, metrics.kept)
         self.quality: Quality | None = None
         self._images, self._metrics, self._clock = images, metrics, clock
-        self._data_digest = data_digest
         self._classify, self._judge, self._board = classify, judge, board
-        self._schedule_changes = schedule_changes
+        self._data_digest, self._schedule_changes = data_digest, schedule_changes
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
@@ -144,14 +142,8 @@ class Run:
         Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
         """
         self.is_whole = False
-        self.learning_rate = learning_rate(self.config, self.fraction)
-        outcome = train_step(
-            self.state,
-            pixels,
-            self.config,
-            bf16=self.precision == "bf16",
-            learning_rate=self.learning_rate if self.config.decay_from < 1.0 else None,
-        )
+        rate, bf16 = learning_rate(self.config, self.fraction), self.precision == "bf16"
+        outcome = train_step(self.state, pixels, self.config, bf16=bf16, learning_rate=rate)
         values = outcome.figures.tolist()
         self.is_whole = True
         if not all(map(math.isfinite, values)):

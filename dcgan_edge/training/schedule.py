@@ -10,11 +10,14 @@ from dcgan_edge.recipes import Recipe
 from dcgan_edge.training.config import TrainConfig
 
 
-def learning_rate(recipe: Recipe, fraction: float) -> float:
+def learning_rate(recipe: Recipe, fraction: float) -> float | None:
     """Return the learning rate of Adam where `fraction` of the budget is used, 0 to 1.
 
-    It is the recipe's up to `decay_from`, and from there falls in a straight line to 0 at the end.
+    It is the recipe's up to `decay_from`, and from there falls in a straight line to 0 at the end. It is None
+    where it never changes.
     """
+    if recipe.decay_from == 1.0:
+        return None
     if fraction <= recipe.decay_from:
         return recipe.learning_rate
     return recipe.learning_rate * max(0.0, 1.0 - fraction) / (1.0 - recipe.decay_from)
