@@ -67,6 +67,7 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "skimage": "restore",
     "sklearn": "features",
     "imageio_ffmpeg": "video",
+    "h5py": "keras",
     "jinja2": "report",
     "matplotlib": "report",
 }

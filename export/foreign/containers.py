@@ -92,7 +92,7 @@ def _files(path: Path) -> Sequence[Path]:
 def _read(path: Path) -> Any:
     """What the file `path` holds, by its first bytes; its tensors still lie in the file where they can."""
     try:
-        with _open(path) as file:
+        with open_regular(path) as file:
             head = file.read(HEAD)
             if head.startswith(ZIP_START):
                 return load_zip(file, path)
@@ -105,8 +105,11 @@ def _read(path: Path) -> Any:
     raise ArtifactError(f"{shown(path.name)} is {_foreign(head)}.")
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open the regular file `path`; links are followed, as the folders of hubs are made of them."""
+def open_regular(path: Path) -> BinaryIO:
+    """Open the file `path` for reading; links are followed, as the folders of hubs are made of them.
+
+    Raises UsageError when there is none, ArtifactError for pipes, devices, folders and broken links.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
