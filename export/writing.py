@@ -37,6 +37,7 @@ from .onnx.cost import count
 from .onnx.operators import refuse_operators
 from .onnx.overflow import half_overflow
 from .onnx.precision import to_fp16
+from .readme import write_readme
 from .tensorrt.build import build
 
 PARITY_SEEDS = 64
@@ -129,6 +130,7 @@ def write_generator(
         path = out / f"generator.{precision}.onnx"
         manifest, data = proof.verified(graph if precision == "fp32" else half, precision, path.name)
         written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
+    write_readme(out, written)
     if wanted.engine:
         progress("building the engine")
         source = next(each.path for each in written if each.manifest.precision != "fp32")

@@ -22,6 +22,7 @@ from dcgan_edge.runtime.cuda import CudaDevice, open_cuda
 from dcgan_edge.runtime.device import has_nvidia_gpu, installed_versions, machine_facts
 from dcgan_edge.runtime.tensorrt.library import load_tensorrt, version_tag
 
+from ..readme import write_readme
 from .cache import cache_key, load_cached, store_cached, timing_cache_path
 from .compile import Built, Job, compile_engine
 from .config import Compatibility, Settings
@@ -97,7 +98,9 @@ def build(
     folder = onnx.parent if out is None else Path(out)
     path = folder / f"{stem}.{manifest.precision}.{label}.{manifest.builder}.engine"
     sealed = write_artifact(path, built.engine, manifest, golden=golden)
-    return BuiltEngine(path, sealed, time.perf_counter() - started, cached)
+    engine = BuiltEngine(path, sealed, time.perf_counter() - started, cached)
+    write_readme(folder, [engine])
+    return engine
 
 
 def _profiles(

@@ -99,7 +99,7 @@ def test_without_a_builder_nothing_half_done_is_claimed(
     monkeypatch.setattr(writing, "build", missing)
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[rtx\]"):
         export(checkpoint, tmp_path, engine=True)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".onnx", ".gz"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".onnx", ".gz", ".md"}
 
 
 def test_bad_requests(checkpoint: Path, tmp_path: Path) -> None:
