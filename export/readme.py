@@ -111,6 +111,8 @@ def _table(artifacts: Sequence[Artifact]) -> Iterator[str]:
         count = str(batch.max) if batch.min == batch.max else f"{batch.min} to {batch.max}"
         yield f"| `{artifact.path.name}` | {runs} | {manifest.precision} | {count} |"
     yield ""
+    if artifacts[0].manifest.kind == "checkpoint":
+        return
     yield "Beside each lie its manifest (`.json`) and the images it has to make (`.golden.gz`): copy both."
     yield ""
 

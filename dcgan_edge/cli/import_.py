@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from dcgan_edge.cli import json_option, print_json
+from dcgan_edge.cli.foreign_options import CLASSES
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import Distribution
 
@@ -39,7 +40,9 @@ NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "b
 )
 @click.option("--size", type=click.IntRange(8, 512), help="Width and height of the images in pixels.")
 @click.option("--latent-dim", type=click.IntRange(min=1), help="Length of the latents.")
-@click.option("--classes", help="Number of classes that the first layer takes, or their names: cat,dog.")
+@click.option(
+    "--classes", type=CLASSES, help="Number of classes that the first layer takes, or their names: cat,dog."
+)
 @click.option("--class-first", is_flag=True, help="Take the class before the latent.")
 @click.option(
     "--activation", help="Activation between the layers, such as relu, leaky_relu:0.2, elu or silu."
@@ -65,7 +68,7 @@ def command(
     expect: Path | None,
     size: int | None,
     latent_dim: int | None,
-    classes: str | None,
+    classes: int | Sequence[str] | None,
     class_first: bool,
     activation: str | None,
     output_activation: Literal["tanh", "sigmoid", "none"] | None,
@@ -88,17 +91,16 @@ def command(
     from dcgan_edge.export.foreign.importing import import_generator, list_tensors
 
     first = True if class_first else None
-    known = parse_classes(classes)
     if only_list:
         _refuse_unlisted()
         listing = list_tensors(
-            file, key=key, size=size, latent_dim=latent_dim, classes=known, class_first=first
+            file, key=key, size=size, latent_dim=latent_dim, classes=classes, class_first=first
         )
         _show_listing(listing, as_json)
         return
     with steps() as say:
         imported = import_generator(
-            file, out, key=key, expect=expect, size=size, latent_dim=latent_dim, classes=known,
+            file, out, key=key, expect=expect, size=size, latent_dim=latent_dim, classes=classes,
             class_first=first, activation=activation, output_activation=output_activation, upsample=upsample,
             bn_eps=bn_eps, distribution=distribution, progress=say,
         )  # fmt: skip
@@ -106,16 +108,6 @@ def command(
         print_json(imported.to_dict())
     else:
         _show_imported(imported)
-
-
-def parse_classes(text: str | None) -> int | Sequence[str] | None:
-    """Read `8` or `cat,dog`, None where nothing was said."""
-    if text is None:
-        return None
-    plain = text.strip()
-    if plain.isascii() and plain.isdigit() and len(plain) < 6:
-        return int(plain)
-    return tuple(name.strip() for name in plain.split(","))
 
 
 def _refuse_unlisted() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dcgan_edge.artifact import Architecture
+from dcgan_edge.artifact import Architecture, Artifact
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import StrPath, check_writable, sha256, sha256_of, write_atomic
 from dcgan_edge.generator_spec import GeneratorSpec
@@ -24,6 +24,8 @@ from dcgan_edge.latents import Distribution
 from dcgan_edge.manifest import Origin
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, save_generator
 
+from ..onnx.reference import TorchSession
+from ..readme import write_readme
 from .containers import FoundTensors, read_tensors
 from .imported import Imported, Listing, layer_rows, tensor_rows
 from .readings import Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
@@ -193,6 +195,7 @@ def _write(
     checkpoint, grid = folder / CHECKPOINT_NAME, folder / GRID_NAME
     save_generator(checkpoint, spec, built.tensors)
     write_atomic(grid, _samples(checkpoint, spec.architecture))
+    write_readme(folder, [Artifact(checkpoint, TorchSession(checkpoint).manifest)])
     return Imported(
         checkpoint,
         grid,

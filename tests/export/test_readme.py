@@ -103,7 +103,7 @@ class _Recorded(ModuleType):
         self.latents: FloatArray | None = None
         self._shape = (channels, size, size)
 
-    def InferenceSession(self, path: str) -> _Recorded:  # its name
+    def InferenceSession(self, path: str, providers: list[str]) -> _Recorded:  # its name
         return self
 
     def run(self, outputs: list[str], feeds: dict[str, FloatArray]) -> list[FloatArray]:
