@@ -28,6 +28,14 @@ KINDS = {
     "engine": "TensorRT",
     "checkpoint": "PyTorch",
 }
+ORIGINS = {
+    ("import", "assumed"): "read by its tensors; what they do not tell is ASSUMED, and was not compared",
+    ("import", "measured"): "read by its tensors, and measured against images that its own code made",
+    ("module", "assumed"): "run by its own code",
+    ("module", "measured"): "run by its own code",
+    ("onnx", "assumed"): "adopted from another program's ONNX; what it does not tell is ASSUMED",
+    ("onnx", "measured"): "adopted from another program's ONNX, and measured against it",
+}
 
 
 def write_readme(folder: Path, artifacts: Sequence[Artifact]) -> Path | None:
@@ -151,12 +159,8 @@ def _proof(artifacts: Sequence[Artifact]) -> Iterator[str]:
         yield f"- Parity of `{artifact.path.name}`{against}: {_plain(parity_words(artifact.manifest))}."
     origin = first.origin
     if origin is not None:
-        proven = (
-            "measured against images of its own code"
-            if origin.proof == "measured"
-            else "ASSUMED, not compared"
-        )
-        yield f"- Came from {_plain(origin.file)} (sha256 {origin.sha256[:12]}); its reading is {proven}."
+        how = ORIGINS[origin.kind, origin.proof]
+        yield f"- Came from {_plain(origin.file)} (sha256 {origin.sha256[:12]}), {how}:"
         for sentence in (*origin.assumptions, *origin.notes):
             yield f"  - {_plain(sentence)}"
     yield ""
