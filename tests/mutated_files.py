@@ -175,14 +175,18 @@ def make_cases(folder: Path, checkpoint: Path, exported: Path) -> list[Case]:
         prove,
         read_checkpoint_generator,
         read_engine,
+        read_foreign_keras,
+        read_foreign_weights,
         read_packed,
         read_record,
         run_artifact,
         show,
+        write_foreign,
         write_samples,
     )
 
     record, packed, engine = write_samples(folder)
+    archive, legacy, tensors, keras = write_foreign(folder)
     onnx = exported / "generator.fp16.onnx"
     beside = (sidecar_path(onnx), golden_path(onnx))
     return [
@@ -199,6 +203,10 @@ def make_cases(folder: Path, checkpoint: Path, exported: Path) -> list[Case]:
         Case("benchmark record", record, (), read_record, is_json=True),
         Case("packed data", packed, (packed, sidecar_path(packed)), read_packed),
         Case("description of packed data", sidecar_path(packed), (packed,), read_packed, is_json=True),
+        Case("weights of torch", archive, (), read_foreign_weights, (2, 6)),
+        Case("weights of torch, legacy", legacy, (), read_foreign_weights, (2, 6)),
+        Case("weights in safetensors", tensors, (), read_foreign_weights, (2, 6)),
+        Case("Keras", keras, (), read_foreign_keras),
     ]
 
 

@@ -47,6 +47,20 @@ def read_checkpoint_generator(path: Path) -> None:
     check_checkpoint(path)
 
 
+def read_foreign_weights(path: Path) -> None:
+    """As `dcgan-edge import` reads the files of torch.save and of safetensors."""
+    from dcgan_edge.export.foreign.containers import read_tensors
+
+    read_tensors(path)
+
+
+def read_foreign_keras(path: Path) -> None:
+    """As `dcgan-edge import` reads the files of Keras."""
+    from dcgan_edge.export.foreign.keras import read_keras
+
+    read_keras(path)
+
+
 def show(path: Path) -> None:
     """`dcgan-edge info`, on the screen and as JSON."""
     for more in ((), ("--json",)):
@@ -85,6 +99,23 @@ def write_samples(folder: Path) -> tuple[Path, Path, Path]:
     data = LAB.blob().pack()
     write_artifact(engine, data, LAB.manifest(data))
     return record, packed, engine
+
+
+def write_foreign(folder: Path) -> tuple[Path, Path, Path, Path]:
+    """Write weights of other programs into `folder`: torch's archive, its old format, safetensors, Keras."""
+    import torch
+    from safetensors.torch import save_file
+    from torch import nn
+
+    from tests.export.foreign.keras_files import Network, write_archive
+
+    network = nn.Sequential(nn.ConvTranspose2d(4, 8, 4), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 1, 4))
+    files = tuple(folder / f"weights.{name}" for name in ("pth", "old.pth", "safetensors", "keras"))
+    torch.save({"netG": network.state_dict()}, files[0])
+    torch.save({"netG": network.state_dict()}, files[1], _use_new_zipfile_serialization=False)
+    save_file(network.state_dict(), files[2])
+    write_archive(files[3], Network((4,)).dense(12, activation="tanh").reshape(2, 2, 3))
+    return files[0], files[1], files[2], files[3]
 
 
 def make_files(folder: Path) -> tuple[Path, Path]:

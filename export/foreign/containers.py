@@ -81,12 +81,14 @@ def read_choice(path: Path, *, key: str | None = None) -> Choice:
     Raises as `read_tensors` does, but looks at no values.
     """
     parts = [_read(file) for file in _files(path)]
+    if len(parts) > 1 and not all(isinstance(part, dict) for part in parts):
+        raise ArtifactError(f"{shown(path.name)} has a shard without named tensors.")
     content = parts[0] if len(parts) == 1 else {name: value for part in parts for name, value in part.items()}
     return choose(content, key, shown(path.name))
 
 
 def _files(path: Path) -> Sequence[Path]:
-    return weight_files(path) if path.is_dir() else (path,)
+    return weight_files(path) if os.path.isdir(path) else (path,)  # noqa: PTH112  # whatever the name is
 
 
 def _read(path: Path) -> Any:
@@ -113,7 +115,7 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114
             raise ArtifactError(f"{shown(path)} is a link that leads nowhere.") from error
         raise UsageError(f"There is no file {shown(path)}.") from error
     if not stat.S_ISREG(mode) or os.path.realpath(path).startswith(tuple(f"{top}/" for top in SYSTEM)):

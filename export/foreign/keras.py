@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def _config_beside(path: Path) -> dict[str, Any]:
     stem = re.sub(r"[._-]?weights$", "", path.stem)
     for name in dict.fromkeys((path.stem, stem)):
         beside = path.with_name(f"{name}.json")
-        if beside.is_file():
+        if os.path.isfile(beside):  # noqa: PTH113  # however long the name is
             try:
                 with open(beside, "rb") as file:
                     return parse_config(file.read(2**24 + 1), beside.name)

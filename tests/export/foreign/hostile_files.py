@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import struct
@@ -227,6 +228,14 @@ def shard_outside(path: Path) -> None:
     (path / "pytorch_model.bin.index.json").write_text('{"weight_map": {"0.weight": "../elsewhere.bin"}}')
 
 
+def shard_of_a_list(path: Path) -> None:
+    path.mkdir()
+    for name, content in (("a.bin", state()), ("b.bin", [1, 2])):
+        torch.save(content, path / name)
+    names = {"0.weight": "a.bin", "1.weight": "b.bin"}
+    (path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": names}))
+
+
 def index_that_is_deep(path: Path) -> None:
     path.mkdir()
     (path / "model.safetensors.index.json").write_text("[" * 100_000)
@@ -238,5 +247,5 @@ HOSTILE = [
     legacy_huge_storage, names_outside, absolute_name, bomb, endless_pickle, large_pickle, many_files, circle,
     many_paths, legacy_without_end, header_of_ten_gb, sparse_header, tensor_of_ten_gb, not_finite, cut_short,
     legacy_cut_short, old_tar, empty, pipe, link_in_a_circle, link_to_a_device, shard_outside,
-    index_that_is_deep,
+    index_that_is_deep, shard_of_a_list,
 ]  # fmt: skip

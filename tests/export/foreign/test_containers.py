@@ -302,6 +302,6 @@ def test_changed_files_are_read_or_refused(
 
 
 def test_no_file_is_a_usage_error(tmp_path: Path) -> None:
-    for name in ("none.pth", "a\0b"):
+    for name in ("none.pth", "a\0b", "a" * 300, "none/g.pth"):
         with pytest.raises(UsageError):
             read_tensors(tmp_path / name)

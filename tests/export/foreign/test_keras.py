@@ -222,5 +222,6 @@ def test_changed_files_are_read_or_refused(
 
 
 def test_no_file_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        read_keras(tmp_path / "none.keras")
+    for name in ("none.keras", "a\0b.h5", "a" * 300 + ".h5"):
+        with pytest.raises(UsageError):
+            read_keras(tmp_path / name)
