@@ -1,4 +1,4 @@
-"""Proving artifacts: against PyTorch where the checkpoint is, against their golden images on any device.
+"""Proving artifacts: against what they were made from, or against their golden images on any device.
 
 The verdict and its conditions are written into the artifact's manifest, for `sample` and `bench` to show.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,13 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_edge.artifact import Artifact, Verification, sidecar_path
+from dcgan_edge import onnx_file
+from dcgan_edge.artifact import (
+    METADATA_KEY,
+    Artifact,
+    Manifest,
+    Precision,
+    Verification,
+    read_file,
+    sidecar_path,
+)
 from dcgan_edge.classes import seeds_over
-from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.golden import read_golden
 from dcgan_edge.runtime import parity
-from dcgan_edge.runtime.parity import Parity
+from dcgan_edge.runtime.parity import Gate, Parity
 from dcgan_edge.runtime.session import Backend, Session, open_session
 
 SEEDS = 64
@@ -51,7 +60,9 @@ class Proof:
 
     def raise_if_failed(self) -> None:
         """Raise VerificationError naming the artifact and every gate missed, if one was."""
-        self.parity.raise_if_failed(self.artifact.path.name)
+        self.parity.raise_if_failed(
+            self.artifact.path.name, str(self.artifact.manifest.parity.get("reference", "PyTorch"))
+        )
 
 
 def verify(
@@ -64,9 +75,10 @@ def verify(
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Proof]:
-    """Compare each of `artifacts` with PyTorch on the same seeds, by the gate of its precision.
+    """Compare each of `artifacts` with what it was made from on the same seeds, by the gate of its precision.
 
-    With `checkpoint` PyTorch runs here, on `seeds` (default 0-63, or one of each class): the full proof.
+    With `checkpoint` PyTorch runs here, on `seeds` (default 0-63, or one of each class): the full proof. For
+    artifacts that were adopted it is the ONNX file, which runs in ONNX Runtime on the CPU.
     Without, the images are held against the golden ones that came with the artifact, and torch is not needed.
     `device`, `backend` and `threads` are as for `open_session`. The verdict is returned and written into each
     manifest, but for a checkpoint that the artifact was not exported from; none is raised for.
@@ -81,24 +93,59 @@ def verify(
     if checkpoint is None and seeds is not None:
         raise UsageError("Golden images are of fixed seeds; to choose others, name the checkpoint as well.")
     say = progress or (lambda step: None)
-    reference: Session | None = None
-    if checkpoint is not None:
-        from dcgan_edge.export.onnx.reference import TorchSession
-
-        reference = TorchSession(Path(checkpoint), threads=threads)
+    original = None if checkpoint is None else Path(checkpoint)
+    adopted = original is not None and is_foreign_onnx(original)
+    reference = _open_checkpoint(original, threads) if original is not None and not adopted else None
     proofs = []
     for path in paths:
-        say(f"comparing {path.name} with {'PyTorch' if reference else 'its golden images'}")
         with open_session(path, device=device, backend=backend, threads=threads) as candidate:
+            if original is not None and adopted:
+                reference = _open_adopted(original, candidate.manifest)
+            say(f"comparing {path.name} with {original.name if original else 'its golden images'}")
             if reference is not None:
                 over = seeds_over(candidate.manifest.architecture, SEEDS) if seeds is None else seeds
-                found = parity.verify(reference, candidate, over)
+                found = parity.verify(reference, candidate, over, _gate(candidate.manifest, parity.GATES))
             else:
                 found = _against_golden(path, candidate)
             proof = _proof(path, candidate, found, golden=reference is None)
             origin = reference is None or _is_made_from(reference, path, candidate)
             proofs.append(_recorded(proof) if origin else dataclasses.replace(proof, not_recorded=STRANGER))
     return proofs
+
+
+def is_foreign_onnx(path: Path) -> bool:
+    """Whether `path` is an ONNX file of another program, such as artifacts are adopted from.
+
+    Raises what `read_file` raises; a file that is no ONNX file is none.
+    """
+    if path.suffix.lower() != ".onnx" or sidecar_path(path).is_file():
+        return False
+    try:
+        return METADATA_KEY not in onnx_file.metadata(read_file(path), path.name)
+    except ArtifactError:
+        return False
+
+
+def _open_checkpoint(path: Path, threads: int | None) -> Session:
+    from dcgan_edge.export.onnx.reference import TorchSession
+
+    return TorchSession(path, threads=threads)
+
+
+def _open_adopted(path: Path, manifest: Manifest) -> Session:
+    from dcgan_edge.export.foreign.adopt import open_original
+
+    return open_original(path, manifest)
+
+
+def _gate(manifest: Manifest, usual: Mapping[Precision, Gate]) -> Gate:
+    """The gate of the artifact's precision, or a wider one that it was exported by: its reference rounds."""
+    gate, stored = usual[manifest.precision], manifest.parity.get("gate", {})
+    try:
+        exported = Gate(**stored)
+        return exported if exported.psnr_db < gate.psnr_db else gate
+    except TypeError:
+        return gate
 
 
 def _is_made_from(reference: Session, path: Path, candidate: Session) -> bool:
@@ -122,7 +169,7 @@ def _against_golden(path: Path, candidate: Session) -> Parity:
     expected, _ = read_golden(path, manifest)
     seeds = range(len(expected))
     z = manifest.architecture.inputs(seeds)
-    return parity.compare(expected, candidate.run(z), seeds, parity.GOLDEN_GATES[manifest.precision])
+    return parity.compare(expected, candidate.run(z), seeds, _gate(manifest, parity.GOLDEN_GATES))
 
 
 def _proof(path: Path, session: Session, found: Parity, *, golden: bool) -> Proof:

@@ -7,9 +7,10 @@ torch: the reference is any session.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -86,14 +87,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Making:
-    """How a graph was made: the `reference` in words, the `builder` and the `libraries` it is from, and a
-    `gate` where that of the precision does not fit the reference.
+    """How a graph was made: the `reference` in words, the `builder` and the `libraries` it is from, a `gate`
+    where that of the precision does not fit the reference, and further `notes` for the manifest.
     """
 
     reference: str = "PyTorch"
     builder: str = "torch.onnx"
     libraries: tuple[str, ...] = ("dcgan-edge", "torch", "onnx", "onnxscript")
     gate: Gate | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_folder(out: Path) -> None:
@@ -181,7 +183,11 @@ class _Proof:
             parent_sha256=reference.sha256,
             builder=making.builder,
             versions=installed_versions(making.libraries),
-            notes={"opset": model.opset_import[0].version, "ir_version": model.ir_version},
+            notes={
+                "opset": model.opset_import[0].version,
+                "ir_version": model.ir_version,
+                **making.notes,
+            },
             origin=reference.origin,
             cost=count(model),
             golden=self.golden[0],

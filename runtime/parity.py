@@ -87,8 +87,8 @@ class Parity:
             raise VerificationError(f"{name} does not match {reference}: {'; '.join(self.missed)}.")
 
 
-def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Parity:
-    """Run both sessions on `seeds` and compare by the gate of the candidate's precision.
+def verify(reference: Session, candidate: Session, seeds: Sequence[int], gate: Gate | None = None) -> Parity:
+    """Run both sessions on `seeds` and compare by `gate`, None for that of the candidate's precision.
 
     Raises VerificationError when the two are generators of different shapes.
     """
@@ -98,7 +98,8 @@ def verify(reference: Session, candidate: Session, seeds: Sequence[int]) -> Pari
             f"The artifact is a {theirs} and the checkpoint a {ours}: nothing to compare."
         )
     z = ours.inputs(seeds)
-    return compare(reference.run(z), candidate.run(z), seeds, GATES[candidate.manifest.precision])
+    gate = gate or GATES[candidate.manifest.precision]
+    return compare(reference.run(z), candidate.run(z), seeds, gate)
 
 
 def verification_here(session: Session) -> Verification | None:

@@ -148,7 +148,7 @@ def _table(built: Sequence[BuiltEngine]) -> Table:
     from dcgan_edge.cli.tables import new_table
     from dcgan_edge.words import parity_words, size_words
 
-    table = new_table("engine", "batch", ">size", "sha256", ">time", "~parity with PyTorch")
+    table = new_table("engine", "batch", ">size", "sha256", ">time", "~parity")
     for engine in built:
         manifest = engine.manifest
         batch = f"{manifest.batch.min}-{manifest.batch.max}, best {manifest.batch.opt}"

@@ -32,7 +32,7 @@ def _artifact(facts: Mapping[str, Any]) -> dict[str, Lines]:
         | tensors
         | {"batch": f"{batch['min']} to {batch['max']} images per call, tuned for {batch['opt']}"},
         "Work for one image": _cost(facts.get("cost") or {}),
-        "Parity with PyTorch": _parity(facts["parity"]),
+        f"Parity with {facts['parity'].get('reference', 'PyTorch')}": _parity(facts["parity"]),
         "Origin": {
             "builder": facts["builder"],
             "built for": ", ".join(facts["targets"]),

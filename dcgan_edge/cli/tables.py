@@ -89,7 +89,7 @@ def _show_paragraphs(table: Table, console: Console) -> None:
 
 def artifact_table(written: Sequence[tuple[Path, Manifest]]) -> Table:
     """Return a row for each file: precision, size, hash and parity."""
-    table = new_table("file", "precision", ">size", "sha256", "~parity with PyTorch")
+    table = new_table("file", "precision", ">size", "sha256", "~parity")
     for path, manifest in written:
         size, digest = size_words(manifest.size), manifest.sha256[:12]
         table.add_row(Text(path.name), manifest.precision, size, digest, parity_words(manifest))

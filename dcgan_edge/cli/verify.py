@@ -35,17 +35,18 @@ def command(
 ) -> None:
     """Prove that each ARTIFACT makes PyTorch's images on this device; exit 3 if one does not.
 
-    With a CHECKPOINT, PyTorch makes them here. Without, they are compared with the golden images that came
-    with the artifact, and torch is not needed. The verdict is written into the artifact's manifest.
+    With a CHECKPOINT, PyTorch makes them here; the ONNX file that an artifact was adopted from takes its
+    place. Without, they are compared with the golden images that came with the artifact, and torch is not
+    needed. The verdict is written into the artifact's manifest.
 
     \b
     dcgan-edge verify out/generator.fp16.onnx
     dcgan-edge verify runs/digits/checkpoint.safetensors out/generator.fp16.onnx --seeds 0-255
     """
     from dcgan_edge.cli.tables import parity_table, show
-    from dcgan_edge.verification import verify
+    from dcgan_edge.verification import is_foreign_onnx, verify
 
-    given = paths[0].suffix.lower() == ".safetensors"
+    given = paths[0].suffix.lower() == ".safetensors" or (len(paths) > 1 and is_foreign_onnx(paths[0]))
     checkpoint, artifacts = (paths[0], paths[1:]) if given else (None, paths)
     with steps() as say:
         proofs = verify(

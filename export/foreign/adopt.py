@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -98,10 +99,37 @@ def adopt(
             builder="dcgan-edge adopt",
             libraries=("dcgan-edge", "onnx", "onnxruntime"),
             gate=None if found.gate is FP32_GATE else found.gate,
+            notes={"adopted": found.facts(reading)},
         )
         return write_generator(
             graph, reference, Path(out), wanted, batch=profile, making=making, progress=say
         )
+
+
+def open_original(path: Path, manifest: Manifest) -> OnnxReference:
+    """Return the session of the ONNX file at `path` that the artifact of `manifest` was adopted from.
+
+    Raises UsageError when it was not adopted, or there is no such file, and ArtifactError for a file that is
+    refused.
+    """
+    facts: Any = manifest.notes.get("adopted")
+    architecture = manifest.architecture
+    try:
+        low, high = map(float, facts["range"])
+        asked = Asked(
+            output_name=str(facts["output"]),
+            class_input=str(facts["class_input"]) or None,
+            classes=len(architecture.classes),
+            latent_dim=architecture.latent_dim,
+        )
+        reading = Reading(low, high, "as it was adopted", not facts["clipped"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path.name} is an ONNX file, and the artifact was not adopted from one."
+        ) from error
+    found = _find(read_foreign(path), asked, architecture.classes, architecture.distribution)
+    found.reference.reading = reading
+    return found.reference
 
 
 @dataclass(frozen=True)
@@ -125,6 +153,16 @@ class _Found:
         if self.half:
             return dataclasses.replace(FP16_GATE, why="the file itself computes in half precision")
         return FP32_GATE
+
+    def facts(self, reading: Reading) -> dict[str, Any]:
+        """Return what `open_original` needs to read the file again, as JSON values."""
+        label = self.ports.label
+        return {
+            "output": self.ports.output,
+            "class_input": label.name if label is not None else "",
+            "range": [reading.low, reading.high],
+            "clipped": not reading.certain,
+        }
 
     def origin(self, reading: Reading, profile: BatchProfile) -> Origin:
         """Return what is to be known of the artifacts' origin."""

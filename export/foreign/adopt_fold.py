@@ -80,7 +80,8 @@ class _Graph:
                 f"Node {node.name} is a BatchNormalization whose statistics are no constants."
             )
         gamma, beta, mean, variance = (self._values(name) for name in node.input[1:5])
-        scale = gamma / np.sqrt(variance + facts.get("epsilon", 1e-5))
+        with np.errstate(all="ignore"):  # of damaged statistics
+            scale = gamma / np.sqrt(variance + facts.get("epsilon", 1e-5))
         return scale, beta - mean * scale
 
     def _take_in(self, layer: NodeProto, scale: Values, shift: Values) -> bool:
@@ -138,7 +139,8 @@ class _Graph:
     def _add(self, name: str, values: Values) -> str:
         while name in self.weights or name in self._made_by:
             name += "_"
-        self.weights[name] = numpy_helper.from_array(values.astype(np.float32), name)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and parity sees to it
+            self.weights[name] = numpy_helper.from_array(values.astype(np.float32), name)
         return name
 
 
