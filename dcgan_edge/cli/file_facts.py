@@ -10,12 +10,18 @@ from dcgan_edge.classes import listed
 from dcgan_edge.words import count_words, size_words
 
 Lines = dict[str, str]
-KINDS = {"onnx": "ONNX file", "engine": "TensorRT engine", "checkpoint": "checkpoint"}
+KINDS = {
+    "onnx": "ONNX file",
+    "engine": "TensorRT engine",
+    "checkpoint": "checkpoint",
+    "generator": "checkpoint of a generator from elsewhere",
+}
 
 
 def sections(facts: Mapping[str, Any]) -> dict[str, Lines]:
     """Return {heading: {label: value}} for the facts that `describe` returned, empty sections left out."""
-    found = _checkpoint(facts) if facts["kind"] == "checkpoint" else _artifact(facts)
+    readers = {"checkpoint": _checkpoint, "generator": _imported}
+    found = readers.get(facts["kind"], _artifact)(facts)
     return {heading: lines for heading, lines in found.items() if lines}
 
 
@@ -37,6 +43,7 @@ def _artifact(facts: Mapping[str, Any]) -> dict[str, Lines]:
             "builder": facts["builder"],
             "built for": ", ".join(facts["targets"]),
             "versions": _listed(facts["versions"]),
+            **_came_from(facts.get("origin")),
             **{f"built on {key}": str(value) for key, value in facts["built_on"].items()},
             **_flat({**facts["notes"], **_workspace(facts["notes"])}),
             "parent SHA-256": facts["parent_sha256"],
@@ -62,6 +69,30 @@ def _checkpoint(facts: Mapping[str, Any]) -> dict[str, Lines]:
     }
 
 
+def _imported(facts: Mapping[str, Any]) -> dict[str, Lines]:
+    """Return what a checkpoint says of a generator that was not trained here."""
+    generator = facts["generator"]
+    layers = [layer["kind"].replace("_", " ") for layer in generator["layers"]]
+    return {
+        f"{_title(facts, facts['bytes'])}, {facts['tensors']:,} tensors": {"file": facts["path"]},
+        "Generator": _architecture(generator["architecture"]) | {"layers": ", ".join(layers)},
+        "Origin": _came_from(generator["origin"]) | {"SHA-256": facts["sha256"]},
+    }
+
+
+def _came_from(origin: Mapping[str, Any] | None) -> Lines:
+    """Return what is known of the file that a generator came from, nothing if it was trained here."""
+    if not origin:
+        return {}
+    return {
+        "came from": f"{origin['file']} ({origin['kind']})",
+        "proof": origin["proof"],
+        "assumed": "; ".join(origin["assumptions"]),
+        "notes": " ".join(origin["notes"]),
+        "its SHA-256": origin["sha256"],
+    }
+
+
 def _title(facts: Mapping[str, Any], size: int) -> str:
     return f"{Path(facts['path']).name}: {KINDS[facts['kind']]}, {size_words(size)}"
 
@@ -69,7 +100,7 @@ def _title(facts: Mapping[str, Any], size: int) -> str:
 def _architecture(facts: Mapping[str, Any]) -> Lines:
     channels = count_words(facts["channels"], "channel")
     return {
-        "preset": f"{facts['preset']}, width {facts['width']}",
+        "preset": f"{facts['preset']}, width {facts['width']}" if facts["width"] else facts["preset"],
         "images": f"{facts['size']} x {facts['size']} pixels, {channels}",
         "latents": f"{facts['latent_dim']} numbers, {facts['distribution']} distribution",
         "classes": listed(facts.get("classes") or ()),

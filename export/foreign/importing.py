@@ -10,45 +10,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from dcgan_edge.artifact import Architecture, Artifact
+from dcgan_edge.architecture import CUSTOM, LONGEST_CLASS, MOST_CLASSES, Architecture
+from dcgan_edge.artifact import Artifact
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import StrPath, check_writable, sha256, sha256_of, write_atomic
 from dcgan_edge.generator_spec import GeneratorSpec
 from dcgan_edge.images import encode_png, square_grid, to_uint8
 from dcgan_edge.latents import Distribution
 from dcgan_edge.manifest import Origin
+from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, save_generator
 
 from ..onnx.reference import TorchSession
 from ..readme import write_readme
 from .containers import FoundTensors, read_tensors
 from .imported import Imported, Listing, layer_rows, tensor_rows
-from .readings import Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
+from .readings import Built, Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
 from .readings_expected import Expected, read_expected
 from .readings_match import Match, match
 from .recognise import Structure, Wanted, recognise, unclear_order
+from .recognise_inputs import Inputs
 
 GRID_NAME = "samples.png"
 GRID_SEEDS = 64
 AT_ONCE = 8  # images per call of the grid
+NORMAL = "latents from a normal distribution (--distribution)"
+Proof = Literal["assumed", "measured"]
 USUAL_LATENTS = (50, 62, 100, 200, 300, 400, 500, 1000)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """The file, and what the user said of the generator in it."""
-
-    path: Path
-    found: FoundTensors
-    wanted: Wanted
-    given: Given
-    classes: tuple[str, ...]
-    distribution: Distribution | None
 
 
 def import_generator(
@@ -81,32 +75,37 @@ def import_generator(
     does not fit; VerificationError when no reading makes the expected images. Nothing is written then.
     """
     say = progress or (lambda _: None)
-    folder = Path(out)
+    source, folder = Path(path), Path(out)
     check_writable(folder / CHECKPOINT_NAME)
     expected = None if expect is None else read_expected(Path(expect))
-    say(f"Reading {Path(path).name}")
-    names = () if classes is None or isinstance(classes, int) else tuple(classes)
-    source = _Source(
-        Path(path),
-        read_tensors(Path(path), key=key),
-        _wanted(size, latent_dim, classes, class_first, expected),
-        _given(activation, output_activation, upsample, bn_eps),
-        names,
-        distribution,
+    wanted = _wanted(size, latent_dim, classes, class_first, expected)
+    given = _given(activation, output_activation, upsample, bn_eps)
+    say(f"Reading {source.name}")
+    read = _recognised(read_tensors(source, key=key), wanted, given, upsample, expected, say)
+    assumed = read.assumed if distribution or expected else (*read.assumed, NORMAL)
+    proof: Proof = "assumed" if read.parity is None else "measured"
+    spec = GeneratorSpec(
+        Architecture(
+            CUSTOM,
+            read.size,
+            read.channels,
+            0,
+            read.inputs.latent_dim,
+            distribution or (expected.distribution if expected else "normal"),
+            _names(classes, read.inputs.classes),
+        ),
+        read.built.layers,
+        Origin("import", source.name, _digest(source), assumed, proof, read.notes),
     )
-    say("Recognising the layers")
-    structures = recognise(source.found.tensors, source.wanted)
-    _check_applies(structures[0], upsample, bn_eps)
-    if expected is None:
-        unclear = unclear_order(structures)
-        if unclear is not None:
-            raise ArtifactError(f"The order of the layers is ambiguous: {unclear}. Prove one with --expect.")
-        chosen = structures[0], likeliest(structures[0], source.given)
-        found = None
-    else:
-        found = match(structures, source.given, expected, say)
-        chosen = found.structure, found.values
-    return _write(source, *chosen, found, expected, folder)
+    return Imported(
+        *_write(folder, spec, read.built.tensors),
+        spec,
+        layer_rows(read.built, spec.architecture.input_dim),
+        tensor_rows(read.tensors, read.built),
+        assumed,
+        read.notes,
+        read.parity,
+    )
 
 
 def list_tensors(
@@ -132,6 +131,54 @@ def list_tensors(
     return Listing(tensor_rows(found.tensors, built), found.key, found.notes, found.others)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a file was found to hold: layers and tensors, what they take and make, what was assumed."""
+
+    built: Built
+    inputs: Inputs
+    size: int
+    channels: int
+    tensors: dict[str, Tensor]
+    assumed: tuple[str, ...]
+    notes: tuple[str, ...]
+    parity: Parity | None
+
+
+def _recognised(
+    found: FoundTensors,
+    wanted: Wanted,
+    given: Given,
+    upsample: str | None,
+    expected: Expected | None,
+    say: Callable[[str], None],
+) -> _Read:
+    """The reading that fits what is expected, or the likeliest. Raises as `import_generator` does."""
+    say("Recognising the layers")
+    structures = recognise(found.tensors, wanted)
+    _check_applies(structures[0], upsample, given.eps)
+    if expected is not None:
+        fitting = match(structures, given, expected, say)
+        structure, values = fitting.structure, fitting.values
+        assumed, measured, parity = _no_classes(structure, wanted), _measured(fitting), fitting.parity
+    else:
+        unclear = unclear_order(structures)
+        if unclear is not None:
+            raise ArtifactError(f"The order of the layers is ambiguous: {unclear}. Prove one with --expect.")
+        structure, values = structures[0], likeliest(structures[0], given)
+        assumed, measured, parity = _assumed(structure, values, given, wanted), "", None
+    return _Read(
+        build(structure, values).ended(values.output),
+        structure.inputs,
+        structure.size,
+        structure.channels,
+        found.tensors,
+        assumed,
+        (*found.notes, *structure.notes, *([measured] if measured else [])),
+        parity,
+    )
+
+
 def _wanted(
     size: int | None,
     latent_dim: int | None,
@@ -141,8 +188,13 @@ def _wanted(
 ) -> Wanted:
     """What was said of sizes; images that are expected have one too."""
     count = classes if isinstance(classes, int) else len(classes or ())
-    if classes is not None and count < 2:
-        raise UsageError(f"A generator with classes has at least 2, not {count}.")
+    if classes is not None and not 2 <= count <= MOST_CLASSES:
+        raise UsageError(f"A generator with classes has 2 to {MOST_CLASSES}, not {count}.")
+    names = () if classes is None or isinstance(classes, int) else classes
+    if len(set(names)) < len(names) or not all(0 < len(name) <= LONGEST_CLASS for name in names):
+        raise UsageError(f"Classes have different names of 1 to {LONGEST_CLASS} characters.")
+    if not all(name.isprintable() for name in names):
+        raise UsageError("Names of classes are plain text.")
     if expected is not None and size not in (None, expected.size):
         raise UsageError(f"The expected images have {expected.size} pixels, not {size}.")
     return Wanted(expected.size if expected else size, latent_dim, count, class_first)
@@ -170,75 +222,46 @@ def _check_applies(structure: Structure, upsample: str | None, bn_eps: float | N
         )
 
 
-def _write(
-    source: _Source,
-    structure: Structure,
-    values: Values,
-    found: Match | None,
-    expected: Expected | None,
-    folder: Path,
-) -> Imported:
-    """Write the checkpoint and its samples, and return what was made."""
-    built = build(structure, values).ended(values.output)
-    assumed = _assumed(source, structure, values, measured=found is not None)
-    notes = (*source.found.notes, *structure.notes, *(_measured(found) if found else ()))
-    origin = Origin(
-        kind="import",
-        file=source.path.name,
-        sha256=_digest(source.path),
-        assumptions=assumed,
-        proof="assumed" if found is None else "measured",
-        notes=notes,
-    )
-    drawn = source.distribution or (expected.distribution if expected else "normal")
-    spec = GeneratorSpec(_architecture(structure, source.classes, drawn), built.layers, origin)
+def _write(folder: Path, spec: GeneratorSpec, tensors: dict[str, Tensor]) -> tuple[Path, Path]:
+    """Write the checkpoint and a picture of its samples; return their paths."""
     checkpoint, grid = folder / CHECKPOINT_NAME, folder / GRID_NAME
-    save_generator(checkpoint, spec, built.tensors)
+    save_generator(checkpoint, spec, tensors)
     write_atomic(grid, _samples(checkpoint, spec.architecture))
     write_readme(folder, [Artifact(checkpoint, TorchSession(checkpoint).manifest)])
-    return Imported(
-        checkpoint,
-        grid,
-        spec,
-        layer_rows(built, spec.architecture.input_dim),
-        tensor_rows(source.found.tensors, built),
-        assumed,
-        notes,
-        found.parity if found else None,
+    return checkpoint, grid
+
+
+def _names(classes: int | Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """The names of the classes: those given, else their numbers."""
+    if classes is None or isinstance(classes, int):
+        return tuple(str(number) for number in range(count))
+    return tuple(classes)
+
+
+def _assumed(structure: Structure, values: Values, given: Given, wanted: Wanted) -> tuple[str, ...]:
+    """Everything that neither the file nor the user told, but for the distribution of the latents."""
+    size = f"{structure.size} pixels, by the usual strides and paddings (--size)"
+    order = f"the {'class' if structure.inputs.class_first else 'latent'} comes first (--class-first)"
+    ordered = structure.inputs.classes and wanted.class_first is None and not structure.notes
+    return (
+        *((size,) if wanted.size is None else ()),
+        *assumptions(structure, values, given),
+        *((order,) if ordered else ()),
+        *_no_classes(structure, wanted),
     )
 
 
-def _architecture(structure: Structure, names: tuple[str, ...], distribution: Distribution) -> Architecture:
+def _no_classes(structure: Structure, wanted: Wanted) -> tuple[str, ...]:
+    """That there are no classes, where the number of inputs is no usual one of latents alone."""
     inputs = structure.inputs
-    classes = names or tuple(str(number) for number in range(inputs.classes))
-    return Architecture(
-        "custom", structure.size, structure.channels, 0, inputs.latent_dim, distribution, classes
-    )
+    usual = inputs.latent_dim in USUAL_LATENTS or inputs.latent_dim & (inputs.latent_dim - 1) == 0
+    if inputs.classes or usual or wanted.latent_dim:
+        return ()
+    return (f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)",)
 
 
-def _assumed(source: _Source, structure: Structure, values: Values, *, measured: bool) -> tuple[str, ...]:
-    """Everything that neither the file nor the user nor a measurement told."""
-    found = [] if measured else list(assumptions(structure, values, source.given))
-    if not measured and source.wanted.size is None:
-        found.insert(0, f"{structure.size} pixels, by the usual strides and paddings (--size)")
-    inputs = structure.inputs
-    if not measured and inputs.classes and source.wanted.class_first is None and not structure.notes:
-        found.append(f"the {'class' if inputs.class_first else 'latent'} comes first (--class-first)")
-    if (
-        not inputs.classes
-        and inputs.latent_dim not in USUAL_LATENTS
-        and inputs.latent_dim & (inputs.latent_dim - 1)
-    ):
-        found.append(
-            f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)"
-        )
-    if source.distribution is None and not measured:
-        found.append("latents from a normal distribution (--distribution)")
-    return tuple(found)
-
-
-def _measured(found: Match) -> tuple[str, ...]:
-    """What the measurement showed, in sentences."""
+def _measured(found: Match) -> str:
+    """What the measurement showed, in a sentence."""
     parity, values = found.parity, found.values
     said = [values.activation.words(), values.output]
     if found.structure.has_upsampling:
@@ -247,7 +270,7 @@ def _measured(found: Match) -> tuple[str, ...]:
         said.append(f"eps {values.eps:g}")
     return (
         f"Measured on {parity.seeds} expected images: largest difference {parity.max_abs:.2e}, worst PSNR "
-        f"{parity.worst_psnr_db:.1f} dB, reading {found.place} of {found.measured} ({', '.join(said)}).",
+        f"{parity.worst_psnr_db:.1f} dB, reading {found.place} of {found.measured} ({', '.join(said)})."
     )
 
 

@@ -67,11 +67,14 @@ def chains(weighted: Sequence[Weighted]) -> list[Chain]:
     """
     named = in_order(weighted)
     orders = [list(weighted)] if list(weighted) == named else [list(weighted), named]
-    _refuse_encoder(named)
-    found = [Chain(links, cost) for order in orders for links, cost in _follow(order)]
+    encoders = [order for order in orders if _is_encoder(order)]
+    found = [
+        Chain(links, cost) for order in orders if order not in encoders for links, cost in _follow(order)
+    ]
     if found:
         return _distinct(found)
-    _refuse_encoder(weighted)
+    if encoders:
+        raise ArtifactError(_encoder(encoders[0][0]))
     note = "order found by channels"
     found = [Chain(links, cost, (note,)) for order in _search(named) for links, cost in _follow(order)]
     if not found:
@@ -139,12 +142,14 @@ def _ends(last: Link) -> Iterator[tuple[Link, float]]:
             side = math.isqrt(last.outputs // channels)
             if channels * side**2 == last.outputs and SMALLEST <= side <= LARGEST:
                 yield Link(last.item, "dense", last.inputs, last.outputs, side=side), cost
-    elif last.outputs in IMAGE_CHANNELS:
+        return
+    if last.outputs in IMAGE_CHANNELS:
         yield last, 0.0
-    else:
-        for factor in SHUFFLES:
-            if last.outputs in (factor**2, 3 * factor**2):
-                yield Link(last.item, last.kind, last.inputs, last.outputs, shuffle=factor), 0.5
+    for factor in SHUFFLES:
+        channels, rest = divmod(last.outputs, factor**2)
+        if not rest and channels in IMAGE_CHANNELS:
+            cost = {1: 0.5, 3: 0.5}.get(channels, 1.5) + (1.5 if last.outputs in IMAGE_CHANNELS else 0.0)
+            yield Link(last.item, last.kind, last.inputs, last.outputs, shuffle=factor), cost
 
 
 def _follow(order: Sequence[Weighted]) -> list[tuple[tuple[Link, ...], float]]:
@@ -220,14 +225,12 @@ def _search(named: Sequence[Weighted]) -> list[list[Weighted]]:
     return found
 
 
-def _refuse_encoder(order: Sequence[Weighted]) -> None:
-    """Raise ArtifactError if the modules in this order take images to a few numbers."""
-    if _is_encoder(order):
-        raise ArtifactError(
-            f"This is a discriminator or an encoder: it begins with "
-            f"{described(order[0].name + '.weight', order[0].weight)}, which takes images of "
-            f"{order[0].ends[1]} channels. Choose the generator with --key, or give its file."
-        )
+def _encoder(first: Weighted) -> str:
+    return (
+        "This is a discriminator or an encoder: it begins with "
+        f"{described(first.name + '.weight', first.weight)}, which takes images of {first.ends[1]} channels. "
+        "Choose the generator with --key, or give its file."
+    )
 
 
 def _is_encoder(order: Sequence[Weighted]) -> bool:

@@ -22,7 +22,7 @@ BRANCHED = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weighted:
     """A dense layer's weight (outputs, inputs), or a convolution's (a, b, kernel, kernel), of which the shape
     alone does not say whether it is transposed.
@@ -48,7 +48,7 @@ class Weighted:
         return int(self.weight.shape[0]), int(self.weight.shape[1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Norm:
     """The tensors of a BatchNorm, each of shape (features,); without weight and bias it only normalises."""
 
