@@ -79,9 +79,10 @@ def command(
 ) -> None:
     """Make a checkpoint of the generator in FILE, which another program wrote.
 
-    FILE is a torch file (.pth, .pt, .ckpt, .bin, .tar), safetensors, or a folder of a hub. Nothing in it is
-    run: names and shapes of the tensors say what the layers are. What they cannot say, such as the
-    activations, is assumed from the commonest use and printed; with --expect it is measured.
+    FILE is a torch file (.pth, .pt, .ckpt, .bin, .tar), safetensors, a folder of a hub, or a Keras file
+    (.keras, .h5), and nothing in it is run. Names and shapes of the tensors say what the layers are. What
+    they cannot say, such as the activations, is assumed from the commonest use and printed; with --expect it
+    is measured. A Keras file says everything itself.
 
     \b
     dcgan-edge import netG_epoch_24.pth --out faces

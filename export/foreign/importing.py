@@ -8,7 +8,6 @@ Nothing in the file is run. Without expected images the result rests on assumpti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,25 +23,23 @@ from dcgan_edge.generator_spec import GeneratorSpec
 from dcgan_edge.images import encode_png, square_grid, to_uint8
 from dcgan_edge.latents import Distribution
 from dcgan_edge.manifest import Origin
-from dcgan_edge.runtime.parity import Parity
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, load_generator, save_generator
 
 from ..onnx.reference import TorchSession
 from ..readme import write_readme
-from .containers import FoundTensors, read_tensors
+from .containers import read_tensors
 from .imported import Imported, Listing, layer_rows, tensor_rows
-from .readings import Built, Given, Mode, Output, Values, assumptions, build, likeliest, parse_activation
+from .importing_read import Asked, read_generator
+from .keras import KERAS_SUFFIXES
+from .readings import Given, Mode, Output, build, likeliest, parse_activation
 from .readings_expected import Expected, read_expected
-from .readings_match import Match, match
-from .recognise import Structure, Wanted, recognise, unclear_order
-from .recognise_inputs import Inputs
+from .recognise import Wanted, recognise
 
 GRID_NAME = "samples.png"
 GRID_SEEDS = 64
 AT_ONCE = 8  # images per call of the grid
 NORMAL = "latents from a normal distribution (--distribution)"
 Proof = Literal["assumed", "measured"]
-USUAL_LATENTS = (50, 62, 100, 200, 300, 400, 500, 1000)
 
 
 def import_generator(
@@ -64,7 +61,8 @@ def import_generator(
 ) -> Imported:
     """Recognise the generator in the file or folder `path`, and put it as a checkpoint into the folder `out`.
 
-    The file is a torch file, safetensors, or a folder of a hub; `key` chooses among several networks in it.
+    The file is a torch file, safetensors, a Keras file, or a folder of a hub; `key` chooses among several
+    networks in it.
     `classes` is their number or their names. `activation` (`relu`, `leaky_relu:0.2`), `output_activation`,
     `upsample` (`nearest`, `bilinear`), `bn_eps` and `distribution` are what no tensor tells: assumed from the
     commonest use where None, or measured where `expect` is a .npz file of latents and the images that the
@@ -78,10 +76,13 @@ def import_generator(
     source, folder = Path(path), Path(out)
     check_writable(folder / CHECKPOINT_NAME)
     expected = None if expect is None else read_expected(Path(expect))
-    wanted = _wanted(size, latent_dim, classes, class_first, expected)
-    given = _given(activation, output_activation, upsample, bn_eps)
-    say(f"Reading {source.name}")
-    read = _recognised(read_tensors(source, key=key), wanted, given, upsample, expected, say)
+    asked = Asked(
+        key,
+        _wanted(size, latent_dim, classes, class_first, expected),
+        _given(activation, output_activation, upsample, bn_eps),
+        upsample,
+    )
+    read = read_generator(source, asked, expected, say)
     assumed = read.assumed if distribution or expected else (*read.assumed, NORMAL)
     proof: Proof = "assumed" if read.parity is None else "measured"
     spec = GeneratorSpec(
@@ -122,61 +123,17 @@ def list_tensors(
     Raises as `import_generator` does for a file that cannot be read; one that holds no generator is listed.
     """
     wanted = _wanted(size, latent_dim, classes, class_first, None)
-    found = read_tensors(Path(path), key=key)
+    source = Path(path)
+    if source.suffix.lower() in KERAS_SUFFIXES and not source.is_dir():
+        read = read_generator(source, Asked(key, wanted, Given(), None), None, lambda _: None)
+        return Listing(tensor_rows(read.tensors, read.built), "", read.notes, ())
+    found = read_tensors(source, key=key)
     try:
         structure = recognise(found.tensors, wanted)[0]
         built = build(structure, likeliest(structure, Given()))
     except (ArtifactError, UsageError) as error:
         return Listing(tensor_rows(found.tensors, None), found.key, found.notes, found.others, error)
     return Listing(tensor_rows(found.tensors, built), found.key, found.notes, found.others)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What a file was found to hold: layers and tensors, what they take and make, what was assumed."""
-
-    built: Built
-    inputs: Inputs
-    size: int
-    channels: int
-    tensors: dict[str, Tensor]
-    assumed: tuple[str, ...]
-    notes: tuple[str, ...]
-    parity: Parity | None
-
-
-def _recognised(
-    found: FoundTensors,
-    wanted: Wanted,
-    given: Given,
-    upsample: str | None,
-    expected: Expected | None,
-    say: Callable[[str], None],
-) -> _Read:
-    """The reading that fits what is expected, or the likeliest. Raises as `import_generator` does."""
-    say("Recognising the layers")
-    structures = recognise(found.tensors, wanted)
-    _check_applies(structures[0], upsample, given.eps)
-    if expected is not None:
-        fitting = match(structures, given, expected, say)
-        structure, values = fitting.structure, fitting.values
-        assumed, measured, parity = _no_classes(structure, wanted), _measured(fitting), fitting.parity
-    else:
-        unclear = unclear_order(structures)
-        if unclear is not None:
-            raise ArtifactError(f"The order of the layers is ambiguous: {unclear}. Prove one with --expect.")
-        structure, values = structures[0], likeliest(structures[0], given)
-        assumed, measured, parity = _assumed(structure, values, given, wanted), "", None
-    return _Read(
-        build(structure, values).ended(values.output),
-        structure.inputs,
-        structure.size,
-        structure.channels,
-        found.tensors,
-        assumed,
-        (*found.notes, *structure.notes, *([measured] if measured else [])),
-        parity,
-    )
 
 
 def _wanted(
@@ -211,17 +168,6 @@ def _given(
     return Given(parse_activation(activation) if activation is not None else None, output, mode, bn_eps)
 
 
-def _check_applies(structure: Structure, upsample: str | None, bn_eps: float | None) -> None:
-    """Raise UsageError for an option about what this generator does not have."""
-    if bn_eps is not None and not structure.has_norm:
-        raise UsageError("This generator has no BatchNorm, so --bn-eps does not apply.")
-    shuffled = any(link.shuffle > 1 for link in structure.links)
-    if upsample is not None and not (shuffled if upsample == "pixel-shuffle" else structure.has_upsampling):
-        raise UsageError(
-            f"This generator has no {upsample} upsampling, so --upsample {upsample} does not apply."
-        )
-
-
 def _write(folder: Path, spec: GeneratorSpec, tensors: dict[str, Tensor]) -> tuple[Path, Path]:
     """Write the checkpoint and a picture of its samples; return their paths."""
     checkpoint, grid = folder / CHECKPOINT_NAME, folder / GRID_NAME
@@ -236,42 +182,6 @@ def _names(classes: int | Sequence[str] | None, count: int) -> tuple[str, ...]:
     if classes is None or isinstance(classes, int):
         return tuple(str(number) for number in range(count))
     return tuple(classes)
-
-
-def _assumed(structure: Structure, values: Values, given: Given, wanted: Wanted) -> tuple[str, ...]:
-    """Everything that neither the file nor the user told, but for the distribution of the latents."""
-    size = f"{structure.size} pixels, by the usual strides and paddings (--size)"
-    order = f"the {'class' if structure.inputs.class_first else 'latent'} comes first (--class-first)"
-    ordered = structure.inputs.classes and wanted.class_first is None and not structure.notes
-    return (
-        *((size,) if wanted.size is None else ()),
-        *assumptions(structure, values, given),
-        *((order,) if ordered else ()),
-        *_no_classes(structure, wanted),
-    )
-
-
-def _no_classes(structure: Structure, wanted: Wanted) -> tuple[str, ...]:
-    """That there are no classes, where the number of inputs is no usual one of latents alone."""
-    inputs = structure.inputs
-    usual = inputs.latent_dim in USUAL_LATENTS or inputs.latent_dim & (inputs.latent_dim - 1) == 0
-    if inputs.classes or usual or wanted.latent_dim:
-        return ()
-    return (f"no classes among the {inputs.latent_dim} numbers that the first layer takes (--classes)",)
-
-
-def _measured(found: Match) -> str:
-    """What the measurement showed, in a sentence."""
-    parity, values = found.parity, found.values
-    said = [values.activation.words(), values.output]
-    if found.structure.has_upsampling:
-        said.append(values.mode)
-    if found.structure.has_norm:
-        said.append(f"eps {values.eps:g}")
-    return (
-        f"Measured on {parity.seeds} expected images: largest difference {parity.max_abs:.2e}, worst PSNR "
-        f"{parity.worst_psnr_db:.1f} dB, reading {found.place} of {found.measured} ({', '.join(said)})."
-    )
 
 
 def _digest(path: Path) -> str:

@@ -19,6 +19,7 @@ from dcgan_edge.runtime.parity import Parity, compare
 from .readings import OUTPUTS, Built, Given, Output, Values, build, usual_values
 from .readings_expected import Expected
 from .recognise import Structure
+from .recognise_inputs import Inputs
 from .recognise_modules import MODULE_WAY
 
 FIRST = 2  # images that every reading is measured on
@@ -79,6 +80,30 @@ def match(
     if not parity.passed:
         raise VerificationError(_miss(best, parity, measured))
     return Match(best.structure, best.values, parity, measured, best.place)
+
+
+def measure(built: Built, inputs: Inputs, channels: int, expected: Expected) -> Parity:
+    """Return how near whole layers, which end in images, come to what is expected of them.
+
+    Raises VerificationError when they miss it, UsageError when latents or images are of other sizes.
+    """
+    taken, truths = expected.inputs(inputs), expected.planes(channels)
+    if taken is None or not truths:
+        raise UsageError(
+            f"The expected images are {expected.scaled[0].shape[1:]} of {expected.latents.shape[1]} numbers; "
+            f"this generator makes {channels} channels of {inputs.latent_dim} numbers."
+        )
+    made = np.concatenate([_run(built, some).numpy() for some in torch.split(taken, AT_ONCE)])
+    if made.shape != truths[0].shape:
+        raise UsageError(f"The expected images are {truths[0].shape[1:]}, the generator's {made.shape[1:]}.")
+    each = [compare(truth, made, range(len(made)), expected.gate) for truth in truths]
+    parity = min(each, key=lambda parity: parity.max_abs)
+    if not parity.passed:
+        raise VerificationError(
+            f"The generator differs from the expected images by up to {parity.max_abs:.2e}, "
+            f"{parity.grey_levels} grey levels; {parity.gate.atol:.1e} is allowed."
+        )
+    return parity
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_the_list_of_what_is_no_generator_ends_with_the_reason(tmp_path: Path) -
         (["netG.pth", "--activation", "gelu"], 2),
         (["netG.pth", "--expect", "missing.npz"], 2),
         (["netG.pth", "--expect", "netG.pth"], 6),
-        (["netG.pth", "--expect", "wrong.npz"], 3),
+        (["netG.pth", "--expect", "wrong.npz", "--activation", "relu"], 3),
         (["netG.pth", "--list", "--out", "x"], 2),
         (["netG.pth", "--list", "--expect", "samples.npz"], 2),
         (["samples.npz"], 6),

@@ -31,6 +31,7 @@ from tests.export.foreign.networks import (
     weights,
 )
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "keras"  # with latents and images that Keras made
 CLOSE = 1e-5  # float32, the same sums in another order
 
 
@@ -85,7 +86,7 @@ def test_images_are_expected_in_any_range(tmp_path: Path, name: str) -> None:
 def test_other_images_are_refused_with_the_nearest_reading_and_nothing_is_written(tmp_path: Path) -> None:
     path, expected, *_ = saved(tmp_path, CASES["2x2 and 7x7"], images=lambda arrays: arrays["images"][::-1])
     with pytest.raises(VerificationError, match=r"28 pixels.*differs by"):
-        import_generator(path, tmp_path / "out", expect=expected)
+        import_generator(path, tmp_path / "out", expect=expected, activation="relu")
     assert not (tmp_path / "out").exists()
 
 
@@ -136,6 +137,18 @@ def test_safetensors_have_no_order_and_are_read_all_the_same(tmp_path: Path) -> 
     made = import_generator(tmp_path / "model.safetensors", tmp_path / "out")
     with torch.inference_mode():
         torch.testing.assert_close(load_generator(made.checkpoint)[0](inputs), images, atol=CLOSE, rtol=0.0)
+
+
+@pytest.mark.parametrize("name", ["functional.keras", "nested.h5"])
+def test_a_keras_file_says_everything_itself_and_is_measured(tmp_path: Path, name: str) -> None:
+    expected = FIXTURES / f"{name.partition('.')[0]}.npz"
+    made = import_generator(FIXTURES / name, tmp_path / "out", expect=expected)
+    assert made.parity is not None
+    assert made.parity.max_abs < CLOSE
+    assert made.assumptions == ()
+    assert list_tensors(FIXTURES / name).error is None
+    with pytest.raises(UsageError, match="Keras"):
+        import_generator(FIXTURES / name, tmp_path / "out", activation="relu")
 
 
 @pytest.mark.parametrize(
