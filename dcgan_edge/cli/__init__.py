@@ -70,6 +70,7 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "h5py": "keras",
     "jinja2": "report",
     "matplotlib": "report",
+    "tensorboard": "tensorboard",
 }
 
 
