@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
     from dcgan_edge.training.loop import TrainResult
     from dcgan_edge.training.monitor import TrainEvent
+    from dcgan_edge.training.progress import TrainProgress
     from dcgan_edge.training.request import train
-    from dcgan_edge.training.run import TrainProgress
     from dcgan_edge.verification import verify
 
 _HOMES = {  # public name -> the module that it lives in
@@ -88,7 +88,7 @@ _HOMES = {  # public name -> the module that it lives in
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
     "TrainEvent": "training.monitor",
-    "TrainProgress": "training.run",
+    "TrainProgress": "training.progress",
     "TrainResult": "training.loop",
     "UnavailableError": "errors",
     "UsageError": "errors",

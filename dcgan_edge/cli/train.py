@@ -86,6 +86,12 @@ OPTIONS = (
         metavar="auto|cpu|cuda[:N]",
         help="What computes. Fail if it is not available; never fall back to the CPU. [default: auto]",
     ),
+    _option(
+        "--shards",
+        click.IntRange(min=1),
+        "Parts of a batch, each taken by a thread of its own on a CPU; 1 leaves it to torch's threads.",
+        "as many as there are cores for",
+    ),
     _option("--learning-rate", FiniteRange(min=0, min_open=True), "Learning rate of Adam.", OF_THE_RECIPE),
     _option("--beta1", FiniteRange(0, 1, max_open=True), "Decay of Adam's first moment.", OF_THE_RECIPE),
     _option(
@@ -143,6 +149,7 @@ def command(
     seed: int | None,
     precision: TrainPrecision | None,
     device: str | None,
+    shards: int | None,
     learning_rate: float | None,
     beta1: float | None,
     ema_decay: float | None,
@@ -172,8 +179,8 @@ def command(
 
     request = TrainRequest(
         data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, recipe, batch,
-        epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every, grid_every,
-        keep, eval_every, eval_data, tensorboard,
+        epochs, minutes, seed, precision, device, shards, learning_rate, beta1, ema_decay, log_every,
+        grid_every, keep, eval_every, eval_data, tensorboard,
     )  # fmt: skip
     if dry_run:
         _show_plan(resolve(request, out, resume=resume), out, resume=resume, as_json=as_json)

@@ -116,9 +116,10 @@ def show_result(result: TrainResult, *, as_json: bool) -> None:
         best = None if result.best_checkpoint is None else str(result.best_checkpoint)
         print_json({**dataclasses.asdict(result), **paths, "best_checkpoint": best})
         return
+    shards = f" in {result.shards} shards" if result.shards > 1 else ""
     click.echo(
         f"Trained {result.step:,} steps, {result.images:,} images, in {result.seconds:,.0f} s "
-        f"({result.precision} on {result.device}, {result.images_per_second:,.0f} images/s)."
+        f"({result.precision} on {result.device}{shards}, {result.images_per_second:,.0f} images/s)."
     )
     click.echo(f"Checkpoint: {result.checkpoint}\nSamples:    {result.grid}\nMetrics:    {result.metrics}")
     checkpoint, folder = result.checkpoint, result.checkpoint.parent / "export"

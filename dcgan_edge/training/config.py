@@ -30,7 +30,9 @@ class TrainConfig(Recipe):
 
     The settings of the recipe are here one by one, so that a run goes on in them when the recipe of that name
     has changed; one that is not given is the DCGAN paper's. `log_every` and `grid_every` are in steps,
-    `checkpoint_seconds` in seconds. `device` is "auto", "cpu", "cuda" or "cuda:N".
+    `checkpoint_seconds` in seconds. `shards` is in how many parts a batch is taken on a CPU, each by a thread
+    of its own: 1 leaves it to torch's threads, None is a rule (`workers.default_shards`). `device` is
+    "auto", "cpu", "cuda" or "cuda:N".
 
     `keep` is the number of numbered checkpoints that are kept beside the last one. `eval_every` is in steps,
     None for no evaluation; `eval_data` names the images to compare with, None for those of `data`.
@@ -44,6 +46,7 @@ class TrainConfig(Recipe):
     seed: int = 0
     device: str = "auto"
     precision: TrainPrecision = "auto"
+    shards: int | None = None
     log_every: int = 10
     grid_every: int = 500
     checkpoint_seconds: float = 30.0
@@ -77,6 +80,8 @@ class TrainConfig(Recipe):
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"A seed is a whole number from 0 to 2**64-1, not {self.seed}.")
         self._check_recipe()
+        if self.shards is not None and not 1 <= self.shards <= self.batch:
+            raise UsageError(f"A batch of {self.batch} images has 1 to {self.batch} shards.")
         if not self.checkpoint_seconds >= 0.0:
             raise UsageError(f"The checkpoint interval is at least 0 seconds, not {self.checkpoint_seconds}.")
         if self.keep < 0:

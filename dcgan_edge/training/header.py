@@ -29,7 +29,8 @@ MOST_STEPS = 2**53  # exact in a float, and more than anybody takes
 class Header:
     """`step` counts from the start, `step_in_epoch` within `epoch`; the next step is the one after them.
 
-    `precision` is what training runs in, "auto" resolved. `images` is the size of the data set,
+    `precision` is what training runs in, "auto" resolved, and `shards` likewise; files of older versions,
+    which say nothing, are of one shard. `images` is the size of the data set,
     `data_digest` identifies its content wherever it lies ("" if that was not noted), `elapsed_seconds` is the
     time trained, resumed runs included. `generator` is None in the files of older versions.
     `schedule_changes` says in words at which step a resumed run's new budget changed its learning rate.
@@ -46,12 +47,15 @@ class Header:
     data_digest: str = ""
     generator: GeneratorSpec | None = None
     schedule_changes: tuple[str, ...] = ()
+    shards: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError for a state that no run is ever in."""
         for name in ("step", "epoch", "step_in_epoch", "images"):
             if not 0 <= getattr(self, name) <= MOST_STEPS:
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
+        if not 1 <= self.shards <= self.config.batch:
+            raise ValueError(f"shards is {self.shards!r}")
         if not 0.0 <= self.elapsed_seconds < math.inf:
             raise ValueError(f"elapsed_seconds is {self.elapsed_seconds!r}")
         if self.generator and self.generator.architecture != self.config.architecture:

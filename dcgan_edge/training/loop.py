@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from dcgan_edge.data import Dataset, open_data
-from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.machine import available_memory
+from dcgan_edge.errors import UsageError
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -27,15 +24,18 @@ from dcgan_edge.training.header import Header
 from dcgan_edge.training.interrupt import deferred_interrupt
 from dcgan_edge.training.keeping import LEFTOVERS
 from dcgan_edge.training.lock import locked
+from dcgan_edge.training.memory import check_memory, shortage_explained
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
+from dcgan_edge.training.progress import Losses, TrainProgress
 from dcgan_edge.training.quality import Judge, Quality
-from dcgan_edge.training.run import Clock, Losses, Run, TrainProgress
+from dcgan_edge.training.run import Clock, Run
 from dcgan_edge.training.schedule import schedule_change
-from dcgan_edge.training.state import new_state, required_bytes
+from dcgan_edge.training.state import new_state
 from dcgan_edge.training.tensorboard import event_file, require_tensorboard
 from dcgan_edge.training.vital_signs import Classify
+from dcgan_edge.training.workers import default_shards, open_crew
 from dcgan_edge.words import quoted
 
 __all__ = ["TrainProgress", "TrainResult", "resumed_config", "run_training"]
@@ -48,7 +48,8 @@ class TrainResult:
     """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
     `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
     `events` are what the monitor saw, over all resumes. `best` is the best evaluation, and `best_checkpoint`
-    where its checkpoint is; both are None where none was asked for.
+    where its checkpoint is; both are None where none was asked for. `shards` is in
+    how many parts each batch was taken.
     """
 
     checkpoint: Path
@@ -66,6 +67,7 @@ class TrainResult:
     events: tuple[TrainEvent, ...]
     best: Quality | None = None
     best_checkpoint: Path | None = None
+    shards: int = 1
 
 
 def run_training(
@@ -96,10 +98,10 @@ def run_training(
     device = resolve_device(config.device)
     random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     _refuse_file(out)
-    _check_memory(config, device)
+    check_memory(config, device)
     if config.tensorboard:
         require_tensorboard()
-    with locked(out), random, _shortage_explained():
+    with locked(out), random, shortage_explained():
         saved = _claim(config, out, resume=resume)
         _remove_leftovers(out)
         data = _open(config, saved, progress)
@@ -112,9 +114,11 @@ def run_training(
         if saved:
             restore_checkpoint(out / CHECKPOINT_NAME, state)
             state.step = saved.step
+        shards = saved.shards if saved else config.shards or default_shards(config, device)
         with (
             MetricsLog(out / METRICS_NAME, step=state.step) as metrics,
             event_file(config, out, state.step) as board,
+            open_crew(state, shards) as crew,
         ):
             run = Run(
                 config,
@@ -126,6 +130,7 @@ def run_training(
                 metrics=metrics,
                 elapsed=saved.elapsed_seconds if saved else 0.0,
                 clock=clock,
+                crew=crew,
                 classify=classify,
                 judge=judge,
                 board=board,
@@ -145,32 +150,6 @@ def resumed_config(out: Path, *, epochs: int | None = None, minutes: float | Non
     if epochs is None and minutes is None:
         return config
     return dataclasses.replace(config, epochs=epochs, minutes=minutes)
-
-
-def _check_memory(config: TrainConfig, device: torch.device) -> None:
-    """Raise EdgeError for networks that do not fit into what is free: a system may kill instead of refuse."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
-    needed = required_bytes(config)
-    if needed > free:
-        raise EdgeError(
-            f"These networks take at least {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB "
-            "are free. Choose a smaller --width, --latent-dim or --size."
-        )
-
-
-@contextlib.contextmanager
-def _shortage_explained() -> Iterator[None]:
-    """Turn torch's ways of running out of memory into EdgeError."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # torch.OutOfMemoryError is a RuntimeError; on the CPU there is only the text to tell it by
-        if isinstance(error, RuntimeError) and not re.search("out of memory|n't allocate memory", str(error)):
-            raise
-        raise EdgeError(
-            "There is not enough memory for these networks and this batch. Choose a smaller --batch, --width "
-            "or --size."
-        ) from error
 
 
 def _refuse_file(out: Path) -> None:
@@ -279,6 +258,7 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
         events=tuple(run.monitor.events),
         best=run.keeper.best,
         best_checkpoint=run.keeper.best_path if run.keeper.best else None,
+        shards=run.shards,
     )
 
 

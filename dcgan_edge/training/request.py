@@ -20,8 +20,8 @@ from dcgan_edge.latents import Distribution
 from dcgan_edge.recipes import DEFAULT_RECIPE, recipe_settings
 from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, SHOWN, TrainConfig, TrainPrecision
 from dcgan_edge.training.loop import TrainResult, resumed_config, run_training
+from dcgan_edge.training.progress import TrainProgress
 from dcgan_edge.training.quality import Judge
-from dcgan_edge.training.run import TrainProgress
 from dcgan_edge.training.vital_signs import Classify
 
 DEFAULT_OUT = "runs/digits"
@@ -48,6 +48,7 @@ class TrainRequest:
     seed: int | None = None
     precision: TrainPrecision | None = None
     device: str | None = None
+    shards: int | None = None
     learning_rate: float | None = None
     beta1: float | None = None
     ema_decay: float | None = None
@@ -80,6 +81,7 @@ def train(
     seed: int | None = None,
     precision: TrainPrecision | None = None,
     device: str | None = None,
+    shards: int | None = None,
     learning_rate: float | None = None,
     beta1: float | None = None,
     ema_decay: float | None = None,
@@ -105,6 +107,10 @@ def train(
     checkpoint by FID stays in best.safetensors. `tensorboard` writes event files. None of these changes the
     weights, and evaluation does not count into `minutes`.
 
+    On a CPU a batch is taken in `shards` parts, each by a thread of its own: by default as many as there are
+    cores for. The number is kept with the run, whose results do not depend on what executes them; 1 leaves
+    the work to torch's own threads.
+
     With `resume` the run in `out` goes on, bit for bit as if it had never stopped (on a CPU); `None` is then
     its own setting; only the budget, `device`, `data`, the place of the images, and what is kept, evaluated
     and shown may change.
@@ -117,8 +123,9 @@ def train(
     """
     request = TrainRequest(
         None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
-        recipe, batch, epochs, minutes, seed, precision, device, learning_rate, beta1, ema_decay, log_every,
-        grid_every, keep, eval_every, None if eval_data is None else os.fspath(eval_data), tensorboard,
+        recipe, batch, epochs, minutes, seed, precision, device, shards, learning_rate, beta1, ema_decay,
+        log_every, grid_every, keep, eval_every, None if eval_data is None else os.fspath(eval_data),
+        tensorboard,
     )  # fmt: skip
     return run_request(request, Path(out), resume=resume, progress=progress)
 

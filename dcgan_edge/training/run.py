@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -27,12 +26,14 @@ from dcgan_edge.training.header import Header
 from dcgan_edge.training.keeping import Keeper
 from dcgan_edge.training.metrics import MetricsLog
 from dcgan_edge.training.monitor import Monitor, TrainEvent
+from dcgan_edge.training.progress import Losses, TrainProgress
 from dcgan_edge.training.quality import Judge, Quality, judged
 from dcgan_edge.training.schedule import learning_rate
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.tensorboard import TensorBoardLog
 from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
+from dcgan_edge.training.workers import Alone, Crew
 
 Clock = Callable[[], float]  # seconds from any start
 GRID_SEEDS = range(64)
@@ -41,46 +42,11 @@ CLASSES_EVERY = 10  # lines of metrics; classifying 128 images takes about half 
 SAVING_SHARE = 20  # a checkpoint that takes one second is written every 20 seconds at the most
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Of one step: both losses, and the discriminator's mean verdict on real and on generated images."""
-
-    loss_d: float
-    loss_g: float
-    real_score: float
-    fake_score: float
-
-
-@dataclass(frozen=True)
-class TrainProgress:
-    """Where a run is. `stage` "read" is the reading of the images, `step` of `steps` files then.
-
-    `fraction` of the budget is used, 0 to 1; `steps` is None where the budget is minutes. `images` counts
-    those trained on, `elapsed` seconds over all resumes, evaluation left out. `learning_rates` are of the
-    discriminator and the generator. `events` are what the monitor saw at this step. `quality` is the last
-    evaluation, `best` the best of all. `note` is said once, at a resume.
-    """
-
-    stage: Literal["read", "train"]
-    fraction: float
-    step: int
-    steps: int | None
-    epoch: int = 0
-    images: int = 0
-    images_per_second: float = 0.0
-    elapsed: float = 0.0
-    losses: Losses | None = None
-    learning_rates: tuple[float, float] | None = None
-    events: tuple[TrainEvent, ...] = ()
-    quality: Quality | None = None
-    best: Quality | None = None
-    note: str = ""
-
-
 class Run:
     """A run at the step of `state`, with its clock at `elapsed` seconds. `images` and
-    `data_digest` are of the data, `classify` is what the monitor counts classes with, `judge` what images are
-    evaluated by where the settings ask for it, `board` where events go besides the metrics.
+    `data_digest` are of the data, `crew` is who executes its steps, `classify` is what the monitor counts
+    classes with, `judge` what images are evaluated by where the settings ask for it, `board` where events go
+    besides the metrics.
     """
 
     def __init__(
@@ -95,6 +61,7 @@ class Run:
         metrics: MetricsLog,
         elapsed: float,
         clock: Clock,
+        crew: Crew | None = None,
         classify: Classify | None = None,
         judge: Judge | None = None,
         board: TensorBoardLog | None = None,
@@ -113,6 +80,7 @@ class Run:
         self._images, self._metrics, self._clock = images, metrics, clock
         self._classify, self._judge, self._board = classify, judge, board
         self._data_digest, self._schedule_changes = data_digest, schedule_changes
+        self._crew = crew or Alone(state)
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
@@ -123,6 +91,11 @@ class Run:
         self._lap, self._seconds, self._steps = clock(), 0.0, 0
         self._next_save = clock() + config.checkpoint_seconds
         self.is_over = self.fraction >= 1.0
+
+    @property
+    def shards(self) -> int:
+        """Return in how many parts a batch is taken."""
+        return self._crew.count
 
     @property
     def elapsed(self) -> float:
@@ -143,7 +116,7 @@ class Run:
         """
         self.is_whole = False
         rate, bf16 = learning_rate(self.config, self.fraction), self.precision == "bf16"
-        outcome = train_step(self.state, pixels, self.config, bf16=bf16, learning_rate=rate)
+        outcome = train_step(self.state, pixels, self.config, bf16=bf16, learning_rate=rate, crew=self._crew)
         values = outcome.figures.tolist()
         self.is_whole = True
         if not all(map(math.isfinite, values)):
@@ -260,6 +233,7 @@ class Run:
             elapsed_seconds=self.elapsed,
             data_digest=self._data_digest,
             schedule_changes=self._schedule_changes,
+            shards=self.shards,
             versions={"dcgan-edge": __version__, "torch": torch.__version__},
             generator=preset_spec(self.config.architecture),
         )

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from dcgan_edge.artifact import Architecture
-from dcgan_edge.recipes import Recipe
+from dcgan_edge.recipes import Loss, Recipe
 from dcgan_edge.training.ema import update_average
 from dcgan_edge.training.losses import discriminator_loss, generator_loss
 from dcgan_edge.training.state import TrainState
+from dcgan_edge.training.workers import Alone, Crew, Shard
 
 
 @dataclass(frozen=True)
@@ -33,46 +34,71 @@ class StepOutcome:
     fake_logits: Tensor
     generated: Tensor
 
+    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what there is one of for each image."""
+        return self.real_logits, self.fake_logits, self.generated
+
 
 def train_step(
-    state: TrainState, pixels: Tensor, recipe: Recipe, *, bf16: bool, learning_rate: float | None = None
+    state: TrainState,
+    pixels: Tensor,
+    recipe: Recipe,
+    *,
+    bf16: bool,
+    learning_rate: float | None = None,
+    crew: Crew | None = None,
 ) -> StepOutcome:
     """Train on `pixels` uint8 (batch, channels, size, size) and count the step.
 
     `learning_rate` is Adam's in this step, None the one that it has. Latents are drawn from torch's global
-    generator of the device. The gradients of the step stay in the networks until the next one.
+    generator of the device. The gradients of the step stay in the networks until the next one. `crew` is who
+    executes it, None the networks of `state` themselves on the whole batch.
     """
-    generator, discriminator = state.generator, state.discriminator
-    device = next(generator.parameters()).device
+    device = next(state.generator.parameters()).device
     real = to_network(pixels.to(device, non_blocking=True))
     latents = draw_latents(len(real), state.architecture, device)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     if learning_rate is not None:
         state.set_learning_rate(learning_rate)
+    state.discriminator_adam.zero_grad()
+    state.generator_adam.zero_grad()
 
+    def play(shard: Shard) -> StepOutcome:
+        rows = slice(*(len(real) * i // shard.count for i in (shard.index, shard.index + 1)))
+        return _play(shard, real[rows], latents[rows], recipe.loss, batch=len(real), bf16=bf16)
+
+    played = (crew or Alone(state)).run(play)
+    state.step += 1
+    update_average(state.average, state.generator, step=state.step, decay=recipe.ema_decay)
+    if len(played) == 1:
+        return played[0]
+    joined = (torch.cat(parts) for parts in zip(*(piece.parts() for piece in played), strict=True))
+    return StepOutcome(played[0].figures, *joined)
+
+
+def _play(shard: Shard, real: Tensor, latents: Tensor, loss: Loss, *, batch: int, bf16: bool) -> StepOutcome:
+    """Take the step on what `shard` has of `batch` images."""
+    # the cache of weights in bfloat16 is one for all threads, and emptied by whichever is done first
+    alone = shard.count == 1
+    autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=bf16, cache_enabled=alone)
+    generator, discriminator, share = shard.generator, shard.discriminator, len(real) / batch
     with autocast:
         fake = generator(latents)  # shared by both updates
         real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
-    loss_d = discriminator_loss(recipe.loss, real_logits, fake_logits)
-    state.discriminator_adam.zero_grad()
-    torch.autograd.backward(loss_d)
-    state.discriminator_adam.step()
+    loss_d = discriminator_loss(loss, real_logits, fake_logits)
+    torch.autograd.backward(loss_d * share)
+    shard.update("discriminator")
 
     discriminator.requires_grad_(False)  # the generator's loss needs no gradients of these weights
     with autocast:
         judged = discriminator(fake)
-    loss_g = generator_loss(recipe.loss, judged)
-    state.generator_adam.zero_grad()
-    torch.autograd.backward(loss_g)
-    state.generator_adam.step()
+    loss_g = generator_loss(loss, judged)
+    torch.autograd.backward(loss_g * share)
     discriminator.requires_grad_(True)
 
-    state.step += 1
-    update_average(state.average, generator, step=state.step, decay=recipe.ema_decay)
     logits = real_logits.detach().float(), fake_logits.detach().float()
     scores = (verdicts.sigmoid().mean() for verdicts in logits)
     figures = torch.stack([loss_d.detach(), loss_g.detach(), *scores])
-    return StepOutcome(figures, *logits, fake.detach())
+    return StepOutcome(shard.update("generator", figures * share), *logits, fake.detach())
 
 
 def to_network(pixels: Tensor) -> Tensor:

@@ -28,8 +28,8 @@ from dcgan_edge.training import (
     request,
 )
 from dcgan_edge.training.checkpoint import check_checkpoint
+from dcgan_edge.training.progress import Losses
 from dcgan_edge.training.quality import Quality
-from dcgan_edge.training.run import Losses
 
 TINY = ["--width", "2", "--latent-dim", "8", "--batch", "16", "--precision", "fp32", "--device", "cpu"]
 

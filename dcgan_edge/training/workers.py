@@ -1,0 +1,222 @@
+"""Threads that take one training step together, each on its shard of the batch.
+
+Torch's own threads share the work within each layer, which is too little for them where layers are small, and
+wait for each other by spinning, which is ruinous where another program wants the processor. Here each thread
+takes its images through both networks by itself; they meet where BatchNorm needs the statistics of the whole
+batch and where gradients are added, and a thread that waits sleeps.
+
+The arithmetic is that of the number of shards alone: which images are in which, and in what order sums are
+added, is fixed. One core that takes two shards in turn, two cores, or two processes with a shard each (see
+`distributed`) come to the same bits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_edge.machine import cpu_count
+from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.replica import Replica
+from dcgan_edge.training.state import TrainState
+
+T = TypeVar("T")
+LEAST_IMAGES = (
+    16  # of 28 pixels in networks of width 32, for a thread; with fewer it is busy with other things
+)
+LEAST_SIDE = 28 * 32
+NOTHING = torch.zeros(())
+
+
+class Shard(Protocol):
+    """The networks for one shard of a batch. `index` of `count` is its place in the batch."""
+
+    index: int
+    count: int
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def update(self, network: str, figures: Tensor | None = None) -> Tensor:
+        """Let the optimiser of `network` take its step by the gradients of all shards, and return the sum of
+        their `figures`. Every shard calls it, and each returns when all have and the step is taken.
+        """
+        ...
+
+
+class Crew(Protocol):
+    """Whatever executes a step: one shard in the networks themselves, or several in threads."""
+
+    count: int
+
+    def run(self, work: Callable[[Shard], T]) -> list[T]:
+        """Return what `work` returns for each shard of this process, in their order."""
+        ...
+
+
+def default_shards(config: TrainConfig, device: torch.device, cores: int = 0) -> int:
+    """Return in how many shards a batch is taken unless the user says: a rule, and nothing is measured.
+
+    On a CPU that is the largest power of two that there are cores for, if each shard has 16 images at least
+    (fewer of larger images or in wider networks), as of `cores`, 0 for those of this machine. Any other
+    device takes the batch as one.
+    """
+    if device.type != "cpu":
+        return 1
+    side = config.architecture.size * config.architecture.width
+    least = max(1, LEAST_IMAGES * LEAST_SIDE // max(LEAST_SIDE, side))
+    most = min(cores or cpu_count(), config.batch // least)
+    return 1 << (max(1, most).bit_length() - 1)
+
+
+def open_crew(state: TrainState, shards: int) -> Alone | Workers:
+    """Return who executes the steps of `state`, to be closed: threads, or one that needs none."""
+    device = next(state.generator.parameters()).device
+    return Workers(state, shards) if shards > 1 and device.type == "cpu" else Alone(state)
+
+
+class Alone:
+    """The whole batch as one shard, in the networks themselves, with torch's own threads."""
+
+    index, count = 0, 1
+
+    def __init__(self, state: TrainState) -> None:
+        self.generator, self.discriminator = state.generator, state.discriminator
+        self._optimisers = state.optimisers()
+
+    def update(self, network: str, figures: Tensor | None = None) -> Tensor:
+        """Take the step of the optimiser and return `figures`."""
+        self._optimisers[network][1].step()
+        return NOTHING if figures is None else figures
+
+    def run(self, work: Callable[[Shard], T]) -> list[T]:
+        """Return what `work` returns, in a list."""
+        return [work(self)]
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Workers:
+    """A thread for each of `count` shards. Open, torch's own threads are switched off; `close` ends that."""
+
+    def __init__(self, state: TrainState, count: int) -> None:
+        self.count = count
+        self._barrier = threading.Barrier(count, action=self._act)
+        self._values: list[Any] = [None] * count
+        self._combine: Callable[[Sequence[Any]], Any] = list
+        self._result: Any = None
+        self._replicas = {name: Replica(*pair) for name, pair in state.optimisers().items()}
+        self._has_dropout = any(replica.has_dropout for replica in self._replicas.values())
+        self._shards = [_Member(self, index, self._replicas) for index in range(count)]
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        self._pool = ThreadPoolExecutor(max(1, count - 1), "shard", torch.set_num_threads, (1,))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads and give torch its own back."""
+        self._pool.shutdown()
+        torch.set_num_threads(self._threads)
+
+    def run(self, work: Callable[[Shard], T]) -> list[T]:
+        """Return what `work` returns for each shard, in their order.
+
+        What one of them raises is raised here when all have ended; the others are not waited for at the next
+        meeting but ended as well.
+        """
+        for replica in self._replicas.values():
+            replica.begin()
+        if self._has_dropout:
+            for shard, seed in zip(self._shards, torch.randint(2**62, (self.count,)).tolist(), strict=True):
+                shard.random.manual_seed(seed)
+        running = [self._pool.submit(self._guarded, work, shard) for shard in self._shards[1:]]
+        try:
+            first = self._guarded(work, self._shards[0])
+        except threading.BrokenBarrierError:
+            _raise_first([future.exception() for future in running])
+            raise
+        return [first, *(future.result() for future in running)]
+
+    def meet(self, index: int, value: T, combine: Callable[[Sequence[T]], Any]) -> Any:
+        """Return `combine` of the values that all shards bring, in their order; it is called once."""
+        self._values[index] = value
+        self._combine = combine
+        self._barrier.wait()
+        return self._result
+
+    def _act(self) -> None:
+        self._result = self._combine(self._values)
+
+    def _guarded(self, work: Callable[[Shard], T], shard: Shard) -> T:
+        try:
+            return work(shard)
+        except BaseException:
+            self._barrier.abort()
+            raise
+
+
+class _Member:
+    """One shard: copies of the networks over the same weights, with gradients of their own."""
+
+    def __init__(self, workers: Workers, index: int, replicas: dict[str, Replica]) -> None:
+        self.index, self.count = index, workers.count
+        self._workers, self._replicas = workers, replicas
+        self.random = torch.Generator()
+
+        def total(value: Tensor) -> Tensor:
+            summed: Tensor = workers.meet(index, [value], tree_sum)[0]
+            return summed
+
+        self.generator, self.discriminator = (
+            replicas[name].shard(index, total, self.random) for name in ("generator", "discriminator")
+        )
+
+    def update(self, network: str, figures: Tensor | None = None) -> Tensor:
+        """See `Shard`."""
+        replica = self._replicas[network]
+
+        def take_step(gradients: Sequence[list[Tensor]]) -> Tensor:
+            *summed, figures = tree_sum(gradients)
+            replica.step(summed)
+            return figures
+
+        gradients = replica.take_gradients(self.index)
+        result: Tensor = self._workers.meet(
+            self.index, [*gradients, NOTHING if figures is None else figures], take_step
+        )
+        return result
+
+
+def tree_sum(values: Sequence[list[Tensor]]) -> list[Tensor]:
+    """Return the sum of lists of tensors: neighbours first, then pairs of neighbours, and so on.
+
+    The sums of a half of the shards are thus the same whether the other half is here or in another process.
+    """
+    if len(values) == 1:
+        return values[0]
+    middle = (len(values) + 1) // 2
+    left, right = tree_sum(values[:middle]), tree_sum(values[middle:])
+    return list(torch._foreach_add(left, right))
+
+
+def _raise_first(errors: Sequence[BaseException | None]) -> None:
+    """Raise the error that broke the meeting, rather than that it was broken."""
+    for error in errors:
+        if error is not None and not isinstance(error, threading.BrokenBarrierError):
+            raise error
