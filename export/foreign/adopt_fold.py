@@ -1,6 +1,6 @@
 """BatchNorm folded in an ONNX graph: into the weights of the layer before it, or into a factor and a sum.
 
-The arithmetic is done in float64, as for checkpoints (`export.onnx.folding`).
+The arithmetic is done in float64, as it is for our own layers before they are traced (`export.onnx.folding`).
 """
 
 from __future__ import annotations

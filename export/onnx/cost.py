@@ -4,7 +4,8 @@ Rules. A multiply-add is 2 FLOPs, and only real ones count: a transposed convolu
 element over kernel x output channels / groups, less what padding cuts off; a convolution gathers likewise,
 less what falls on padding. A bias is one addition for each output element, an elementwise function one FLOP
 however hard it is; moving data is none. A normalisation is six for each element: one for the mean, three for
-the variance, a factor and a sum. Operations on constants alone are folded and count nothing.
+the variance, a factor and a sum; a softmax is five: the largest, the difference to it, its exponential, their
+sum, and the quotient. Operations on constants alone are folded and count nothing.
 """
 
 from __future__ import annotations
@@ -211,6 +212,8 @@ class _Counter:
             return self.elements(node.input[0])
         if op in NORMALISATIONS:
             return 6 * self.elements(node.output[0])
+        if op == "Softmax":
+            return 5 * self.elements(node.output[0])
         if op in ONE_FLOP or op in TWO_FLOPS:
             return (1 if op in ONE_FLOP else 2) * self.elements(node.output[0])
         return 0 if op in VIEWS or op in MOVES else None

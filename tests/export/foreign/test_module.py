@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,8 @@ import dcgan_edge
 from dcgan_edge.artifact import BatchProfile, read_artifact
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.export.foreign.module import export_module
+from dcgan_edge.export.foreign.module_loading import load_module
+from dcgan_edge.export.tensorrt.targets import AHEAD_OF_TIME
 from dcgan_edge.runtime.session import open_session
 from tests.export.foreign import brought
 from tests.export.foreign.brought import CLASSES, DIM
@@ -66,6 +70,20 @@ def test_the_only_input_has_the_class_behind_the_latent(tmp_path: Path) -> None:
     assert len({image.tobytes() for image in images}) == CLASSES
 
 
+def test_operators_that_ours_have_not_are_exported_in_half_and_built(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    single, half = export_module(f"{HERE}:Rich", tmp_path, latent_dim=DIM, value_range=(-1.0, 1.0))
+    graph = onnx.load(single.path).graph
+    assert "BatchNormalization" not in {node.op_type for node in graph.node}  # one follows a Reshape
+    for artifact in (single, half):
+        assert artifact.manifest.parity["verdict"] == "passed"
+        assert artifact.manifest.cost is not None
+        assert artifact.manifest.cost.uncounted == ()
+    if importlib.util.find_spec("tensorrt_rtx") is not None:
+        engine = dcgan_edge.build(half.path, tmp_path, targets=AHEAD_OF_TIME[-1:])
+        assert engine.manifest.parent_sha256 == half.manifest.sha256
+
+
 def test_a_batch_that_the_module_fixes_is_exported_as_that(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         export_module(f"{HERE}:FixedBatch", tmp_path, latent_dim=DIM)
@@ -96,13 +114,8 @@ def test_impossible_requests_are_refused_before_the_code_runs(
         export_module("no.such:module", tmp_path, **{"latent_dim": DIM, **request_})
 
 
-def test_the_modules_own_state_is_the_parent_where_there_is_no_file(tmp_path: Path) -> None:
+def test_weights_without_a_file_are_told_by_their_values() -> None:
     torch.manual_seed(8)
+    first, again = (load_module(f"{HERE}:READY_MADE").sha256 for _ in range(2))
     nn.init.normal_(brought.SPREAD.weight)
-    options: dict[str, Any] = {"latent_dim": DIM, "precisions": ("fp32",)}
-    (first,) = export_module(f"{HERE}:READY_MADE", tmp_path / "a", **options)
-    (again,) = export_module(f"{HERE}:READY_MADE", tmp_path / "b", **options)
-    assert first.path.read_bytes() == again.path.read_bytes()
-    nn.init.normal_(brought.SPREAD.weight)
-    (other,) = export_module(f"{HERE}:READY_MADE", tmp_path / "c", **options)
-    assert other.manifest.parent_sha256 != first.manifest.parent_sha256
+    assert load_module(f"{HERE}:READY_MADE").sha256 != first == again
