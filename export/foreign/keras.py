@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from dcgan_edge.latents import FloatArray
 from dcgan_edge.layers import Layer, shapes
 from dcgan_edge.names import shown
 
+from .keras_assumed import assume
 from .keras_config import Described, described
 from .keras_file import Arrays, KerasFile, parse_config, read_file
 from .keras_layers import BIAS, KERNEL, NORM, Chain, convert
@@ -32,7 +33,7 @@ class KerasGenerator:
     """A generator of Keras as ours: latents (n, latent_dim, 1, 1) to images (n, channels, size, size).
 
     `tensors` are float32 by our names ("layers.0.weight"; counts of BatchNorm int64), `notes` sentences about
-    what was converted.
+    what was converted, `assumptions` what no array tells, where the file has no architecture.
     """
 
     layers: tuple[Layer, ...]
@@ -41,13 +42,15 @@ class KerasGenerator:
     channels: int
     size: int
     notes: tuple[str, ...]
+    assumptions: tuple[str, ...] = ()
 
 
 def read_keras(path: Path) -> KerasGenerator:
     """Return the generator in the Keras file `path`: .keras, a whole model in .h5, or arrays alone in .h5.
 
-    Arrays alone need the architecture in a file beside them, `generator.json` for `generator.weights.h5` or
-    `generator_weights.h5`, as `model.to_json()` writes it.
+    The architecture of arrays alone is read from a file beside them, `generator.json` for
+    `generator.weights.h5` or `generator_weights.h5`, as `model.to_json()` writes it; without that file it is
+    assumed from the shapes.
 
     Raises UsageError when there is no such file; ArtifactError when it is damaged, claims more than it holds,
     names Lambda or custom layers, branches, or has a layer that none of ours does the same as;
@@ -56,6 +59,9 @@ def read_keras(path: Path) -> KerasGenerator:
     need("h5py", "keras")
     content = read_file(path)
     config = content.config if content.config is not None else _config_beside(path)
+    assumptions: tuple[str, ...] = ()
+    if config is None:
+        config, assumptions = assume(content) or _refuse_arrays(path)
     layers = list(described(config, (), by_class=content.by_class))
     if len(layers) > MOST_LAYERS:
         raise ArtifactError(f"{shown(path.name)} has {len(layers):,} layers.")
@@ -67,10 +73,10 @@ def read_keras(path: Path) -> KerasGenerator:
         except (ArtifactError, ValueError, TypeError) as error:
             name = shown("/".join(layer.place))
             raise ArtifactError(f"{shown(path.name)}: {layer.kind} {name}: {error}.") from error
-    return _finished(chain, latent[-1], path)
+    return _finished(chain, latent[-1], path, assumptions)
 
 
-def _finished(chain: Chain, latent_dim: int, path: Path) -> KerasGenerator:
+def _finished(chain: Chain, latent_dim: int, path: Path, assumptions: tuple[str, ...]) -> KerasGenerator:
     """The generator that `chain` is, once its images are in [-1, 1] and everything fits together."""
     notes = []
     if len(chain.shape) != 3 or chain.shape[0] != chain.shape[1]:
@@ -102,13 +108,12 @@ def _finished(chain: Chain, latent_dim: int, path: Path) -> KerasGenerator:
         if layer.kind == "batch_norm":
             tensors[f"layers.{index}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
     size, _, channels = chain.shape
-    return KerasGenerator(tuple(chain.layers), tensors, latent_dim, channels, size, tuple(notes))
+    return KerasGenerator(tuple(chain.layers), tensors, latent_dim, channels, size, tuple(notes), assumptions)
 
 
-def _config_beside(path: Path) -> dict[str, Any]:
-    """The architecture of a file of arrays: JSON of the same name beside it, without "weights" in it."""
-    stem = re.sub(r"[._-]?weights$", "", path.stem)
-    for name in dict.fromkeys((path.stem, stem)):
+def _config_beside(path: Path) -> dict[str, Any] | None:
+    """The architecture of a file of arrays, if it lies beside: JSON of the same name, less "weights"."""
+    for name in dict.fromkeys((path.stem, _stem(path))):
         beside = path.with_name(f"{name}.json")
         if os.path.isfile(beside):  # noqa: PTH113  # however long the name is
             try:
@@ -116,9 +121,18 @@ def _config_beside(path: Path) -> dict[str, Any]:
                     return parse_config(file.read(2**24 + 1), beside.name)
             except OSError as error:
                 raise ArtifactError(f"Cannot read {shown(beside)}: {error.strerror or error}.") from error
+    return None
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"[._-]?weights$", "", path.stem)
+
+
+def _refuse_arrays(path: Path) -> NoReturn:
     raise ArtifactError(
-        f"{shown(path.name)} holds arrays only, not how they are connected. Put its architecture "
-        f"beside it, where the model is:\n    open({stem + '.json'!r}, 'w').write(model.to_json())"
+        f"{shown(path.name)} holds arrays only, and they do not follow each other in one row. Put its "
+        "architecture beside it, where the model is:\n"
+        f"    open({_stem(path) + '.json'!r}, 'w').write(model.to_json())"
     )
 
 

@@ -35,6 +35,7 @@ CONFIG_DEPTH = 60
 LINK_LIMIT = 5_000  # groups and arrays in a file
 DEPTH_LIMIT = 16  # groups within each other
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MODEL = "model_weights"
 OPTIMISERS = ("optimizer", "optimizer_weights", "_optimizer")
 LAYERS = ("layers", "_layer_checkpoint_dependencies")  # of Keras 3, and of Keras 2.12 in the new format
 Arrays = dict[tuple[str, ...], FloatArray]  # by the groups that they lie in
@@ -45,12 +46,14 @@ class KerasFile:
     """The configuration, None where there is none, and the arrays of a file.
 
     Keys of `arrays` begin with the layer: by its place among those of its class where `by_class`
-    ("conv2d_1" is the second), else by its name; they end with the number or the name of the array.
+    ("conv2d_1" is the second), else by its name; they end with the number or the name of the array. `layers`
+    are those names, of layers without arrays as well.
     """
 
     config: dict[str, Any] | None
     arrays: Arrays
     by_class: bool
+    layers: tuple[str, ...] = ()
 
 
 def read_file(path: Path) -> KerasFile:
@@ -114,15 +117,15 @@ def _read(data: bytes, name: str, config: dict[str, Any] | None) -> KerasFile:
         if config is None and "model_config" in file.attrs:
             text = _attribute(file, "model_config", name)
             config = parse_config(text, name)
-        arrays = dict(_arrays(file, len(data), name))
-    by_class = any(key[0] in LAYERS for key in arrays)
+        arrays = dict(_arrays(file, len(data), name))  # which refuses links before one is followed below
+        inner = next((label for label in (*LAYERS, MODEL) if label in file), "")
+        layers = tuple(file[inner or "/"])
+    by_class = inner in LAYERS
     if by_class:
-        return KerasFile(
-            config, {_inner(key): value for key, value in arrays.items() if key[0] in LAYERS}, True
-        )
-    return KerasFile(
-        config, {key[key[0] == "model_weights" :]: value for key, value in arrays.items()}, False
-    )
+        arrays = {_inner(key): value for key, value in arrays.items() if key[0] in LAYERS}
+    else:
+        arrays = {key[key[0] == MODEL :]: value for key, value in arrays.items()}
+    return KerasFile(config, arrays, by_class, layers)
 
 
 def _inner(key: tuple[str, ...]) -> tuple[str, ...]:

@@ -66,7 +66,22 @@ def tutorial() -> Network:
     network = Network((10,)).dense(7 * 7 * 4, use_bias=False).norm().add("LeakyReLU", {"negative_slope": 0.3})
     network.reshape(7, 7, 4).conv("Conv2DTranspose", 4, 5, 1, use_bias=False).norm()
     network.add("LeakyReLU", {"alpha": 0.3}).conv("Conv2DTranspose", 3, 5, 2, use_bias=False).norm()
-    return network.add("LeakyReLU", {"alpha": 0.2}).conv("Conv2DTranspose", 1, 5, 2, activation="tanh")
+    network.add("LeakyReLU", {"negative_slope": 0.3})
+    return network.conv("Conv2DTranspose", 1, 5, 2, activation="tanh")
+
+
+def usual() -> Network:
+    """The listing behind the preset `dcgan-upsample`, with Keras' own defaults."""
+    network = Network((6,)).dense(8 * 8 * 4).add("ReLU", {}).reshape(8, 8, 4).upsample().conv("Conv2D", 4, 3)
+    network.norm().add("ReLU", {}).upsample().conv("Conv2D", 3, 3).norm().add("ReLU", {})
+    return network.conv("Conv2D", 3, 3, activation="tanh")
+
+
+def simple() -> Network:
+    """The paper's shape: from 1x1 by transposed convolutions."""
+    network = Network((1, 1, 6)).conv("Conv2DTranspose", 5, 4, padding="valid", use_bias=False).norm()
+    network.add("ReLU", {}).conv("Conv2DTranspose", 4, 4, 2, use_bias=False).norm().add("ReLU", {})
+    return network.conv("Conv2DTranspose", 1, 4, 2, activation="tanh")
 
 
 def upsampling() -> Network:
@@ -132,6 +147,19 @@ def test_keras_2_12_called_its_layers_otherwise(tmp_path: Path) -> None:
     one, other = read_keras(tmp_path / "a.keras"), read_keras(tmp_path / "b.keras")
     assert one.layers == other.layers
     assert all(torch.equal(value, other.tensors[name]) for name, value in one.tensors.items())
+
+
+@pytest.mark.parametrize("file", ["g.weights.h5", "g_weights.h5"])
+@pytest.mark.parametrize("name", ["tutorial", "usual", "simple"])
+def test_usual_architectures_are_assumed_where_none_is_there(tmp_path: Path, name: str, file: str) -> None:
+    network = {"tutorial": tutorial, "usual": usual, "simple": simple}[name]()
+    WRITERS[file](tmp_path / file, network)
+    known = read_keras(tmp_path / file)
+    (tmp_path / "g.json").unlink()
+    assumed = read_keras(tmp_path / file)
+    assert (known.assumptions, assumed.layers) == ((), known.layers)
+    assert all(torch.equal(value, assumed.tensors[name]) for name, value in known.tensors.items())
+    assert str(known.size) in assumed.assumptions[0]
 
 
 def test_arrays_alone_ask_for_their_architecture(tmp_path: Path) -> None:
