@@ -28,8 +28,9 @@ class Keeper:
         self.best: Quality | None = None
         self._checkpoint, self._keep = checkpoint, keep
         for line in lines:
-            if "fid" in line:
-                self.note(Quality(line["step"], line["fid"], line["kid"]))
+            fid, kid = line.get("fid"), line.get("kid")
+            if isinstance(fid, int | float) and isinstance(kid, int | float):
+                self.note(Quality(line["step"], float(fid), float(kid)))
 
     @property
     def best_path(self) -> Path:

@@ -156,6 +156,15 @@ def test_who_goes_back_to_an_earlier_one_loses_no_later_one(tmp_path: Path) -> N
     assert [name[11:17] for name in names(tmp_path)[:-1]] == ["000150", "000250", "000300", "000400"]
 
 
+def test_lines_that_somebody_changed_are_no_evaluations(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"step": 1, "fid": 3, "kid": 0.5},
+        {"step": 2, "fid": 1.0},
+        {"step": 3, "fid": None, "kid": 1.0},
+    ]
+    assert Keeper(tmp_path / CHECKPOINT_NAME, 0, lines).best == Quality(1, 3.0, 0.5)
+
+
 @pytest.mark.parametrize("refused", ["best.safetensors", "checkpoint-000006.safetensors"])
 def test_a_full_disk_keeps_the_last_checkpoint(
     tmp_path: Path, data: Path, refused: str, monkeypatch: pytest.MonkeyPatch
