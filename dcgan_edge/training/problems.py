@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SURE = 0.99  # accuracy of a discriminator that errs on one image in a batch of 128 or none
-SWAMPED = 7.0  # generator loss: -log of 0.1 %; the medians of healthy runs stay below 5.5
+SWAMPED = 7.0  # generator loss: -log of 0.1 %; the medians of healthy runs stay below 5.5, 2 with a hinge
 UNSWAMPED = 6.0
 BLIND_GAP = 0.01  # of the mean scores, real less generated; the medians of healthy runs stay above 0.1
 SEEING_GAP = 0.03
 CHANCE = 0.55  # accuracy; 0.5 is guessing, and a batch of 128 strays by 0.04
 FAINT = 1e-3  # gradient norm; healthy runs lie between 0.3 and 400
 FELT = 1e-2
+LEARNING = 0.1  # gradient norm of a discriminator; healthy runs with a hinge stay above 0.8
 VIOLENT = 1e4  # gradient norm; 25 times the largest single one of healthy runs
 CALM = 3e3
 ALIKE = 0.1  # diversity: all images are nearly one image
@@ -65,7 +66,15 @@ class Problem:
 
 
 def _wins(now: Medians) -> bool:
-    return _over(now.accuracy, SURE) and _over(now.loss_g, SWAMPED)
+    """A hinge keeps the generator's loss small, and leaves a discriminator that wins nothing to learn."""
+    if now.loss_g is None or not _over(now.accuracy, SURE):
+        return False
+    return now.loss_g >= SWAMPED or _under(now.grad_norm_d, FELT)
+
+
+def _wins_no_more(now: Medians) -> bool:
+    is_learning = now.grad_norm_d is None or now.grad_norm_d >= LEARNING
+    return _under(now.accuracy, SURE) or (_under(now.loss_g, UNSWAMPED) and is_learning)
 
 
 def _is_lost(now: Medians) -> bool:
@@ -133,7 +142,7 @@ PROBLEMS = (
     Problem(
         "discriminator wins",
         _wins,
-        lambda now: _under(now.accuracy, SURE) or _under(now.loss_g, UNSWAMPED),
+        _wins_no_more,
         lambda now: (
             f"The discriminator is right about {now.accuracy:.1%} of the images, and the generator's loss is "
             f"{now.loss_g:.1f}."

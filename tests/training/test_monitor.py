@@ -86,6 +86,16 @@ def test_before_a_run_has_settled_it_is_not_judged(problem: str) -> None:
     assert events(lines((SETTLING, ILL[problem][0]), (100, {}))) == []
 
 
+def test_a_discriminator_that_wins_by_a_hinge_has_nothing_to_learn() -> None:
+    """Its losses are those of a sound run then; of cross-entropy, a gradient is always left."""
+    won = {"real_accuracy": 1.0, "fake_accuracy": 1.0, "loss_d": 0.0, "grad_norm_d": 0.0}
+    told = events(lines((SETTLED, {}), (100, won), (100, {})))
+    assert [(event.problem, event.state) for event in told] == [
+        ("discriminator wins", "begins"),
+        ("discriminator wins", "ends"),
+    ]
+
+
 @pytest.mark.parametrize("figure", ["grad_norm_d", "grad_norm_g"])
 def test_a_gradient_that_is_not_finite_is_said_at_once(figure: str) -> None:
     begin, end = events(lines((1, {}), (1, {figure: None}), (100, {})))

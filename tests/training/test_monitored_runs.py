@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.latents import FloatArray
+from dcgan_edge.recipes import RECIPES, Recipe, recipe_settings
 from dcgan_edge.training import (
     CHECKPOINT_NAME,
     TrainConfig,
@@ -31,6 +33,7 @@ from dcgan_edge.training import (
 from dcgan_edge.training.state import TrainState, new_state
 from dcgan_edge.training.steps import draw_latents
 from tests.training.tiny_run import (
+    BATCH,
     STEPS_PER_EPOCH,
     assert_same_run,
     metrics,
@@ -156,15 +159,23 @@ def test_a_collapse_is_over_when_it_is_and_a_resumed_run_remembers(
     assert [TrainEvent(**event) for event in written] == list(whole.events)
 
 
+def test_a_sound_training_by_hinges_raises_nothing(tmp_path: Path, data: Path) -> None:
+    settings = {**recipe_settings("sn-hinge"), "batch": BATCH}
+    epochs = 2 * STEPS // STEPS_PER_EPOCH
+    assert run_training(tiny_config(data, epochs=epochs, **settings), tmp_path).events == ()
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_discriminator_that_alone_learns_wins(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
 ) -> None:
     def unequal(state: TrainState) -> None:
         set_rate(state.generator_adam, 0.0)
         set_rate(state.discriminator_adam, 0.02)  # a hundred times the usual
 
     changed_state(monkeypatch, unequal)
-    result = run_training(config(data, 2 * STEPS), tmp_path)
+    settings = {**dataclasses.asdict(recipe), "batch": BATCH, "decay_from": 1.0}
+    result = run_training(tiny_config(data, epochs=2 * STEPS // STEPS_PER_EPOCH, **settings), tmp_path)
     assert told(result)["discriminator wins"] == ["begins"]
 
 
