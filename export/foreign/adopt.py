@@ -1,7 +1,7 @@
 """A foreign ONNX file to artifacts: read, brought into this program's form, and proven against the file.
 
 `adopt_file` reads it, `adopt_ports` finds its inputs and its images, `adopt_reference` runs it as it is,
-`adopt_convert`, `adopt_fold` and `adopt_graph` make the graph of it that is written by `export.writing`.
+`adopt_convert` and `adopt_graph` make the graph of it that is written by `export.writing`.
 """
 
 from __future__ import annotations
