@@ -51,8 +51,9 @@ class Architecture:
         chosen = np.array([seed % count for seed in seeds] if classes is None else classes, np.int64)
         if chosen.shape != (len(drawn),) or not np.all((chosen >= 0) & (chosen < count)):
             raise UsageError(f"Give one class from 0 to {count - 1} for each seed.")
-        weights = np.eye(count, dtype=np.float32)[chosen]
-        return np.concatenate([drawn, weights[:, :, None, None]], axis=1)
+        weights = np.zeros((len(drawn), count, 1, 1), np.float32)
+        weights[np.arange(len(drawn)), chosen] = 1.0
+        return np.concatenate([drawn, weights], axis=1)
 
     def check(self) -> None:
         """Raise ValueError for sizes and names that no generator has."""

@@ -54,6 +54,13 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
 
 
+def digits_of(names: Sequence[str]) -> list[int] | None:
+    """Return which digit each of `names` is, written as a word or a numeral; None if one of them is none."""
+    known = {name: number for number, name in enumerate(DIGIT_NAMES)} | {str(n): n for n in range(10)}
+    digits = [known[name.casefold()] for name in names if name.casefold() in known]
+    return digits if names and len(digits) == len(names) else None
+
+
 def every_pair(architecture: Architecture, seeds: Sequence[int], classes: Sequence[int] | None) -> list[Pair]:
     """Return each of `seeds` in each of `classes`, seed by seed; None is the class s modulo their number.
 

@@ -61,8 +61,9 @@ def command(
     """Score the images that INPUTS (checkpoints, .onnx, .engine) make of the same seeds.
 
     FID and KID (lower is better), precision and recall, classes, duplicates, copies of training images. The
-    baseline is what real images that were held out get. All inputs but the first are also compared with it,
-    seed by seed: that is what a precision costs.
+    baseline is what real images that were held out get. A generator of classes makes them in turn; where they
+    are digits, the share that is read as the class asked for is listed. All inputs but the first are also
+    compared with it, seed by seed: that is what a precision costs.
 
     \b
     dcgan-edge eval runs/digits/checkpoint.safetensors --out quality

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import ONE_CLASS, all_of, scale_option, session_options
-from dcgan_edge.cli.options import SEEDS, FiniteRange, class_option, seeds_option
+from dcgan_edge.cli.latent_options import all_of, one_class_option, scale_option, session_options
+from dcgan_edge.cli.options import SEEDS, FiniteRange, seeds_option
 from dcgan_edge.cli.progress import fraction
 from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.runtime.session import Backend
@@ -48,7 +48,7 @@ ARITHMETIC_OPTIONS = [
 @click.command("arithmetic")
 @session_options
 @all_of(ARITHMETIC_OPTIONS)
-@class_option(ONE_CLASS)
+@one_class_option
 @scale_option
 @click.option(
     "--output",
@@ -64,7 +64,7 @@ def arithmetic(
     plus: list[int],
     noise: float,
     seed: int,
-    classes: str | None,
+    class_name: str | None,
     scale: int,
     output: Path,
     device: str,
@@ -90,7 +90,7 @@ def arithmetic(
         plus=plus,
         noise=noise,
         seed=seed,
-        kind=classes,
+        class_name=class_name,
         scale=scale,
         device=device,
         backend=backend,

@@ -18,9 +18,12 @@ from dcgan_edge.latents import MAX_SEED
 scale_option = click.option(
     "--scale", type=click.IntRange(1, 64), default=2, show_default=True, help="Draw each pixel N x N."
 )
-
-
-ONE_CLASS = "Draw everything in this class, by name or number; a generator with classes needs it."
+one_class_option = click.option(
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="Class of everything, by name or number; a generator with classes needs it.",
+)
 INPAINT_OPTIONS = [
     click.option(
         "--mask",
@@ -142,6 +145,7 @@ def picture_options(count: int) -> Callable[[Command], Command]:
             ),
             _number("--images", click.IntRange(1, 100_000), count, "Restore so many of them.", "count"),
             _number("--first", click.IntRange(0, 10**9), 0, "Begin with this image, counted from 0."),
+            one_class_option,
             _number("--show", click.IntRange(1, 1000), 10, "Draw the first N images.", "shown"),
             scale_option,
             device_option,

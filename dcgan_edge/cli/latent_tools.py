@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dcgan_edge.cli import print_json
-from dcgan_edge.cli.latent_options import ONE_CLASS, all_of, out_option, scale_option, session_options
+from dcgan_edge.cli.latent_options import all_of, one_class_option, out_option, scale_option, session_options
 from dcgan_edge.cli.options import SEEDS, FiniteRange, class_option
 from dcgan_edge.runtime.session import Backend
 
@@ -98,7 +98,7 @@ def interpolate(
 @click.option(
     "--layout", metavar="ROWSxCOLUMNS", default="9x9", show_default=True, help="Pictures of the plane."
 )
-@class_option(ONE_CLASS)
+@one_class_option
 @scale_option
 @click.option(
     "--output",
@@ -111,7 +111,7 @@ def grid(
     artifact: Path,
     seeds: list[int],
     layout: str,
-    classes: str | None,
+    class_name: str | None,
     output: Path,
     scale: int,
     device: str,
@@ -134,7 +134,7 @@ def grid(
         output,
         rows=rows,
         columns=columns,
-        kind=classes,
+        class_name=class_name,
         scale=scale,
         device=device,
         backend=backend,

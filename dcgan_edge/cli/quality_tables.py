@@ -56,6 +56,8 @@ DIFFERENCES: dict[str, Callable[[Difference], str]] = {
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print the figures of all inputs, their differences to the first, and what they were measured on."""
     show(evaluation_table(evaluation))
+    if evaluation.agreements:
+        show(agreement_table(evaluation))
     if evaluation.differences:
         show(differences_table(evaluation))
     click.echo(evaluation_notes(evaluation))
@@ -76,6 +78,19 @@ def differences_table(evaluation: Evaluation) -> Table:
     table = _table(f"less {first}", others)
     for title, words in DIFFERENCES.items():
         table.add_row(title, *(words(found) for found in evaluation.differences.values()))
+    return table
+
+
+def agreement_table(evaluation: Evaluation) -> Table:
+    """Return a row for each class: the share of the images asked for that are read as it; at the foot of all
+    images.
+    """
+    found = evaluation.agreements
+    table = _table("read as the class asked for", _short(list(found)))
+    for name in dict.fromkeys(name for one in found.values() for name in one.names):
+        shares = (dict(zip(one.names, one.shares, strict=True)).get(name) for one in found.values())
+        table.add_row(escape(name), *("-" if share is None else f"{share:.1%}" for share in shares))
+    table.add_row("all", *(f"{one.share:.1%}" for one in found.values()))
     return table
 
 

@@ -58,6 +58,13 @@ OPTIONS = (
         "Distribution of the latents: N(0, 1) or U(-1, 1).",
         "normal",
     ),
+    click.option(
+        "--conditional",
+        is_flag=True,
+        default=None,
+        help="Learn the classes of the data too, so that they can be asked for: of digits, IDX files with "
+        "labels, CIFAR-10, SVHN, or a folder with one folder for each class.",
+    ),
     _option(
         "--recipe",
         click.Choice(list(RECIPES)),
@@ -142,6 +149,7 @@ def command(
     width: int | None,
     latent_dim: int | None,
     distribution: Distribution | None,
+    conditional: bool | None,
     recipe: str | None,
     batch: int | None,
     epochs: int | None,
@@ -172,14 +180,16 @@ def command(
 
     \b
     dcgan-edge train --data digits --minutes 3 --out runs/digits
+    dcgan-edge train --data digits --conditional --minutes 3 --out runs/sevens
     dcgan-edge train --data photos --size 64 --epochs 50 --keep 3 --eval-every 500 --out runs/photos
     dcgan-edge train --resume --epochs 100 --out runs/photos
     """
     from dcgan_edge.training.request import TrainRequest, resolve, run_request
 
     request = TrainRequest(
-        data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, recipe, batch,
-        epochs, minutes, seed, precision, device, shards, learning_rate, beta1, ema_decay, log_every,
+        data, arch, size, int(channels) if channels else None, width, latent_dim, distribution, conditional,
+        recipe, batch, epochs, minutes, seed, precision, device, shards, learning_rate, beta1, ema_decay,
+        log_every,
         grid_every, keep, eval_every, eval_data, tensorboard,
     )  # fmt: skip
     if dry_run:

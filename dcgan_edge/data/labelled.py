@@ -66,6 +66,23 @@ def open_classes(source: str, size: int, channels: int) -> tuple[Source, Classes
     return pictures, folder_classes([file.name for file in pictures.listing.files], source)
 
 
+def class_names(source: str) -> tuple[str, ...]:
+    """Return the names of the classes of `source`. Raises as `open_classes` does."""
+    return open_classes(source, 8, 1)[1].names
+
+
+def class_shares(labels: Labels | None, count: int) -> tuple[float, ...]:
+    """Return the share of each of `count` classes in `labels`, () without labels.
+
+    Raises UsageError for labels of more classes.
+    """
+    if labels is None:
+        return ()
+    if labels.max() >= count:
+        raise UsageError(f"The images are of {labels.max() + 1} classes, not of {count}.")
+    return tuple((np.bincount(labels, minlength=count) / len(labels)).tolist())
+
+
 def folder_classes(files: list[str], source: str) -> Classes:
     """Return the classes of pictures by the names of their files below `source`: the folder each lies in."""
     parts = [name.split("/") for name in files]

@@ -16,6 +16,7 @@ import numpy as np
 
 from dcgan_edge.classes import every_pair
 from dcgan_edge.errors import UsageError
+from dcgan_edge.evaluation.agreement import ClassAgreement, class_agreement
 from dcgan_edge.evaluation.extractor import FeatureExtractor
 from dcgan_edge.evaluation.pictures import classes_png, neighbours_png
 from dcgan_edge.evaluation.reality import real_images
@@ -44,7 +45,8 @@ class Evaluation:
     """Generators that were judged on the images of `seeds`, by name in the order given.
 
     `baseline` is what held-out real images get, `differences` are those of the others to the first. `facts`
-    name the file's hash and the session's backend of each generator.
+    name the file's hash and the session's backend of each generator. `agreements` are of those that were
+    asked for classes which the extractor knows.
     """
 
     seeds: tuple[int, ...]
@@ -53,6 +55,7 @@ class Evaluation:
     judged: dict[str, Judged]
     differences: dict[str, Difference]
     facts: dict[str, dict[str, Any]]
+    agreements: dict[str, ClassAgreement]
 
     def class_shares(self) -> dict[str, Sequence[float]]:
         """Return the share of each class in the real images and in each generator's; {} without classes."""
@@ -93,7 +96,11 @@ class Evaluation:
             "copy_threshold": self.reference.copy,
             "baseline": self.baseline.scores.to_dict(),
             "inputs": {
-                name: {**self.facts[name], "scores": judged.scores.to_dict()}
+                name: {
+                    **self.facts[name],
+                    "scores": judged.scores.to_dict(),
+                    "class_agreement": self.agreements[name].to_dict() if name in self.agreements else None,
+                }
                 for name, judged in self.judged.items()
             },
             "differences": {name: found.to_dict() for name, found in self.differences.items()},
@@ -109,7 +116,8 @@ def evaluate_generators(
     progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
     """Generate the images of `seeds` with each of `generators`, and score them against the real images of
-    `source` (see `real_images`). Each session is closed before the next is opened.
+    `source` (see `real_images`). Each session is closed before the next is opened. A conditional generator
+    makes its classes in turn.
 
     The real-data baseline has as many images as there are seeds, or all that were held out where those are
     fewer.
@@ -124,11 +132,12 @@ def evaluate_generators(
     wanted = tuple(sorted(set(seeds)))
     _check_enough(len(wanted), "seeds")
     images: dict[str, PixelArray] = {}
-    facts = {}
+    facts, classes = {}, {}
     for name, opener in generators.items():
         progress(f"generating {len(wanted):,} images with {name}")
         with opener() as session:
             images[name] = generate(session, wanted)
+            classes[name] = session.manifest.architecture.classes
             facts[name] = {"sha256": session.manifest.sha256, "session": session.facts.to_dict()}
     channels, size = _shape(images)
     progress("measuring the real images")
@@ -144,7 +153,9 @@ def evaluate_generators(
         progress(f"scored {name}")
     first = next(iter(judged))
     differences = {name: difference(judged[name], judged[first]) for name in judged if name != first}
-    return Evaluation(wanted, reference, baseline, judged, differences, facts)
+    agreements = {name: _agreement(classes[name], wanted, found) for name, found in judged.items()}
+    known = {name: found for name, found in agreements.items() if found is not None}
+    return Evaluation(wanted, reference, baseline, judged, differences, facts, known)
 
 
 def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
@@ -158,6 +169,11 @@ def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
     if pixels is None:
         raise UsageError("There are no seeds to make images of.")
     return pixels
+
+
+def _agreement(names: Sequence[str], seeds: Sequence[int], judged: Judged) -> ClassAgreement | None:
+    asked = np.array([seed % max(1, len(names)) for seed in seeds], np.int64)
+    return class_agreement(names, asked, judged.labels)
 
 
 def _check_enough(count: int, what: str) -> None:

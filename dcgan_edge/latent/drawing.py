@@ -88,7 +88,7 @@ def latent_grid(
     *,
     rows: int = 9,
     columns: int = 9,
-    kind: str | None = None,
+    class_name: str | None = None,
     scale: int = 2,
     device: str = "auto",
     backend: Backend = "auto",
@@ -96,15 +96,15 @@ def latent_grid(
 ) -> Drawing:
     """Draw the plane through three `seeds` as `rows` x `columns` pictures, and write the PNG `output`.
 
-    The seeds are the top left, top right and bottom left corner; all pictures are of the class `kind`, which
-    a generator with classes needs. Raises UsageError for another number of seeds, fewer than 2 x 2 pictures
-    or a class that is not there, and what `open_session` raises.
+    The seeds are the top left, top right and bottom left corner; all pictures are of the class `class_name`,
+    which a generator with classes needs. Raises UsageError for another number of seeds, fewer than 2 x 2
+    pictures or a class that is not there, and what `open_session` raises.
     """
     output = Path(output)
     _check_picture(seeds, scale)
     check_writable(output)
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
-        number = one_class(session.manifest.architecture, kind)
+        number = one_class(session.manifest.architecture, class_name)
         plane_to_file(session, seeds, output, rows=rows, columns=columns, number=number, scale=scale)
         facts = {**_session_facts(session, artifact), "seeds": list(seeds), "layout": [rows, columns]}
     return Drawing((output,), facts)
@@ -119,7 +119,7 @@ def latent_arithmetic(
     plus: Sequence[int] = (),
     noise: float = 0.25,
     seed: int = 0,
-    kind: str | None = None,
+    class_name: str | None = None,
     scale: int = 2,
     device: str = "auto",
     backend: Backend = "auto",
@@ -129,7 +129,7 @@ def latent_arithmetic(
 
     The picture has a column for each group of seeds with its mean at the foot; to the right the answer among
     neighbours at uniform noise of +-`noise`, drawn by `seed`, and at the foot alone; all are of the class
-    `kind`, which a generator with classes needs. The document has the answer's latent.
+    `class_name`, which a generator with classes needs. The document has the answer's latent.
 
     Raises UsageError when there is nothing to calculate with, and what `open_session` raises.
     """
@@ -140,7 +140,7 @@ def latent_arithmetic(
         check_grid(
             max(map(len, (start, minus, plus))) + 1, 7, session.manifest.architecture.size, scale=scale
         )
-        number = one_class(session.manifest.architecture, kind)
+        number = one_class(session.manifest.architecture, class_name)
         answer = solve(start, minus, plus, session.manifest.architecture, noise=noise, seed=seed)
         write_atomic(output, encode_png(draw_answer(session, answer, number), scale=scale))
         facts = {

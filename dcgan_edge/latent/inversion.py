@@ -10,6 +10,7 @@ as a cosine, and the ball for normal latents are ours.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -22,9 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcgan_edge.artifact import Architecture
+from dcgan_edge.classes import one_class
 from dcgan_edge.files import StrPath
 from dcgan_edge.latent.plan import SearchPlan
 from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.models.network import Generator
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import load_discriminator, load_generator
 from dcgan_edge.training.precision import resolve_device
@@ -65,17 +68,42 @@ class Inversion:
         return np.asarray(self.images.mean(axis=1), np.float32)
 
 
-def load_networks(checkpoint: StrPath, device: str = "cpu") -> Networks:
+def load_networks(checkpoint: StrPath, device: str = "cpu", class_name: str | None = None) -> Networks:
     """Load the averaged generator and the discriminator of `checkpoint` onto `device` (auto, cpu, cuda:1).
 
-    Raises what `load_generator` raises, and UnavailableError for a device that is not here.
+    Conditional ones are held to the class `class_name`, and are then networks like others. Raises what
+    `load_generator` raises, UsageError for a class that is not there or none where one is needed, and
+    UnavailableError for a device that is not here.
     """
     checkpoint = Path(checkpoint)
     place = resolve_device(device)
     generator, spec = load_generator(checkpoint)
     architecture = spec.architecture
     discriminator, _ = load_discriminator(checkpoint)
+    number = one_class(architecture, class_name)
+    if number is not None:
+        weights = torch.zeros(len(architecture.classes)).index_fill_(0, torch.tensor(number), 1.0)
+        generator, discriminator = _OfOneClass(generator, weights), _OfOneClass(discriminator, weights)
+        architecture = dataclasses.replace(architecture, classes=())
     return Networks(generator.to(place), discriminator.to(place), architecture, place)
+
+
+class _OfOneClass(nn.Module):
+    """A generator or discriminator held to the class of `weights`."""
+
+    def __init__(self, network: nn.Module, weights: Tensor) -> None:
+        super().__init__()
+        self.network, self.is_generator = network, isinstance(network, Generator)
+        self.register_buffer("weights", weights)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what the network makes of latents (n, latent_dim, 1, 1), or of images, of its class."""
+        classes = self.get_buffer("weights").expand(len(inputs), -1)
+        if not self.is_generator:
+            judged: Tensor = self.network(inputs, classes)
+            return judged
+        made: Tensor = self.network(torch.cat([inputs, classes[:, :, None, None]], dim=1))
+        return made
 
 
 def invert_images(

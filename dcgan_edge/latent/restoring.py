@@ -58,6 +58,7 @@ def invert(
     data: str = "digits",
     count: int = 10,
     first: int = 0,
+    class_name: str | None = None,
     plan: SearchPlan = plans.INVERT,
     shown: int = 10,
     scale: int = 2,
@@ -67,13 +68,14 @@ def invert(
     """Find the latents whose images are nearest to `count` images of `data`, from number `first` on.
 
     It measures how much of an image the generator can say at all. `data` is "digits", a data set that has
-    test images (those are taken), a folder of pictures, or one picture. Into `out` go rows.png (`shown`
-    images, each pixel drawn `scale` x `scale`), the reconstructions, latents.npy and figures.json.
+    test images (those are taken), a folder of pictures, or one picture. `class_name` is the class that is
+    searched in, which a conditional generator needs. Into `out` go rows.png (`shown` images, each pixel drawn
+    `scale` x `scale`), the reconstructions, latents.npy and figures.json.
 
     Raises UsageError, ArtifactError and UnavailableError for images, a checkpoint or a device that are not
     there, and EdgeError when `out` cannot be written.
     """
-    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
+    job = _prepared(checkpoint, out, data, count, first, class_name, device, shown, scale)
     found = reconstruct_images(job.networks, job.images, plan, progress=job.ticks(plan, progress))
     return job.finish(found, {"command": "invert"}, plan, shown, scale)
 
@@ -85,6 +87,7 @@ def inpaint(
     data: str = "digits",
     count: int = 20,
     first: int = 0,
+    class_name: str | None = None,
     mask: str = "centre",
     missing: float | None = None,
     blend: Blend = "poisson",
@@ -106,7 +109,7 @@ def inpaint(
 
     Raises what `invert` raises, and UsageError for a mask that leaves all or nothing.
     """
-    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
+    job = _prepared(checkpoint, out, data, count, first, class_name, device, shown, scale)
     _, channels, size, _ = job.images.shape
     known = make_mask(mask, size, share=missing, seed=plan.seed)
     found = inpaint_images(
@@ -131,6 +134,7 @@ def denoise(
     data: str = "digits",
     count: int = 20,
     first: int = 0,
+    class_name: str | None = None,
     sigma: float | None = plans.SIGMA,
     answer: Answer = "projection",
     plan: SearchPlan = plans.DENOISE,
@@ -145,7 +149,7 @@ def denoise(
     images are noisy already, and then there are no figures. `answer` is the result that is written: the best
     "projection", or the "average" of all. The rest is as in `invert`.
     """
-    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
+    job = _prepared(checkpoint, out, data, count, first, class_name, device, shown, scale)
     found = denoise_images(
         job.networks,
         job.images,
@@ -165,6 +169,7 @@ def stylize(
     data: str = "digits",
     count: int = 8,
     first: int = 0,
+    class_name: str | None = None,
     layers: tuple[str, ...] = (),
     plan: SearchPlan = plans.STYLIZE,
     shown: int = 10,
@@ -179,7 +184,7 @@ def stylize(
 
     Raises what `invert` raises, and UsageError for a layer that the discriminator does not have.
     """
-    job = _prepared(checkpoint, out, data, count, first, device, shown, scale)
+    job = _prepared(checkpoint, out, data, count, first, class_name, device, shown, scale)
     ticks = job.ticks(plan, progress)
     found = stylize_images(job.networks, job.images, plan, layers=layers, progress=ticks)
     return job.finish(found, {"command": "stylize"}, plan, shown, scale)
@@ -222,7 +227,15 @@ class _Job:
 
 
 def _prepared(
-    checkpoint: StrPath, out: StrPath, data: str, count: int, first: int, device: str, shown: int, scale: int
+    checkpoint: StrPath,
+    out: StrPath,
+    data: str,
+    count: int,
+    first: int,
+    class_name: str | None,
+    device: str,
+    shown: int,
+    scale: int,
 ) -> _Job:
     if not (1 <= count <= MOST_IMAGES and first >= 0):
         raise UsageError(f"1 to {MOST_IMAGES:,} images are restored, from number 0 or later on.")
@@ -230,7 +243,7 @@ def _prepared(
         raise UsageError(f"A picture shows at least one image, each pixel 1 to {MOST_SCALE} times as large.")
     out = Path(out)
     check_writable(out / "rows.png")
-    networks = load_networks(checkpoint, device)
+    networks = load_networks(checkpoint, device, class_name)
     architecture = networks.architecture
     check_grid(min(shown, count), MOST_COLUMNS, architecture.size, scale=scale)
     images = pictures(data, architecture.size, architecture.channels, count=count, first=first)

@@ -2,7 +2,8 @@
 `Discriminator`, and one line in `PRESETS`.
 
 Generator: latents float32 (batch, input_dim, 1, 1) -> images (batch, channels, size, size) in [-1, 1].
-Discriminator: images -> one logit per image, (batch,); no sigmoid, losses are computed from logits.
+Discriminator: images, and their classes where there are any -> one logit per image, (batch,); no sigmoid,
+losses are computed from logits.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Preset(Protocol):
         ...
 
     def Discriminator(self, architecture: Architecture) -> nn.Module:
-        """Make the discriminator: images (n, c, size, size) to logits (n,)."""
+        """Make the discriminator: images (n, c, size, size), and of a conditional one their classes (n, K),
+        to logits (n,).
+        """
         ...
 
 
@@ -89,4 +92,8 @@ def check(architecture: Architecture) -> Preset:
         raise UsageError(f"Images have 1 or 3 channels, not {architecture.channels}.")
     if architecture.width < 1 or architecture.latent_dim < 1:
         raise UsageError("Width and latent size are at least 1.")
+    try:
+        architecture.check()
+    except ValueError as error:
+        raise UsageError(f"There is no such generator: {error}.") from error
     return preset

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.layers import Layer
-from dcgan_edge.models.parts import LEAKY_SLOPE
+from dcgan_edge.models.parts import LEAKY_SLOPE, ProjectionDiscriminator
 
 LEAST, MOST = 24, 256  # pixels
 
@@ -38,7 +38,7 @@ def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
     return (*layers, Layer("conv_transpose", architecture.channels, 4, 2, (1, 1)), Layer("tanh"))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """4x4 stride-2 convolutions that double the channels from `width`, LeakyReLU, BatchNorm on all but the
     first, and a final convolution to one logit. No pooling, no hidden dense layer.
     """
@@ -56,14 +56,9 @@ class Discriminator(nn.Module):
                 nn.BatchNorm2d(wide),
                 nn.LeakyReLU(LEAKY_SLOPE),
             ]
-        layers.append(nn.Conv2d(widths[-1], 1, base))  # base -> 1 pixel
+        layers.append(nn.Conv2d(widths[-1], 1 + len(architecture.classes), base))  # base -> 1 pixel
         self.layers = nn.Sequential(*layers)
         self.apply(initialise)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
-        logits: Tensor = self.layers(images)
-        return logits.flatten()
 
 
 def _pyramid(architecture: Architecture) -> tuple[int, list[int]]:

@@ -6,11 +6,11 @@ which this avoids: Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboar
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.layers import Layer
-from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense
+from dcgan_edge.models.parts import LEAKY_SLOPE, ProjectionDiscriminator, initialise_dense
 
 SIZES = (28, 32)
 initialise = initialise_dense
@@ -35,7 +35,7 @@ def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
     )
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """3x3 convolutions of width/2, width, 2 width (stride 2) and 4 width (stride 1) channels, each with
     LeakyReLU and dropout, and BatchNorm before them on all but the first; one dense logit.
     """
@@ -56,14 +56,9 @@ class Discriminator(nn.Module):
             nn.Conv2d(2 * width, 4 * width, 3, padding=1),
             *_block(4 * width),
             nn.Flatten(),
-            nn.Linear(4 * width * side**2, 1),
+            nn.Linear(4 * width * side**2, 1 + len(architecture.classes)),
         )
         self.apply(initialise_dense)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
-        logits: Tensor = self.layers(images)
-        return logits.flatten()
 
 
 def _doubling(channels: int) -> tuple[Layer, ...]:

@@ -6,11 +6,11 @@ tutorials use for MNIST: hidden layers of 256 and 512 units at width 64, LeakyRe
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.layers import Layer
-from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense, perceptron
+from dcgan_edge.models.parts import LEAKY_SLOPE, ProjectionDiscriminator, initialise_dense, perceptron
 
 SIZES = (28, 32, 64)
 initialise = initialise_dense
@@ -23,7 +23,7 @@ def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
     )
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """Every pixel -> 4 width -> 4 width -> one logit; LeakyReLU between."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -35,11 +35,6 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(LEAKY_SLOPE),
             nn.Linear(units, units),
             nn.LeakyReLU(LEAKY_SLOPE),
-            nn.Linear(units, 1),
+            nn.Linear(units, 1 + len(architecture.classes)),
         )
         self.apply(initialise_dense)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
-        logits: Tensor = self.layers(images)
-        return logits.flatten()

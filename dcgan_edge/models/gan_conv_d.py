@@ -5,11 +5,11 @@ Halfway between `gan` and `dcgan`, and often mistaken for the latter.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.layers import Layer
-from dcgan_edge.models.parts import LEAKY_SLOPE, initialise_dense, perceptron
+from dcgan_edge.models.parts import LEAKY_SLOPE, ProjectionDiscriminator, initialise_dense, perceptron
 
 SIZES = (28, 32, 64)
 initialise = initialise_dense
@@ -21,7 +21,7 @@ def generator_layers(architecture: Architecture) -> tuple[Layer, ...]:
     return perceptron(architecture, (4 * width, 8 * width, 16 * width), Layer("relu"))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """Two 3x3 stride-2 convolutions of width and 2 width channels, LeakyReLU, then one dense logit."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -33,11 +33,6 @@ class Discriminator(nn.Module):
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
             nn.LeakyReLU(LEAKY_SLOPE),
             nn.Flatten(),
-            nn.Linear(2 * width * side**2, 1),
+            nn.Linear(2 * width * side**2, 1 + len(architecture.classes)),
         )
         self.apply(initialise_dense)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n,) of images (n, channels, size, size): above 0 is taken for real."""
-        logits: Tensor = self.layers(images)
-        return logits.flatten()

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from dcgan_edge.data import Dataset, open_data
+from dcgan_edge.data.labelled import class_shares
 from dcgan_edge.errors import UsageError
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (
@@ -126,6 +127,7 @@ def run_training(
                 state,
                 images=len(data),
                 data_digest=data.digest,
+                class_shares=class_shares(data.labels, len(config.architecture.classes)),
                 precision=precision,
                 metrics=metrics,
                 elapsed=saved.elapsed_seconds if saved else 0.0,
@@ -206,7 +208,8 @@ def _open(config: TrainConfig, saved: Header | None, progress: Report | None) ->
 
     architecture = config.architecture
     try:
-        data = open_data(config.data, architecture.size, architecture.channels, progress=report)
+        size, channels = architecture.size, architecture.channels
+        data = open_data(config.data, size, channels, labelled=bool(architecture.classes), progress=report)
     except UsageError as error:
         if saved is None:
             raise
@@ -267,8 +270,8 @@ def _train_epoch(
 ) -> None:
     """The rest of the epoch that the run is in, or as much of it as the budget allows."""
     epoch, start = divmod(run.state.step, run.steps_per_epoch)
-    for pixels in data.batches(run.config.batch, seed=run.config.seed, epoch=epoch, start=start):
-        run.train(pixels)
+    for batch in data.labelled_batches(run.config.batch, seed=run.config.seed, epoch=epoch, start=start):
+        run.train(batch)
         if progress is not None:
             progress(run.progress())
         if is_interrupted():

@@ -14,6 +14,7 @@ from typing import Any
 
 from dcgan_edge.data import DIGITS, Dataset, check_source, native_channels, native_size
 from dcgan_edge.data.idx import is_idx_folder
+from dcgan_edge.data.labelled import class_names
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
@@ -27,7 +28,8 @@ from dcgan_edge.training.vital_signs import Classify
 DEFAULT_OUT = "runs/digits"
 WIDTH = 64  # channels at the finest level
 OF_ARCHITECTURE = {"arch": "preset", "size": "size", "channels": "channels", "width": "width",
-                   "latent_dim": "latent_dim", "distribution": "distribution"}  # fmt: skip
+                   "latent_dim": "latent_dim", "distribution": "distribution",
+                   "classes": "classes"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class TrainRequest:
     width: int | None = None
     latent_dim: int | None = None
     distribution: Distribution | None = None
+    conditional: bool | None = None
     recipe: str | None = None
     batch: int | None = None
     epochs: int | None = None
@@ -74,6 +77,7 @@ def train(
     width: int | None = None,
     latent_dim: int | None = None,
     distribution: Distribution | None = None,
+    conditional: bool | None = None,
     recipe: str | None = None,
     batch: int | None = None,
     epochs: int | None = None,
@@ -100,7 +104,7 @@ def train(
     preset "dcgan", the size in pixels and the channels of the data, width 64, latents of 100 from "normal",
     25 epochs, seed 0, precision and device "auto", and the batch size, the rates and all else of the
     `recipe` "sn-hinge"; "paper" is the DCGAN paper's. Time may be the budget instead, as `minutes`, resumed
-    runs included.
+    runs included. With `conditional` the classes of the data are learnt as well, and can be asked for.
 
     A grid is drawn every `grid_every` steps, and the last `keep` checkpoints of such steps stay. Every
     `eval_every` steps the averaged generator is evaluated on held-out images, or on `eval_data`, and the best
@@ -123,7 +127,8 @@ def train(
     """
     request = TrainRequest(
         None if data is None else os.fspath(data), arch, size, channels, width, latent_dim, distribution,
-        recipe, batch, epochs, minutes, seed, precision, device, shards, learning_rate, beta1, ema_decay,
+        conditional, recipe, batch, epochs, minutes, seed, precision, device, shards, learning_rate, beta1,
+        ema_decay,
         log_every, grid_every, keep, eval_every, None if eval_data is None else os.fspath(eval_data),
         tensorboard,
     )  # fmt: skip
@@ -175,6 +180,8 @@ def _begun(request: TrainRequest) -> TrainConfig:
         asked["channels"] = native_channels(asked["data"])
     if request.minutes is None:
         asked.setdefault("epochs", DEFAULT_EPOCHS)
+    if asked.pop("conditional", False):
+        asked["classes"] = class_names(asked["data"])
     architecture = {own: asked.pop(name) for name, own in OF_ARCHITECTURE.items() if name in asked}
     return TrainConfig.from_dict({"architecture": architecture, **asked})
 
@@ -184,6 +191,7 @@ def _resumed(request: TrainRequest, out: Path) -> TrainConfig:
     config = resumed_config(out, epochs=request.epochs, minutes=request.minutes)
     facts = config.to_dict()
     has = {name: facts["architecture"][own] for name, own in OF_ARCHITECTURE.items()} | facts
+    has["conditional"] = bool(config.architecture.classes)
     given = request.given()
     others = [name for name in given if name not in CHANGEABLE and given[name] != has[name]]
     if others:

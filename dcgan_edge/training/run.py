@@ -8,20 +8,22 @@ gap or repeat.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from dcgan_edge import __version__
+from dcgan_edge.data.source import Batch
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.files import write_atomic
-from dcgan_edge.images import encode_png, square_grid, to_uint8
+from dcgan_edge.images import encode_png
 from dcgan_edge.models import preset_spec
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
+from dcgan_edge.training.grid import grid_inputs, grid_picture, grid_scale
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.keeping import Keeper
 from dcgan_edge.training.metrics import MetricsLog
@@ -32,19 +34,17 @@ from dcgan_edge.training.schedule import learning_rate
 from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.tensorboard import TensorBoardLog
-from dcgan_edge.training.vital_signs import Classify, class_entropies, vital_signs
+from dcgan_edge.training.vital_signs import Classify, class_figures, vital_signs
 from dcgan_edge.training.workers import Alone, Crew
 
 Clock = Callable[[], float]  # seconds from any start
-GRID_SEEDS = range(64)
-GRID_PIXELS = 80  # an image in a grid is drawn about so wide; a digit of 28 at 3x
 CLASSES_EVERY = 10  # lines of metrics; classifying 128 images takes about half a step of the 28-pixel DCGAN
 SAVING_SHARE = 20  # a checkpoint that takes one second is written every 20 seconds at the most
 
 
 class Run:
-    """A run at the step of `state`, with its clock at `elapsed` seconds. `images` and
-    `data_digest` are of the data, `crew` is who executes its steps, `classify` is what the monitor counts
+    """A run at the step of `state`, with its clock at `elapsed` seconds. `images`, `data_digest` and
+    `class_shares` are of the data, `crew` is who executes its steps, `classify` is what the monitor counts
     classes with, `judge` what images are evaluated by where the settings ask for it, `board` where events go
     besides the metrics.
     """
@@ -57,6 +57,7 @@ class Run:
         *,
         images: int,
         data_digest: str,
+        class_shares: Sequence[float] = (),
         precision: Arithmetic,
         metrics: MetricsLog,
         elapsed: float,
@@ -84,9 +85,8 @@ class Run:
         self._measured_at = -1
         self._device = next(state.generator.parameters()).device
         architecture = config.architecture
-        self._statistics = statistics_latents(architecture).to(self._device)
-        grid = architecture.inputs(GRID_SEEDS)
-        self._grid = torch.from_numpy(grid).to(self._device)
+        self._statistics = statistics_latents(architecture, class_shares).to(self._device)
+        self._grid = torch.from_numpy(grid_inputs(architecture)).to(self._device)
         self._started = clock() - elapsed
         self._lap, self._seconds, self._steps = clock(), 0.0, 0
         self._next_save = clock() + config.checkpoint_seconds
@@ -109,15 +109,23 @@ class Run:
             return min(1.0, self.state.step / self.steps)
         return min(1.0, self.elapsed / (60.0 * (self.config.minutes or math.inf)))
 
-    def train(self, pixels: torch.Tensor) -> None:
-        """Take one step on `pixels`, then write the metrics, grid and checkpoint that are due after it.
+    def train(self, batch: Batch) -> None:
+        """Take one step on `batch`, then write the metrics, grid and checkpoint that are due after it.
 
         Raises EdgeError when a loss is not finite; the last checkpoint is then left as it is.
         """
         self.is_whole = False
         rate, bf16 = learning_rate(self.config, self.fraction), self.precision == "bf16"
-        outcome = train_step(self.state, pixels, self.config, bf16=bf16, learning_rate=rate, crew=self._crew)
-        values = outcome.figures.tolist()
+        taken = train_step(
+            self.state,
+            batch.pixels,
+            self.config,
+            batch.labels,
+            bf16=bf16,
+            learning_rate=rate,
+            crew=self._crew,
+        )
+        values = taken.figures.tolist()
         self.is_whole = True
         if not all(map(math.isfinite, values)):
             raise EdgeError(self._diverged())
@@ -127,7 +135,7 @@ class Run:
         quality = self._evaluate() if self._is_judged() else None
         step = self.state.step
         if quality or step % self.config.log_every == 0:
-            self._log(pixels, outcome, quality)
+            self._log(batch.pixels, taken, quality)
         self._write_what_is_due(is_best=quality is not None and self.keeper.note(quality))
         self._lap = self._clock()  # what was written does not count into images per second
 
@@ -158,14 +166,13 @@ class Run:
         )
 
     def draw_grid(self) -> Path:
-        """Write the images of seeds 0-63 of the averaged generator; return where."""
+        """Write a grid of the averaged generator's images, see `grid_inputs`; return where."""
         self._measure_statistics()
         with torch.no_grad():
             images = self.state.average(self._grid).float().cpu().numpy()
         path = self.out / "samples" / f"step{self.state.step:06}.png"
-        scale = max(1, round(GRID_PIXELS / self.config.architecture.size))
-        picture = square_grid(to_uint8(images))
-        write_atomic(path, encode_png(picture, scale=scale))
+        picture = grid_picture(images, self.config.architecture)
+        write_atomic(path, encode_png(picture, scale=grid_scale(self.config.architecture)))
         if self._board is not None:
             self._board.draw(self.state.step, picture)
         return path
@@ -257,7 +264,7 @@ class Run:
         if quality is not None:
             line |= {"fid": quality.fid, "kid": quality.kid}
         if self._classify and self.state.step % (self.config.log_every * CLASSES_EVERY) == 0:
-            line |= class_entropies(pixels, outcome, self._classify)
+            line |= class_figures(pixels, outcome, self._classify, self.config.architecture.classes)
         self.events = self.monitor.observe(line)
         if self.events:
             line["events"] = [asdict(event) for event in self.events]

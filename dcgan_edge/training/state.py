@@ -87,7 +87,7 @@ def required_bytes(config: TrainConfig) -> int:
             )
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise EdgeError(f"No machine holds these networks: {architecture}.") from error
-    return WORD * (5 * generator + 4 * discriminator) + LATENT_BYTES * architecture.latent_dim
+    return WORD * (5 * generator + 4 * discriminator) + LATENT_BYTES * architecture.input_dim
 
 
 def _placed(network: nn.Module, device: torch.device) -> nn.Module:

@@ -7,10 +7,12 @@ losses are and how fast Adam learns is the recipe's.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.recipes import Loss, Recipe
@@ -26,13 +28,15 @@ class StepOutcome:
 
     `figures` float32 (4,): the discriminator's and the generator's loss, and the mean sigmoid of the
     discriminator on real and on generated images. `real_logits` and `fake_logits` (batch,) are its verdicts
-    on them, all before its update. `generated` (batch, channels, size, size) are those images, in [-1, 1].
+    on them, all before its update. `generated` (batch, channels, size, size) are those images, in [-1, 1],
+    `labels` (batch,) the classes of the generated ones and of the real ones, None where there are none.
     """
 
     figures: Tensor
     real_logits: Tensor
     fake_logits: Tensor
     generated: Tensor
+    labels: Tensor | None = None
 
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return what there is one of for each image."""
@@ -43,6 +47,7 @@ def train_step(
     state: TrainState,
     pixels: Tensor,
     recipe: Recipe,
+    labels: Tensor | None = None,
     *,
     bf16: bool,
     learning_rate: float | None = None,
@@ -50,6 +55,9 @@ def train_step(
 ) -> StepOutcome:
     """Train on `pixels` uint8 (batch, channels, size, size) and count the step.
 
+    `labels` int64 (batch,) are the classes of the images, which conditional networks need. The generated ones
+    get the same: so they have the classes as often as the data has, and the discriminator, which sees as many
+    real as generated images of each class, learns nothing from how often it meets one.
     `learning_rate` is Adam's in this step, None the one that it has. Latents are drawn from torch's global
     generator of the device. The gradients of the step stay in the networks until the next one. `crew` is who
     executes it, None the networks of `state` themselves on the whole batch.
@@ -57,6 +65,10 @@ def train_step(
     device = next(state.generator.parameters()).device
     real = to_network(pixels.to(device, non_blocking=True))
     latents = draw_latents(len(real), state.architecture, device)
+    classes = None
+    if labels is not None:
+        classes = one_hot(labels.to(device), len(state.architecture.classes)).float()
+        latents = torch.cat([latents, classes[:, :, None, None]], dim=1)
     if learning_rate is not None:
         state.set_learning_rate(learning_rate)
     state.discriminator_adam.zero_grad()
@@ -64,18 +76,30 @@ def train_step(
 
     def play(shard: Shard) -> StepOutcome:
         rows = slice(*(len(real) * i // shard.count for i in (shard.index, shard.index + 1)))
-        return _play(shard, real[rows], latents[rows], recipe.loss, batch=len(real), bf16=bf16)
+        own = None if classes is None else classes[rows]
+        return _play(shard, real[rows], latents[rows], own, recipe.loss, batch=len(real), bf16=bf16)
 
     played = (crew or Alone(state)).run(play)
     state.step += 1
     update_average(state.average, state.generator, step=state.step, decay=recipe.ema_decay)
     if len(played) == 1:
-        return played[0]
-    joined = (torch.cat(parts) for parts in zip(*(piece.parts() for piece in played), strict=True))
-    return StepOutcome(played[0].figures, *joined)
+        return dataclasses.replace(played[0], labels=labels)
+    real_logits, fake_logits, generated = (
+        torch.cat(parts) for parts in zip(*(piece.parts() for piece in played), strict=True)
+    )
+    return StepOutcome(played[0].figures, real_logits, fake_logits, generated, labels)
 
 
-def _play(shard: Shard, real: Tensor, latents: Tensor, loss: Loss, *, batch: int, bf16: bool) -> StepOutcome:
+def _play(
+    shard: Shard,
+    real: Tensor,
+    latents: Tensor,
+    classes: Tensor | None,
+    loss: Loss,
+    *,
+    batch: int,
+    bf16: bool,
+) -> StepOutcome:
     """Take the step on what `shard` has of `batch` images."""
     # the cache of weights in bfloat16 is one for all threads, and emptied by whichever is done first
     alone = shard.count == 1
@@ -83,14 +107,14 @@ def _play(shard: Shard, real: Tensor, latents: Tensor, loss: Loss, *, batch: int
     generator, discriminator, share = shard.generator, shard.discriminator, len(real) / batch
     with autocast:
         fake = generator(latents)  # shared by both updates
-        real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+        real_logits, fake_logits = discriminator(real, classes), discriminator(fake.detach(), classes)
     loss_d = discriminator_loss(loss, real_logits, fake_logits)
     torch.autograd.backward(loss_d * share)
     shard.update("discriminator")
 
     discriminator.requires_grad_(False)  # the generator's loss needs no gradients of these weights
     with autocast:
-        judged = discriminator(fake)
+        judged = discriminator(fake, classes)
     loss_g = generator_loss(loss, judged)
     torch.autograd.backward(loss_g * share)
     discriminator.requires_grad_(True)
@@ -107,7 +131,9 @@ def to_network(pixels: Tensor) -> Tensor:
 
 
 def draw_latents(count: int, architecture: Architecture, device: torch.device) -> Tensor:
-    """Return latents (count, latent_dim, 1, 1) from N(0, 1) or U(-1, 1), whichever the architecture names."""
+    """Return latents (count, latent_dim, 1, 1) from N(0, 1) or U(-1, 1), whichever the architecture names,
+    without classes.
+    """
     shape = (count, architecture.latent_dim, 1, 1)
     if architecture.distribution == "uniform":
         return torch.rand(shape, device=device).mul_(2.0).sub_(1.0)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.training.state import TrainState, new_state, tensors
 from dcgan_edge.training.steps import StepOutcome, to_network, train_step
-from dcgan_edge.training.vital_signs import class_entropies, gradient_norm, vital_signs
+from dcgan_edge.training.vital_signs import class_figures, gradient_norm, vital_signs
 from tests.training.tiny_run import tiny_config
 
 PIXELS = torch.randint(0, 256, (16, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -91,7 +91,7 @@ def test_entropy_is_in_bits_of_the_shares_of_classes() -> None:
     images[:8, 0, 0, 0] = images[8:12, 0, 0, -1] = images[12:, 0, -1, 0] = 1.0
     pixels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8)
     pixels[:2, 0, 0, 0] = pixels[2:, 0, -1, -1] = 255
-    found = class_entropies(pixels, outcome(images, taken.real_logits, taken.fake_logits), brightest)
+    found = class_figures(pixels, outcome(images, taken.real_logits, taken.fake_logits), brightest)
     assert found == {"class_entropy": 1.5, "real_class_entropy": 1.0}
 
 
@@ -103,7 +103,7 @@ def test_looking_changes_nothing() -> None:
     ]
     random = torch.get_rng_state()
     vital_signs(state, PIXELS, taken)
-    class_entropies(PIXELS, taken, lambda images: images[:, 0, 0])
+    class_figures(PIXELS, taken, lambda images: images[:, 0, 0])
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, kept[name]) for name, value in tensors(state).items())
     after = [parameter.grad for parameter in state.generator.parameters() if parameter.grad is not None]

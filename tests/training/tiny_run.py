@@ -23,9 +23,11 @@ STEPS_PER_EPOCH = IMAGES // BATCH
 
 
 def write_digits(folder: Path) -> Path:
-    """An IDX folder with the first bundled digits."""
+    """An IDX folder with the first bundled digits and their labels."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = load_digits()[0][:IMAGES]
+    images, labels = (each[:IMAGES] for each in load_digits())
+    start = struct.pack(">HBBI", 0, 8, 1, len(labels))
+    (folder / "train-labels-idx1-ubyte").write_bytes(start + labels.tobytes())
     header = struct.pack(">HBB3I", 0, 8, 3, *images.shape)
     (folder / "train-images-idx3-ubyte").write_bytes(header + images.tobytes())
     return folder
