@@ -90,7 +90,7 @@ def _recognised(path: Path, asked: Asked, expected: Expected | None, say: Callab
 
 
 def _from_keras(path: Path, asked: Asked, expected: Expected | None) -> Read:
-    """A Keras file says everything itself but for the latents' distribution and what of them is a class."""
+    """A Keras file says all itself but for the latents' distribution and what of them is a class."""
     if asked.key or asked.upsample or asked.wanted.class_first or asked.given != Given():
         raise UsageError(
             "A Keras file says by itself what its layers are: --key, --class-first, --activation, "
@@ -103,8 +103,7 @@ def _from_keras(path: Path, asked: Asked, expected: Expected | None) -> Read:
         raise UsageError(f"This generator takes {found.latent_dim} numbers in all.")
     if wanted.size not in (None, found.size):
         raise UsageError(f"This generator makes images of {found.size} pixels, not {wanted.size}.")
-    homes = {name.rpartition(".")[0]: int(name.split(".")[1]) for name in found.tensors}
-    built = Built(found.layers, found.tensors, homes)
+    built = Built(found.layers, found.tensors, found.homes)
     parity = None if expected is None else measure(built, inputs, found.channels, expected)
     measured = (f"{_words(parity)}.",) if parity else ()
     return Read(
@@ -112,8 +111,8 @@ def _from_keras(path: Path, asked: Asked, expected: Expected | None) -> Read:
         inputs,
         found.size,
         found.channels,
-        found.tensors,
-        _no_classes(inputs, wanted),
+        found.stored,
+        (*(found.assumptions if parity is None else ()), *_no_classes(inputs, wanted)),
         (*found.notes, *measured),
         parity,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +34,8 @@ class KerasGenerator:
 
     `tensors` are float32 by our names ("layers.0.weight"; counts of BatchNorm int64), `notes` sentences about
     what was converted, `assumptions` what no array tells, where the file has no architecture.
+    `stored` are the arrays as they lie in the file ("dense.kernel"), `homes` says which of our layers each
+    layer of Keras with arrays became.
     """
 
     layers: tuple[Layer, ...]
@@ -43,6 +45,8 @@ class KerasGenerator:
     size: int
     notes: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
+    stored: dict[str, Tensor] = field(default_factory=dict)
+    homes: dict[str, int] = field(default_factory=dict)
 
 
 def read_keras(path: Path) -> KerasGenerator:
@@ -67,16 +71,22 @@ def read_keras(path: Path) -> KerasGenerator:
         raise ArtifactError(f"{shown(path.name)} has {len(layers):,} layers.")
     latent = _latent(config, layers, content)
     chain = Chain(shape=latent)
+    stored: dict[str, Tensor] = {}
+    homes: dict[str, int] = {}
     for layer in layers:
+        name, weights, place = "/".join(layer.place), _weights(layer, content), len(chain.layers)
         try:
-            convert(chain, layer.kind, layer.config, _weights(layer, content))
+            convert(chain, layer.kind, layer.config, weights)
         except (ArtifactError, ValueError, TypeError) as error:
-            name = shown("/".join(layer.place))
-            raise ArtifactError(f"{shown(path.name)}: {layer.kind} {name}: {error}.") from error
-    return _finished(chain, latent[-1], path, assumptions)
+            raise ArtifactError(f"{shown(path.name)}: {layer.kind} {shown(name)}: {error}.") from error
+        stored |= {f"{name}.{array}": torch.from_numpy(value) for array, value in weights.items()}
+        if weights:
+            homes[name] = place + (chain.layers[place].kind == "flatten")
+    found = _finished(chain, latent[-1], path)
+    return replace(found, assumptions=assumptions, stored=stored, homes=homes)
 
 
-def _finished(chain: Chain, latent_dim: int, path: Path, assumptions: tuple[str, ...]) -> KerasGenerator:
+def _finished(chain: Chain, latent_dim: int, path: Path) -> KerasGenerator:
     """The generator that `chain` is, once its images are in [-1, 1] and everything fits together."""
     notes = []
     if len(chain.shape) != 3 or chain.shape[0] != chain.shape[1]:
@@ -108,7 +118,7 @@ def _finished(chain: Chain, latent_dim: int, path: Path, assumptions: tuple[str,
         if layer.kind == "batch_norm":
             tensors[f"layers.{index}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
     size, _, channels = chain.shape
-    return KerasGenerator(tuple(chain.layers), tensors, latent_dim, channels, size, tuple(notes), assumptions)
+    return KerasGenerator(tuple(chain.layers), tensors, latent_dim, channels, size, tuple(notes))
 
 
 def _config_beside(path: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ the features of a dense layer in front of a Reshape are put into our order. Zero
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.layers import Layer
+from dcgan_edge.layers import MOST_ELEMENTS, Layer
 from dcgan_edge.names import shown
 
 from .keras_settings import array, has, number, square, whole
@@ -29,6 +30,7 @@ ACTIVATIONS = {
     "elu": (Layer("elu"),), "silu": (Layer("silu"),), "swish": (Layer("silu"),),
     "leaky_relu": (Layer("leaky_relu", slope=0.2),),
 }  # fmt: skip
+MOST_FEATURES = 2**24
 KERNEL, BIAS = "kernel", "bias"
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
@@ -65,6 +67,8 @@ def convert(chain: Chain, kind: str, config: dict[str, Any], weights: dict[str, 
     if make is None:
         raise ArtifactError(f"no such layer can be read; those are {', '.join(sorted(LAYERS))}")
     make(chain, config, weights)
+    if math.prod(chain.shape) > MOST_ELEMENTS:
+        raise ArtifactError(f"it makes {chain.shape} of one latent, which is too much")
 
 
 def _dense(chain: Chain, config: dict[str, Any], weights: dict[str, FloatArray]) -> None:
@@ -81,11 +85,11 @@ def _dense(chain: Chain, config: dict[str, Any], weights: dict[str, FloatArray])
 
 def _reshape(chain: Chain, config: dict[str, Any], weights: dict[str, FloatArray]) -> None:
     shape = tuple(config.get("target_shape", ()))
-    features = int(np.prod(chain.shape))
+    features = _features(chain)
     if -1 in shape and shape.count(-1) == 1:
-        known = int(np.prod([side for side in shape if side != -1]))
+        known = math.prod(side for side in shape if isinstance(side, int) and side != -1)
         shape = tuple(features // known if side == -1 and known > 0 else side for side in shape)
-    if not all(isinstance(side, int) and side > 0 for side in shape) or int(np.prod(shape)) != features:
+    if not all(isinstance(side, int) and side > 0 for side in shape) or math.prod(shape) != features:
         raise ArtifactError(f"a Reshape from {chain.shape} to {shape} does not fit")
     if shape == chain.shape:
         return
@@ -107,6 +111,14 @@ def _reshape(chain: Chain, config: dict[str, Any], weights: dict[str, FloatArray
     chain.shape, chain.flat, chain.order, chain.owners = shape, False, None, None
 
 
+def _features(chain: Chain) -> int:
+    """How long the vector is that an image becomes, or the image that a vector does."""
+    features = math.prod(chain.shape)
+    if features > MOST_FEATURES:
+        raise ArtifactError(f"vectors of {features:,} features, which no generator has")
+    return features
+
+
 def _reorder(chain: Chain, wanted: np.ndarray[Any, np.dtype[np.intp]]) -> None:
     """Let the last dense layer, and what follows it, make their features in the order `wanted`."""
     if chain.owners is None:
@@ -120,7 +132,7 @@ def _reorder(chain: Chain, wanted: np.ndarray[Any, np.dtype[np.intp]]) -> None:
 def _flatten(chain: Chain, config: dict[str, Any], weights: dict[str, FloatArray]) -> None:
     if len(chain.shape) == 1:
         return
-    places = np.arange(int(np.prod(chain.shape))).reshape(chain.shape)
+    places = np.arange(_features(chain)).reshape(chain.shape)
     chain.order, chain.owners = places.transpose(2, 0, 1).ravel(), None
     chain.shape, chain.flat = (places.size,), True
     chain.add(Layer("flatten"))

@@ -146,6 +146,15 @@ def huge_layer(path: Path) -> None:
     )
 
 
+def huge_latents(path: Path) -> None:
+    write_archive(path, Network((2**40,)).reshape(1, 2**40, 1))
+
+
+def huge_flatten(path: Path) -> None:
+    grown = network().upsample(16).upsample(16).upsample(16)
+    write_archive(path, grown.add("Flatten", {}))
+
+
 def pipe(path: Path) -> None:
     os.mkfifo(path)
 
@@ -157,7 +166,8 @@ def empty(path: Path) -> None:
 HOSTILE = [
     external_link, soft_link, soft_link_of_a_group, circle, never_written, chunks_never_written, compressed,
     in_another_file, virtual, deep_groups, many_groups, deep_configuration, models_within_models,
-    a_thousand_layers, cyclic_layers, names_outside, bomb, not_an_archive_of_keras, huge_layer, pipe, empty,
+    a_thousand_layers, cyclic_layers, names_outside, bomb, not_an_archive_of_keras, huge_layer, huge_latents,
+    huge_flatten, pipe, empty,
 ]  # fmt: skip
 
 

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.export.foreign.importing import import_generator
 from dcgan_edge.export.foreign.keras import KerasGenerator, read_keras
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models.network import Generator
+from dcgan_edge.training.checkpoint import load_generator
 from tests.export.foreign.keras_files import WRITERS, Network, write_archive
 from tests.export.foreign.keras_numpy import evaluate
 
@@ -160,6 +162,18 @@ def test_usual_architectures_are_assumed_where_none_is_there(tmp_path: Path, nam
     assert (known.assumptions, assumed.layers) == ((), known.layers)
     assert all(torch.equal(value, assumed.tensors[name]) for name, value in known.tensors.items())
     assert str(known.size) in assumed.assumptions[0]
+
+
+def test_what_was_assumed_stays_with_the_checkpoint(tmp_path: Path) -> None:
+    WRITERS["g.weights.h5"](tmp_path / "g.weights.h5", tutorial())
+    (tmp_path / "g.json").unlink()
+    imported = import_generator(tmp_path / "g.weights.h5", tmp_path / "out")
+    assumed = read_keras(tmp_path / "g.weights.h5").assumptions
+    assert set(assumed) < set(imported.assumptions)
+    assert load_generator(imported.checkpoint)[1].origin == imported.spec.origin
+    kinds = {row.name: (row.shape, row.kind) for row in imported.tensors}
+    assert kinds["conv2d_transpose_2.kernel"] == ((5, 5, 1, 3), "conv_transpose")
+    assert kinds["batch_normalization.moving_mean"] == ((196,), "batch_norm")
 
 
 def test_arrays_alone_ask_for_their_architecture(tmp_path: Path) -> None:
