@@ -1,6 +1,6 @@
 """`python -m benchmarks.kill_test --kills 100`: a training killed 100 times ends like one that is not.
 
-The training is `dcgan-edge train` with the default recipe and a checkpoint every second. It is killed
+The training is `dcgan-edge train` with the default recipe and a checkpoint every half second. It is killed
 (SIGKILL) after times of chance, resumed as often, and its weights, optimiser states, random states, metrics,
 grids and kept checkpoints are compared with those of the same training without a kill, bit for bit. Exit
 code 3 when anything differs.
@@ -8,14 +8,13 @@ code 3 when anything differs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import multiprocessing
 import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
-import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +22,22 @@ import click
 
 from benchmarks.command import errors_said
 from dcgan_edge.errors import EdgeError, VerificationError
-from dcgan_edge.training import CHECKPOINT_NAME
+from dcgan_edge.training import CHECKPOINT_NAME, run_training
 from dcgan_edge.training.checkpoint import check_checkpoint
 
+CHECKPOINT_S = 0.5  # between two checkpoints
 LONGEST_S = 3.0  # between the first step of a session and its end
 TIMES = ("images_per_second",)  # figures of metrics.jsonl that differ from run to run
-SESSION = """
-import dataclasses, sys
-from pathlib import Path
-from dcgan_edge.training import CHECKPOINT_NAME, run_training
-from dcgan_edge.training.request import TrainRequest, digit_classifier, held_out_judge, resolve
+LOADED = ("dcgan_edge.training.request", "dcgan_edge.evaluation.held_out", "dcgan_edge.evaluation.classifier")
 
-out, epochs, width, seed = Path(sys.argv[1]), *map(int, sys.argv[2:])
-request = TrainRequest(data="digits", epochs=epochs, width=width, seed=seed, batch=64, device="cpu", keep=2,
-                       grid_every=100, eval_every=150)
-config = dataclasses.replace(resolve(request, out), checkpoint_seconds=0.5)
-is_begun = (out / CHECKPOINT_NAME).is_file()
 
-def say(progress):
-    if progress.stage == "train":
-        print(progress.step, flush=True)
+@dataclass(frozen=True)
+class Settings:
+    """What both trainings are asked for."""
 
-run_training(config, out, resume=is_begun, progress=say, classify=digit_classifier(config),
-             make_judge=held_out_judge)
-"""
+    epochs: int
+    width: int
+    seed: int
 
 
 @click.command()
@@ -58,9 +49,10 @@ run_training(config, out, resume=is_begun, progress=say, classify=digit_classifi
 @errors_said()
 def main(kills: int, epochs: int, width: int, seed: int, out: Path | None) -> None:
     """Kill a training again and again, and compare what it comes to."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the sessions: threads add up in another order than one does
     with tempfile.TemporaryDirectory() as temporary:
         folder = out or Path(temporary)
-        settings = (str(epochs), str(width), str(seed))
+        settings = Settings(epochs, width, seed)
         click.echo("without a kill ...", err=True)
         finish(folder / "whole", settings)
         chance = random.Random(seed)
@@ -82,41 +74,60 @@ def main(kills: int, epochs: int, width: int, seed: int, out: Path | None) -> No
     )
 
 
-def started(out: Path, settings: tuple[str, ...]) -> subprocess.Popen[str]:
-    """Return a session in a process of its own, which prints each step, on one thread."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SESSION, str(out), *settings],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def session(out: Path, settings: Settings, begun: Any) -> None:
+    """Begin the training in `out` or go on with it, and set the event `begun` after its first step."""
+    from dcgan_edge.training.request import TrainRequest, digit_classifier, held_out_judge, resolve
+
+    request = TrainRequest(
+        data="digits", epochs=settings.epochs, width=settings.width, seed=settings.seed, batch=64,
+        device="cpu", keep=2, grid_every=100, eval_every=150,
+    )  # fmt: skip
+    config = dataclasses.replace(resolve(request, out), checkpoint_seconds=CHECKPOINT_S)
+    run_training(
+        config,
+        out,
+        resume=(out / CHECKPOINT_NAME).is_file(),
+        progress=lambda progress: begun.set() if progress.stage == "train" else None,
+        classify=digit_classifier(config),
+        make_judge=held_out_judge,
     )
 
 
-def finish(out: Path, settings: tuple[str, ...]) -> None:
+def started(out: Path, settings: Settings) -> tuple[Any, Any]:
+    """Return a session in a process of its own, and the event of its first step.
+
+    It is forked from a server that has loaded the libraries, and nothing else: loading takes longer than a
+    session lives.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*LOADED])
+    begun = context.Event()
+    process = context.Process(target=session, args=(out, settings, begun))
+    process.start()
+    return process, begun
+
+
+def finish(out: Path, settings: Settings) -> None:
     """Train into `out` to the end. Raises EdgeError when that fails."""
-    process = started(out, settings)
-    _, said = process.communicate()
-    if process.returncode:
-        raise EdgeError(f"The training failed: {said.strip()[-500:]}")
+    process, _ = started(out, settings)
+    process.join()
+    if process.exitcode:
+        raise EdgeError("The training failed; its message stands above.")
 
 
-def killed(out: Path, settings: tuple[str, ...], seconds: float) -> int:
+def killed(out: Path, settings: Settings, seconds: float) -> int:
     """Train into `out`, kill it `seconds` after its first step, and return the step of its checkpoint.
 
     Raises EdgeError when it ends before, ArtifactError when its checkpoint is not whole.
     """
-    process = started(out, settings)
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.01)
-    is_over = process.poll() is not None
-    process.send_signal(signal.SIGKILL)
-    _, said = process.communicate()
-    if not first or is_over:
-        raise EdgeError(f"The training ended before it was killed; take more --epochs. {said.strip()[-300:]}")
+    process, begun = started(out, settings)
+    while process.is_alive() and not begun.wait(0.1):
+        pass
+    process.join(seconds)
+    if process.exitcode is not None:
+        raise EdgeError("The training ended before it was killed; take more --epochs or fewer --kills.")
+    process.kill()
+    process.join()
     return check_checkpoint(out / CHECKPOINT_NAME).step
 
 

@@ -169,17 +169,19 @@ def _proof(artifacts: Sequence[Artifact]) -> Iterator[str]:
 def _cli_section(artifacts: Sequence[Artifact]) -> str:
     chosen = _preferred(artifacts, "engine") or _preferred(artifacts, "onnx") or artifacts[0]
     manifest, name = chosen.manifest, quoted(chosen.path.name)
-    lines = [f"dcgan-edge sample {name} --seeds 0-15 --grid 4x4 --out samples"]
-    if manifest.architecture.classes:
-        lines.append(f"dcgan-edge sample {name} --seeds 0-15 --class 0 --out samples")
+    lines = []
     if manifest.kind == "checkpoint":
         lines.append(f"dcgan-edge export {name} --out .")
-    else:
-        lines = [f"dcgan-edge verify {name}", *lines, f"dcgan-edge bench {name}"]
-    if manifest.kind == "onnx":
+        name = "generator.fp16.onnx"
+    lines.append(f"dcgan-edge verify {name}")
+    lines.append(f"dcgan-edge sample {name} --seeds 0-15 --grid 4x4 --out samples")
+    if manifest.architecture.classes:
+        lines.append(f"dcgan-edge sample {name} --seeds 0-15 --class 0 --out samples")
+    lines.append(f"dcgan-edge bench {name}")
+    if manifest.kind != "engine":
         lines.append(f"dcgan-edge build {name}")
     hint = {
-        "checkpoint": "`export` makes of it what other programs run.",
+        "checkpoint": "`export` makes of it what other programs run, and writes this file anew.",
         "onnx": "`verify` proves the file on the machine it runs on; `build` makes a TensorRT engine for it.",
         "engine": "`verify` proves the file on the machine it runs on.",
     }[manifest.kind]

@@ -1,7 +1,7 @@
 """A foreign ONNX file to artifacts: read, brought into this program's form, and proven against the file.
 
 `adopt_file` reads it, `adopt_ports` finds its inputs and its images, `adopt_reference` runs it as it is,
-`adopt_convert`, `adopt_fold` and `adopt_graph` make the graph of it that is written by `export.writing`.
+`adopt_convert` and `adopt_graph` make the graph of it that is written by `export.writing`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import onnx
 from dcgan_edge.architecture import CUSTOM
 from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Manifest, Precision, generator_tensors
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
+from dcgan_edge.export.onnx.folding import fold_batch_norm
 from dcgan_edge.export.onnx.operators import opset
 from dcgan_edge.export.onnx.shapes import resolve
 from dcgan_edge.export.writing import Making, Wanted, check_folder, write_generator
@@ -30,7 +31,6 @@ from dcgan_edge.runtime.parity import FP16_GATE, FP32_GATE, Gate, compare
 
 from .adopt_convert import converted, has_half, plain
 from .adopt_file import ForeignModel, read_foreign
-from .adopt_fold import fold_batch_norm
 from .adopt_graph import PROBES, canonical, with_batch
 from .adopt_ports import FLOATS, Asked, Ports, find_ports
 from .adopt_range import Reading, measure, read_end

@@ -19,11 +19,9 @@ from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
 from dcgan_edge.manifest import Origin
 
-from ..onnx.checking import check_graph
 from ..onnx.graph import build_graph
 from ..onnx.reference import LARGEST_BATCH, TorchSession
 from ..writing import Making, Wanted, check_folder, write_generator
-from .adopt_fold import fold_batch_norm
 from .module_calling import CanonicalModule, find_call
 from .module_loading import LoadedModule, importing_from_here, load_module
 
@@ -144,10 +142,7 @@ class ModuleSession(TorchSession):
 def _graph(
     module: CanonicalModule, architecture: Architecture, batch: BatchProfile, name: str
 ) -> onnx.ModelProto:
-    """The graph of `module`, without BatchNorm: what the exporter has not folded is folded here."""
     try:
-        graph = build_graph(module, architecture, batch, fold=False)
+        return build_graph(module, architecture, batch)
     except EdgeError as error:
         raise EdgeError(f"{name} cannot be exported: {error} {ADVICE}") from error
-    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.graph.value_info}
-    return check_graph(fold_batch_norm(graph, ranks))

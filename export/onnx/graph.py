@@ -21,24 +21,21 @@ from .folding import fold_batch_norm
 CAUSE_LENGTH = 300  # characters of what the exporter says
 
 
-def build_graph(
-    generator: nn.Module, architecture: Architecture, batch: BatchProfile, *, fold: bool = True
-) -> onnx.ModelProto:
-    """Return the float32 ONNX model of `generator`, weights inside, BatchNorm folded unless `fold` is false.
+def build_graph(generator: nn.Module, architecture: Architecture, batch: BatchProfile) -> onnx.ModelProto:
+    """Return the float32 ONNX model of `generator`, weights inside, BatchNorm folded.
 
     Input `latents` float32 (batch, input_dim, 1, 1), output `images` float32 (batch, channels, size, size).
     The batch axis is symbolic, or fixed where `batch` allows a single size.
 
     Raises EdgeError when the exporter or the ONNX checker refuses the graph.
     """
-    folded = fold_batch_norm(generator) if fold else generator
     static = batch.min == batch.max
     example = torch.zeros(batch.max if static else 2, architecture.input_dim, 1, 1)
     dynamic = None if static else ({0: torch.export.Dim("batch", min=1)},)
     with _quiet():
         try:
             program = torch.onnx.export(
-                folded,
+                generator,
                 (example,),
                 input_names=["latents"],
                 output_names=["images"],
@@ -52,8 +49,9 @@ def build_graph(
             raise EdgeError(f"torch.onnx.export cannot follow it ({_cause(error)}).") from error
     if program is None:
         raise EdgeError("torch.onnx.export returned nothing.")
-    model = _tidied(program.model_proto)
-    return check_graph(model)
+    model = check_graph(program.model_proto)
+    ranks = {info.name: len(info.type.tensor_type.shape.dim) for info in model.graph.value_info}
+    return check_graph(_tidied(fold_batch_norm(model, ranks)))
 
 
 def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:

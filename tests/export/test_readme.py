@@ -80,9 +80,18 @@ def test_its_onnxruntime_lines_make_the_pictures_of_the_seeds(folder: Path) -> N
 
 
 @pytest.mark.torch
-def test_its_commands_can_be_typed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["checkpoint", "onnx"])
+def test_its_commands_can_be_typed(
+    kind: str, folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dcgan_edge.export.onnx.reference import TorchSession
+
     monkeypatch.chdir(folder)
+    if kind == "checkpoint":
+        path = Path(shutil.copy(checkpoint, folder))
+        write_readme(folder, [Artifact(path, TorchSession(path).manifest)])
     (listed,) = blocks((folder / NAME).read_text(), "bash")
+    assert ("export" in listed) == (kind == "checkpoint")
     for line in listed.splitlines():
         program, *words = shlex.split(line)
         assert program == "dcgan-edge"

@@ -11,7 +11,7 @@ import pytest
 from onnx import NodeProto, TensorProto
 
 from dcgan_edge.errors import ArtifactError
-from dcgan_edge.export.foreign.adopt_fold import fold_batch_norm
+from dcgan_edge.export.onnx.folding import fold_batch_norm
 from dcgan_edge.export.onnx.shapes import resolve
 from tests.foreign_graphs import constant, model, node, port, weight
 
