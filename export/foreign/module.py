@@ -26,8 +26,9 @@ from .module_calling import CanonicalModule, find_call
 from .module_loading import LoadedModule, importing_from_here, load_module
 
 ADVICE = (
-    "Its forward may not decide by the values of tensors: put torch.where in the place of `if`, and tensors "
-    "in the place of `.item()`. Or export it to ONNX your own way, and bring that: dcgan-edge adopt."
+    "Its forward may not decide by the values of tensors (torch.where for `if`, tensors for `.item()`), nor "
+    "by their number, unless that is fixed: --min-batch 8 --opt-batch 8 --max-batch 8. Or export it to ONNX "
+    "your own way, and bring that: dcgan-edge adopt."
 )
 
 
