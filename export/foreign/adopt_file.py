@@ -28,16 +28,26 @@ from dcgan_edge.names import shown
 LARGEST_FILE = 2**31 - 1  # bytes: where protobuf ends
 MOST_FIELDS = 300_000  # of the message: nodes, their inputs and attributes, tensors
 MOST_UNPACKED = 2**28  # bytes that numbers of variable length may become in memory
-MESSAGES = {  # the fields of each message of onnx.proto that are messages to be counted as well
-    "model": {7: "graph", 20: "other", 25: "other"},
-    "graph": {1: "node", 5: "tensor", 11: "other", 12: "other", 13: "other", 14: "other", 15: "other"},
+MESSAGES: dict[str, dict[int, str]] = {  # the fields of each message of onnx.proto that are messages too
+    "model": {7: "graph", 8: "opset", 14: "entry", 20: "other", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 11: "value", 12: "value", 13: "value", 14: "other", 15: "other"},
+    "function": {7: "node", 9: "opset", 11: "attribute", 12: "value"},
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph"},
-    "tensor": {},
-    "other": {},
+    "tensor": {13: "entry"},
+    "value": {2: "type"},
+    "type": {1: "tensor type"},
+    "tensor type": {2: "shape"},
+    "shape": {1: "axis"},
 }
+TEXTS: dict[str, tuple[int, ...]] = {  # their fields of text, which protobuf takes without looking
+    "model": (2, 3, 4, 6), "graph": (2, 10), "function": (1, 4, 5, 6, 8, 10, 13), "opset": (1,),
+    "entry": (1, 2),
+    "node": (1, 2, 3, 4, 6, 7, 8), "attribute": (1, 13, 21), "tensor": (8, 12), "value": (1, 3), "type": (6,),
+    "axis": (2, 3),
+}  # fmt: skip
 VARINTS = {5: 4, 7: 8, 11: 8}  # int32_data, int64_data, uint64_data: bytes of one number in memory
-DEEPEST = 8
+DEEPEST = 12
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,9 @@ def _count(data: memoryview, message: str, left: list[int], depth: int) -> None:
             left[1] -= len(value) * 8
         if min(left) < 0:
             raise _TooMuchError("asks for more memory than a generator's graph takes")
-        if number in MESSAGES[message]:
+        if number in TEXTS.get(message, ()):
+            str(value, "utf-8")
+        if number in MESSAGES.get(message, ()):
             _count(value, MESSAGES[message][number], left, depth + 1)
 
 
