@@ -29,9 +29,11 @@ from dcgan_edge.names import shown
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import FP16_GATE, FP32_GATE, Gate, compare
 
+from .adopt_batch import PROBES, with_batch
+from .adopt_check import check_in_child
 from .adopt_convert import converted, has_half, plain
-from .adopt_file import ForeignModel, read_foreign
-from .adopt_graph import PROBES, canonical, with_batch
+from .adopt_file import read_foreign
+from .adopt_graph import canonical
 from .adopt_ports import FLOATS, Asked, Ports, find_ports
 from .adopt_range import Reading, measure, read_end
 from .adopt_reference import OnnxReference
@@ -86,7 +88,8 @@ def adopt(
     say("reading the file")
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
     asked = Asked(output_name, class_input, len(names), latent_dim)
-    found = _find(read_foreign(model), asked, names, distribution)
+    check_in_child(Path(model), asked)
+    found = find(Path(model), asked, names, distribution)
     with found.reference as reference:
         say("running the file as it is")
         reading = _read_range(found, value_range)
@@ -127,13 +130,14 @@ def open_original(path: Path, manifest: Manifest) -> OnnxReference:
         raise UsageError(
             f"{path.name} is an ONNX file, and the artifact was not adopted from one."
         ) from error
-    found = _find(read_foreign(path), asked, architecture.classes, architecture.distribution)
+    check_in_child(path, asked)
+    found = find(path, asked, architecture.classes, architecture.distribution)
     found.reference.reading = reading
     return found.reference
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """A file that was read: name, hash and opset, its graph in opset 18, what it takes, its session."""
 
     name: str
@@ -188,8 +192,14 @@ class _Found:
         )
 
 
-def _find(source: ForeignModel, asked: Asked, classes: tuple[str, ...], distribution: Distribution) -> _Found:
-    """Look into the file and open it. Nothing of it is run before the sizes of its tensors are known."""
+def find(
+    path: Path, asked: Asked, classes: tuple[str, ...] = (), distribution: Distribution = "normal"
+) -> Found:
+    """Look into the file at `path` and open it. Nothing is run before the sizes of its tensors are known.
+
+    Raises UsageError and ArtifactError as `adopt` does.
+    """
+    source = read_foreign(path)
     half = has_half(source.model)
     content = source.model.SerializeToString()  # with its weights inside, and otherwise as it came
     kinds = {
@@ -209,10 +219,10 @@ def _find(source: ForeignModel, asked: Asked, classes: tuple[str, ...], distribu
         raise ArtifactError(f"{source.name} is no generator for this program: {error}.") from error
     dropped = tuple(shown(each.name, longest=40) for each in model.graph.output if each.name != ports.output)
     reference = OnnxReference(source, content, ports, architecture)
-    return _Found(source.name, source.sha256, version, model, ports, reference, half, dropped)
+    return Found(source.name, source.sha256, version, model, ports, reference, half, dropped)
 
 
-def _read_range(found: _Found, asked: tuple[float, float] | None) -> Reading:
+def _read_range(found: Found, asked: tuple[float, float] | None) -> Reading:
     """Return the range of the file's images: as its graph ends, as `asked`, or as measured.
 
     Raises ArtifactError when it makes NaN, infinities, or the same image of every latent.
@@ -231,7 +241,7 @@ def _read_range(found: _Found, asked: tuple[float, float] | None) -> Reading:
 
 
 def _convert(
-    found: _Found, reading: Reading, batch: BatchProfile | None
+    found: Found, reading: Reading, batch: BatchProfile | None
 ) -> tuple[onnx.ModelProto, BatchProfile]:
     """Return the graph in this program's form, and the batches that it takes: those of `batch` if it can.
 
@@ -258,7 +268,7 @@ def _convert(
     return (with_batch(graph, profile.max) if profile.min == profile.max else graph), profile
 
 
-def _prove_free(found: _Found, graph: onnx.ModelProto) -> None:
+def _prove_free(found: Found, graph: onnx.ModelProto) -> None:
     """Raise EdgeError unless `graph` makes the file's images whatever the batch, which the file fixes."""
     reference = found.reference
     architecture = reference.manifest.architecture

@@ -1,8 +1,7 @@
 """A stranger's graph between this program's own input and output: `latents` in, `images` out.
 
 What has to happen at the ends is written into the graph as nodes: reshaping, the class from its one-hot part,
-the order of the axes, the range. Shapes that an exporter computes or fixes become constants with one free
-axis, the batch, wherever two batch sizes agree on the rest.
+the order of the axes, the range.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from dcgan_edge.errors import ArtifactError, EdgeError
 from dcgan_edge.export.onnx.checking import check_graph
-from dcgan_edge.export.onnx.shapes import Resolved, resolve
+from dcgan_edge.export.onnx.shapes import resolve
 
+from .adopt_batch import PROBES, free_batch, probed, settle
 from .adopt_ports import FLOATS, Port, Ports
-from .adopt_range import Reading
+from .adopt_range import MOVES, Reading
 
 SOURCE, RESULT = "latents", "images"
-PROBES = (1, 3)  # two batches that no constant of a graph means by chance
 
 
 def canonical(
@@ -38,7 +37,7 @@ def canonical(
     result.CopyFrom(model)
     graph = result.graph
     if batch is None and ports.batch is not None:
-        _free_batch(graph, resolve(model, ports.batch), ports.batch)
+        free_batch(graph, resolve(model, ports.batch), ports.batch)
     names = _make_room(graph)
     before = _Nodes(graph)
     _feed(before, ports, names, batch)
@@ -59,7 +58,8 @@ def canonical(
     graph.output.append(output)
     _tidy(result)
     _prune(graph)
-    _settle(graph, *_probed(result, ports, PROBES if batch is None else (batch, batch)))
+    images = (ports.channels, ports.size, ports.size)
+    settle(graph, *probed(result, images, PROBES if batch is None else (batch, batch)))
     _prune(graph)
     try:
         return check_graph(result)
@@ -78,6 +78,20 @@ class _Nodes:
         """Add a node and return the name of what it makes."""
         self.nodes.append(helper.make_node(op, list(inputs), [output], f"adopt_{output}", **attributes))
         return output
+
+    def round_down(self, name: str) -> bool:
+        """Let the Cast to whole numbers that `name` is from round down instead, in floats: TensorRT has no
+        uint8 between layers. Returns whether there is one, on positive values, as which images come.
+        """
+        made_by = {result: node for node in self._graph.node for result in node.output}
+        node = made_by.get(name)
+        while node is not None and node.op_type in MOVES and node.op_type != "Cast":
+            node = made_by.get(node.input[0])
+        if node is None or node.op_type != "Cast":
+            return False
+        node.op_type = "Floor"
+        del node.attribute[:]
+        return True
 
     def constant(self, name: str, values: object, kind: type) -> str:
         """Add a constant and return its name."""
@@ -135,7 +149,7 @@ def _reshape(nodes: _Nodes, given: str, made: str, port: Port, batch: int | None
 def _read(nodes: _Nodes, ports: Ports, names: dict[str, str], reading: Reading, *, batch: int | None) -> None:
     """From the output that the graph has to `images`."""
     made = names.get(ports.output, ports.output)
-    if ports.output_kind not in FLOATS:
+    if ports.output_kind not in FLOATS and not nodes.round_down(made):
         made = nodes.add("Cast", [made], "adopt_float", to=TensorProto.FLOAT)
     if ports.layout in ("NHWC", "HWC"):
         order = [0, 3, 1, 2] if ports.layout == "NHWC" else [2, 0, 1]
@@ -151,75 +165,6 @@ def _read(nodes: _Nodes, ports: Ports, names: dict[str, str], reading: Reading, 
         bounds = [nodes.constant("least", -1, np.float32), nodes.constant("most", 1, np.float32)]
         made = nodes.add("Clip", [made, *bounds], "adopt_clipped")
     nodes.add("Identity", [made], RESULT)
-
-
-def _free_batch(graph: onnx.GraphProto, fixed: Resolved, batch: int) -> None:
-    """Take the batch that an exporter wrote down out of the shapes that nodes are told to make.
-
-    Whether that was all is found by running other batches.
-    """
-    for value in graph.input:
-        axes = value.type.tensor_type.shape.dim
-        if len(axes) > 1 and axes[0].dim_value == batch:
-            axes[0].dim_param = "batch"
-    for node in graph.node:
-        if node.op_type == "Reshape" and node.output[0] in fixed.tensors:
-            shape = fixed.tensors[node.output[0]][0]
-            if len(shape) > 1 and shape[0] == batch:
-                node.input[1] = _new_constant(graph, node, [-1, *shape[1:]])
-                del node.attribute[:]  # allowzero
-        elif node.op_type == "Resize" and len(node.input) > 3 and node.input[3]:
-            shape = fixed.tensors.get(node.output[0], ((), 0))[0]
-            if (
-                len(shape) == 4
-                and shape[0] == batch
-                and not any(item.name == "axes" for item in node.attribute)
-            ):
-                node.input[3] = _new_constant(graph, node, list(shape[2:]))
-                node.attribute.append(helper.make_attribute("axes", [2, 3]))
-
-
-def _new_constant(graph: onnx.GraphProto, node: NodeProto, values: list[int]) -> str:
-    name = f"{node.name}_shape"
-    while any(tensor.name == name for tensor in graph.initializer):
-        name += "_"
-    graph.initializer.append(numpy_helper.from_array(np.array(values, np.int64), name))
-    return name
-
-
-def _probed(model: onnx.ModelProto, ports: Ports, probes: tuple[int, int]) -> tuple[Resolved, Resolved]:
-    """What is known of the graph at two batch sizes. Raises ArtifactError unless it makes as many images."""
-    first, second = (resolve(model, probe) for probe in probes)
-    for probe, found in zip(probes, (first, second), strict=True):
-        shape = (probe, ports.channels, ports.size, ports.size)
-        if found.tensors.get(RESULT, ((), 0))[0] != shape:
-            raise ArtifactError(f"For {probe} images the graph makes a tensor of another shape than {shape}.")
-    return first, second
-
-
-def _settle(graph: onnx.GraphProto, first: Resolved, second: Resolved) -> None:
-    """Make constants of what is the same at two batch sizes; in a reshape one axis may differ: the batch."""
-    made = {name for node in graph.node for name in node.output}
-    same = {
-        name
-        for name in made & first.constants.keys() & second.constants.keys()
-        if np.array_equal(first.constants[name], second.constants[name])
-    }
-    graph.initializer.extend(numpy_helper.from_array(first.constants[name], name) for name in sorted(same))
-    kept = [node for node in graph.node if not all(name in same for name in node.output if name)]
-    del graph.node[:]
-    graph.node.extend(kept)
-    weights = {tensor.name for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type != "Reshape" or node.input[1] in weights:
-            continue
-        shapes = [found.tensors[node.output[0]][0] for found in (first, second)]
-        if len(shapes[0]) == len(shapes[1]):
-            differ = [place for place, sizes in enumerate(zip(*shapes, strict=True)) if sizes[0] != sizes[1]]
-            if len(differ) == 1:
-                shape = [-1 if place in differ else size for place, size in enumerate(shapes[0])]
-                node.input[1] = _new_constant(graph, node, shape)
-                del node.attribute[:]
 
 
 def _tidy(model: onnx.ModelProto) -> None:
@@ -278,13 +223,3 @@ def _shorten(graph: onnx.GraphProto) -> None:
         node.output[:] = [renamed.get(name, name) for name in node.output]
     del graph.node[:]
     graph.node.extend(kept)
-
-
-def with_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
-    """Return the graph, made by `canonical` for any batch, fixed to `batch` images per call, checked."""
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    del fixed.graph.value_info[:]
-    for value in (*fixed.graph.input, *fixed.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = batch
-    return check_graph(fixed)

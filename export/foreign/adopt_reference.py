@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,10 @@ class OnnxReference(Session):
         options.log_severity_level = 4
         onnxruntime.set_default_logger_severity(4)
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+            with contextlib.redirect_stdout(None):  # on which it reports a second attempt
+                self._session: Any = onnxruntime.InferenceSession(
+                    data, options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise ArtifactError(f"ONNX Runtime refuses {source.name}: {_reason(error)}") from error
         self._version = onnxruntime.__version__
