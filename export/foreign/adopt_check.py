@@ -47,7 +47,7 @@ def check_in_child(path: Path, asked: Asked) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ArtifactError(
-            f"{shown(path.name)} was looked at for {seconds:.0f} s without an end; no generator takes so long."
+            f"{shown(path.name)} was looked at for {seconds:.0f} s without an end; no generator takes that."
         ) from error
     if ran.returncode:
         raise ArtifactError(
