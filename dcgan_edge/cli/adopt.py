@@ -66,9 +66,7 @@ OPTIONS = (
     click.option(
         "--distribution",
         type=click.Choice(get_args(Distribution)),
-        default="normal",
-        show_default=True,
-        help="Distribution of the latents.",
+        help="Distribution of the latents. [default: normal, as an assumption]",
     ),
     click.option(
         "--latent-dim",
@@ -129,7 +127,10 @@ def command(
     show(artifact_table([(artifact.path, artifact.manifest) for artifact in written]))
     origin = written[0].manifest.origin
     if origin is not None:
-        click.echo(f"Assumed: {', '.join(origin.assumptions)}. Found: {'; '.join(origin.notes)}.", err=True)
+        click.echo(f"Reference: the ONNX file {origin.file} in ONNX Runtime, not PyTorch.", err=True)
+        for word, said in (("Found", origin.notes), ("Assumed", origin.assumptions)):
+            if said:
+                click.echo(f"{word}: {'; '.join(said)}.", err=True)
 
 
 def _batch(low: int | None, best: int | None, high: int | None) -> BatchProfile | None:

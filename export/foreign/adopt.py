@@ -32,7 +32,7 @@ from dcgan_edge.runtime.parity import FP16_GATE, FP32_GATE, Gate, compare
 from .adopt_batch import PROBES, with_batch
 from .adopt_check import check_in_child
 from .adopt_convert import converted, has_half, plain
-from .adopt_file import read_foreign
+from .adopt_file import ForeignModel, read_foreign
 from .adopt_graph import canonical
 from .adopt_ports import FLOATS, Asked, Ports, find_ports
 from .adopt_range import Reading, measure, read_end
@@ -60,7 +60,7 @@ def adopt(
     batch: BatchProfile | None = None,
     workspace: int | None = None,
     value_range: tuple[float, float] | None = None,
-    distribution: Distribution = "normal",
+    distribution: Distribution | None = None,
     latent_dim: int | None = None,
     output_name: str | None = None,
     class_input: str | None = None,
@@ -73,10 +73,10 @@ def adopt(
     and with a class input. Its artifacts have one input and one output as every artifact has, opset 18.
 
     `value_range` is what its black and white are, such as (0, 255); None goes by the graph's end, or else by
-    the values of 256 images. `distribution` is what its latents are drawn from, `latent_dim` how many
-    numbers they have where the file leaves that open. `output_name` is the output with the images,
-    `class_input` the input that takes a class, and `classes` their number or their names; without a class
-    input the last so many numbers of the input are the one-hot class. The other options are those of
+    the values of 256 images. `distribution` is what its latents are drawn from (None: assumed to be normal),
+    `latent_dim` how many numbers they have where the file leaves that open. `output_name` is the output with
+    the images, `class_input` the input that takes a class, and `classes` their number or their names; without
+    a class input the last so many numbers of the input are the one-hot class. The other options are those of
     `export`.
 
     Raises UsageError when an option is missing or does not apply, ArtifactError for a file that is refused,
@@ -88,15 +88,18 @@ def adopt(
     say("reading the file")
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
     asked = Asked(output_name, class_input, len(names), latent_dim)
+    source = read_foreign(model)
     check_in_child(Path(model), asked)
-    found = find(Path(model), asked, names, distribution)
+    found = find(source, asked, names, distribution or "normal")
     with found.reference as reference:
         say("running the file as it is")
         reading = _read_range(found, value_range)
         reference.reading = reading
         say("converting the graph")
         graph, profile = _convert(found, reading, batch)
-        reference.manifest = dataclasses.replace(reference.manifest, origin=found.origin(reading, profile))
+        reference.manifest = dataclasses.replace(
+            reference.manifest, origin=found.origin(reading, profile, assumed=distribution is None)
+        )
         making = Making(
             reference=f"the ONNX file {found.name}",
             builder="dcgan-edge adopt",
@@ -130,8 +133,9 @@ def open_original(path: Path, manifest: Manifest) -> OnnxReference:
         raise UsageError(
             f"{path.name} is an ONNX file, and the artifact was not adopted from one."
         ) from error
+    source = read_foreign(path)
     check_in_child(path, asked)
-    found = find(path, asked, architecture.classes, architecture.distribution)
+    found = find(source, asked, architecture.classes, architecture.distribution)
     found.reference.reading = reading
     return found.reference
 
@@ -168,9 +172,9 @@ class Found:
             "clipped": not reading.certain,
         }
 
-    def origin(self, reading: Reading, profile: BatchProfile) -> Origin:
+    def origin(self, reading: Reading, profile: BatchProfile, *, assumed: bool) -> Origin:
         """Return what is to be known of the artifacts' origin."""
-        architecture, ports = self.reference.manifest.architecture, self.ports
+        ports = self.ports
         notes = [f"opset {self.opset}", f"images in {reading}: {reading.why}"]
         if self.half:
             notes.append("the file computes in half precision")
@@ -186,20 +190,19 @@ class Found:
             kind="onnx",
             file=self.name,
             sha256=self.sha256,
-            assumptions=(f"latents of the {architecture.distribution} distribution",),
+            assumptions=("latents of the normal distribution",) if assumed else (),
             proof="measured",
             notes=tuple(notes),
         )
 
 
 def find(
-    path: Path, asked: Asked, classes: tuple[str, ...] = (), distribution: Distribution = "normal"
+    source: ForeignModel, asked: Asked, classes: tuple[str, ...] = (), distribution: Distribution = "normal"
 ) -> Found:
-    """Look into the file at `path` and open it. Nothing is run before the sizes of its tensors are known.
+    """Look into a file and open it. Nothing is run before the sizes of its tensors are known.
 
     Raises UsageError and ArtifactError as `adopt` does.
     """
-    source = read_foreign(path)
     half = has_half(source.model)
     content = source.model.SerializeToString()  # with its weights inside, and otherwise as it came
     kinds = {

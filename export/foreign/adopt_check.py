@@ -58,9 +58,10 @@ def check_in_child(path: Path, asked: Asked) -> None:
 def look(path: str, asked: dict[str, object]) -> None:
     """Read the file at `path` and make one image, as `adopt` will; an error of ours ends it quietly."""
     from .adopt import find
+    from .adopt_file import read_foreign
 
     try:
-        with find(Path(path), Asked(**asked)).reference as reference:  # type: ignore[arg-type]
+        with find(read_foreign(path), Asked(**asked)).reference as reference:  # type: ignore[arg-type]
             reference.run(reference.manifest.architecture.inputs([0]))
     except EdgeError:
         return
