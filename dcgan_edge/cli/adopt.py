@@ -128,9 +128,9 @@ def command(
     origin = written[0].manifest.origin
     if origin is not None:
         click.echo(f"Reference: the ONNX file {origin.file} in ONNX Runtime, not PyTorch.", err=True)
-        for word, said in (("Found", origin.notes), ("Assumed", origin.assumptions)):
-            if said:
-                click.echo(f"{word}: {'; '.join(said)}.", err=True)
+        click.echo(" ".join(origin.notes), err=True)
+        if origin.assumptions:
+            click.echo(f"Assumed: {'; '.join(origin.assumptions)}.", err=True)
 
 
 def _batch(low: int | None, best: int | None, high: int | None) -> BatchProfile | None:

@@ -175,17 +175,17 @@ class Found:
     def origin(self, reading: Reading, profile: BatchProfile, *, assumed: bool) -> Origin:
         """Return what is to be known of the artifacts' origin."""
         ports = self.ports
-        notes = [f"opset {self.opset}", f"images in {reading}: {reading.why}"]
+        notes = [f"It was of opset {self.opset}.", f"Its images were in {reading}: {reading.why}."]
         if self.half:
-            notes.append("the file computes in half precision")
+            notes.append("It computes in half precision.")
         if ports.layout in ("NHWC", "HWC"):
-            notes.append("channels were the last axis")
+            notes.append("Channels were its last axis.")
         if ports.label is not None and ports.label.kind not in FLOATS:
-            notes.append("the class is the largest of its weights: classes cannot be mixed")
+            notes.append("The class is the largest of its weights, so classes cannot be mixed.")
         if self.dropped:
-            notes.append(f"outputs left out: {', '.join(self.dropped)}")
+            notes.append(f"Outputs left out: {', '.join(self.dropped)}.")
         if profile.min == profile.max:
-            notes.append(f"the batch is fixed to {profile.max}")
+            notes.append(f"Its batch is fixed to {profile.max}.")
         return Origin(
             kind="onnx",
             file=self.name,

@@ -236,5 +236,6 @@ def _manifest(source: Manifest, job: Job, built: Built, trt: ModuleType, choice:
         parity={
             "verdict": "not_run",
             "reason": "not measured yet: dcgan-edge verify" if seen else "no GPU of a target on this machine",
+            **({"gate": source.parity["gate"]} if "gate" in source.parity else {}),  # what `verify` goes by
         },
     )
