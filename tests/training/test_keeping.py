@@ -103,7 +103,9 @@ def test_evaluation_takes_nothing_of_the_time(tmp_path: Path, data: Path) -> Non
     assert 60.0 <= result.seconds < 63.0  # and a step, its line and its grid
     assert now > 5 * 1000.0
     trained = [each for each in seen if each.stage == "train"]
-    assert min(each.images_per_second for each in trained) > 1.0  # 16 images in ticks, not in thousands of seconds
+    assert (
+        min(each.images_per_second for each in trained) > 1.0
+    )  # 16 images in ticks, not in thousands of seconds
     assert trained[-1].quality == Quality(result.step, 1.0, 1.0)
     assert trained[8].quality is None
     assert trained[-1].learning_rates == (2e-4, 2e-4)
