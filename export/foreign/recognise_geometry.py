@@ -14,6 +14,7 @@ from .recognise_gaps import Gaps
 KEPT = 5  # ways to each size that are followed
 SPREAD, SPREAD_TO_SIZE = 4.0, 8.0  # cost above the cheapest way at which one is given up
 BEAM, BEAM_TO_SIZE = 60, 250  # ways that are followed in all; more when the size is known
+LATER = 0.02  # of each place that a transposed convolution of stride 1 stands from where they use to stand
 MIXED, UNEVEN = 2.5, 0.7  # cost of padded beside unpadded layers, and of two geometries of one kernel
 
 # kernel -> (stride, padding, output padding, cost) of a transposed convolution
@@ -44,6 +45,9 @@ class Step:
     padding: tuple[int, int] = (0, 0)
 
 
+TRIPLING = Step(1, 3, (1, 1))  # what a single 5x5 kernel at the end of 4x4 ones is there for: 32 to 96 pixels
+
+
 @dataclass(frozen=True)
 class Way:
     """A step for each link, the side of the feature maps behind each, and the cost."""
@@ -62,6 +66,8 @@ def ways(links: Sequence[Link], gaps: Gaps, *, bare: bool, norm_last: bool, size
     """
     strided = any(link.kind == "conv_transpose" for link in links[1:])
     shuffled = any(link.shuffle > 1 for link in links)
+    kernels = [link.item.kernel for link in links]
+    tripling = links[-1].kind == "conv_transpose" and kernels[-1] == 5 and set(kernels[:-1]) == {4}
     frontier: dict[int, list[Way]] = {1: [Way((), (), 0.0)]}
     for place, link in enumerate(links):
         reached: dict[int, list[Way]] = {}
@@ -71,6 +77,10 @@ def ways(links: Sequence[Link], gaps: Gaps, *, bare: bool, norm_last: bool, size
             for step, made, cost in _options(link, side, place == len(links) - 1, strided or shuffled):
                 if not 1 <= made <= LARGEST:
                     continue
+                if link.kind == "conv_transpose" and side > 1 and step.stride == 1:
+                    cost += LATER * (place if link.item.kernel == 5 else len(links) - place)
+                if tripling and place == len(links) - 1:
+                    cost = 0.0 if step == TRIPLING else cost + 0.3
                 if gap is not None and before is not None:
                     cost += gap.cost(_needed(before, step, bare, norm_last, gap.same_row))
                 for way in known:

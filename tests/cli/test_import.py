@@ -65,6 +65,20 @@ def test_the_checkpoint_goes_through_every_command(tmp_path: Path) -> None:
     assert "netG.pth" in run("info", out / "generator.fp16.onnx").stdout
 
 
+@pytest.mark.slow
+def test_an_engine_is_built_of_an_imported_generator(tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    path, out = saved(tmp_path, CASES["PyTorch-GAN"]), tmp_path / "out"
+    assert run("import", path, "--out", out).exit_code == 0
+    made = document(
+        "export", out / "checkpoint.safetensors", "--out", out, "--precision", "fp16", "--format", "engine",
+        "--target", "sm86",
+    )  # fmt: skip
+    engine = made["files"][-1]
+    assert (engine["kind"], engine["origin"]["file"]) == ("engine", "netG.pth")
+    assert Path(engine["path"]).stat().st_size > 0
+
+
 def test_what_was_assumed_is_printed_and_stands_in_the_document(tmp_path: Path) -> None:
     path = saved(tmp_path, CASES["2x2 and 7x7"])
     answer = run("import", path, "--out", tmp_path / "out")

@@ -397,6 +397,41 @@ def large() -> nn.Module:
     return Net(lambda net, z: net.main(z), {"main": nn.Sequential(*settled(*layers))})
 
 
+def tripled() -> nn.Module:
+    """4x4 kernels to 32 pixels, then 5x5 with stride 3 to 96."""
+    layers = [first(100, 32, bias=False), up(32, 16, bias=False), up(16, 8, bias=False), up(8, 4, bias=False)]
+    row = settled(*layers, up(4, 3, 5, 3, 1, bias=False))
+    return Net(lambda net, z: net.main(z), {"main": nn.Sequential(*row)})
+
+
+def ones_and_sevens() -> nn.Module:
+    """1x1, 7x7, 4x4, 4x4 to 28 pixels, of latents that hold more than noise."""
+    widths, kernels = [74, 16, 8, 4, 1], [1, 7, 4, 4]
+    parts: dict[str, nn.Module] = {}
+    for i, kernel in enumerate(kernels):
+        make = first if kernel != 4 else up
+        parts[f"tconv{i + 1}"] = make(widths[i], widths[i + 1], kernel, bias=False)
+        parts |= {f"bn{i + 1}": nn.BatchNorm2d(widths[i + 1])} if i < 3 else {}
+
+    def run(net: Any, z: Tensor) -> Tensor:
+        for i in (1, 2, 3):
+            z = torch.relu(getattr(net, f"bn{i}")(getattr(net, f"tconv{i}")(z)))
+        return torch.tanh(net.tconv4(z))
+
+    return Net(run, parts)
+
+
+def seven_by_dense() -> nn.Module:
+    """A dense layer to 7x7 with BatchNorm on its vector, then 5x5 kernels of stride 1, 2 and 2."""
+    row = [nn.Linear(100, 784, bias=False), nn.BatchNorm1d(784), nn.ReLU(), nn.Unflatten(1, (16, 7, 7))]
+    row += settled(
+        up(16, 8, 5, 1, 2, bias=False),
+        up(8, 4, 5, 2, 2, output_padding=1, bias=False),
+        up(4, 1, 5, 2, 2, output_padding=1, bias=False),
+    )
+    return Net(lambda net, z: net.model(z.flatten(1)), {"model": nn.Sequential(*row)})
+
+
 CASES = {
     "official": Case(official),
     "official, small": Case(lambda: official(64, 4, 1), latent=64),
@@ -428,6 +463,9 @@ CASES = {
     "dense, 64 pixels": Case(dense, latent=64),
     "padded convolutions": Case(padded_convolutions, given=Given(activation=LEAKY)),
     "512 pixels": Case(large, latent=32),
+    "96 by the last kernel": Case(tripled),
+    "1x1 and 7x7": Case(ones_and_sevens, latent=74),
+    "dense to 7x7": Case(seven_by_dense),
 }  # fmt: skip
 
 
