@@ -18,6 +18,8 @@ from dcgan_edge.errors import ArtifactError, UsageError
 from .recognise_chain import Link
 from .recognise_modules import MERGED, MODULE_WAY, Modules, Norm, Weighted, described, natural
 
+MOST_WITH_BRANCHES = 24  # layers of a network in which two may be merged
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -107,6 +109,8 @@ def merged_branches(modules: Modules) -> Iterator[Branches]:
     The merged weight has both as blocks and zeros elsewhere, so that it computes what the two did.
     """
     items = sorted(modules.weighted, key=lambda item: natural(item.name))
+    if len(items) > MOST_WITH_BRANCHES:
+        return
     for one, other in itertools.combinations(items, 2):
         if one.weight.ndim != other.weight.ndim or one.kernel != other.kernel:
             continue
