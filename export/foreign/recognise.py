@@ -8,6 +8,7 @@ repeated. Those are `Values`, of which `readings` has the usual ones.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from .recognise_modules import MERGED, Modules, sort_modules
 from .recognise_norms import place_norms
 
 MOST_STRUCTURES = 64
+MOST_PAIRS = 32  # of first layers that are merged for a try
+MOST_MERGED = 8  # chains of two first layers merged that are followed
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _candidates(modules: Modules) -> list[tuple[Chain, Branches | None, Modules]
         return [(chain, None, modules) for chain in chains(modules.weighted)]
     except ArtifactError as error:
         found: list[tuple[Chain, Branches | None, Modules]] = []
-        for branches in recognise_inputs.merged_branches(modules):
+        for branches in itertools.islice(recognise_inputs.merged_branches(modules), MOST_PAIRS):
             try:
                 found += [(chain, branches, branches.modules) for chain in chains(branches.modules.weighted)]
             except ArtifactError:
@@ -124,7 +127,7 @@ def _candidates(modules: Modules) -> list[tuple[Chain, Branches | None, Modules]
         found = [each for each in found if MERGED in each[0].links[0].item.name]
         if not found:
             raise error
-        return found
+        return sorted(found, key=lambda each: each[0].cost + (each[1].cost if each[1] else 0.0))[:MOST_MERGED]
 
 
 def _structure(
