@@ -29,10 +29,13 @@ def schedule_change(before: TrainConfig, now: TrainConfig) -> str:
     if now.decay_from == 1.0 or budgets[0] == budgets[1]:
         return ""
     return (
-        f"The budget is {_budget(now)} instead of {_budget(before)}, and the learning rate follows it: it is "
-        f"what it is at this share of the new budget, and falls to 0 from {now.decay_from:.0%} of it on."
+        f"The learning rate follows the budget, now {_budget(now)} instead of {_budget(before)}: it goes on "
+        "from what it is at this share of the new one, and falls to 0 from "
+        f"{now.decay_from:.0%} of that on."
     )
 
 
 def _budget(config: TrainConfig) -> str:
-    return f"{config.epochs} epochs" if config.minutes is None else f"{config.minutes:g} minutes"
+    if config.minutes is not None:
+        return f"{config.minutes:g} minute{'s' if config.minutes != 1 else ''}"
+    return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}"

@@ -18,7 +18,7 @@ from tests.training.tiny_run import BATCH, assert_same_run, tiny_config, weights
 
 pytestmark = pytest.mark.usefixtures("few_statistics")
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES)
-# Of ten steps by version 0.9's training, which had no recipes: the sum of all absolute values.
+# Of ten steps by the training before there were recipes: the sum of all absolute values.
 OF_OLD = {"generator": 55.130082, "discriminator": 39.623249, "ema": 37.055418}
 
 
@@ -63,7 +63,7 @@ def test_every_recipe_leaves_the_same_generator(tmp_path: Path, data: Path, reci
 
 
 def test_a_checkpoint_without_a_recipe_is_the_papers(tmp_path: Path, saved: Path) -> None:
-    """Those of version 0.9 name the rates and the batch, and nothing else of a recipe."""
+    """Those of before there were recipes name the rates and the batch, and nothing else."""
     new = ("recipe", "loss", "normalisation", "extra_convolutions", "decay_from")
     old = altered(
         saved,

@@ -75,7 +75,7 @@ def test_a_new_budget_is_said_once_and_kept(tmp_path: Path, data: Path) -> None:
     assert len(said) == 1
     kept = read_header(tmp_path / CHECKPOINT_NAME).schedule_changes
     assert kept == (f"Step {STEPS_PER_EPOCH}: {said[0]}",)
-    assert "2 epochs instead of 1 epochs" in said[0]
+    assert "2 epochs instead of 1 epoch:" in said[0]
     rates = [line["learning_rate_g"] for line in metrics(tmp_path)]
     assert rates[STEPS_PER_EPOCH] == learning_rate(longer, 0.5) == 2e-4  # half of the new budget is used
 
