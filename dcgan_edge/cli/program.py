@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import io
@@ -9,7 +10,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,20 @@ from dcgan_edge.names import printable
 
 BAD_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO)
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Say nothing where torchrun started this as one of several processes, and not as the first."""
+    if os.environ.get("RANK", "0") == "0" or "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield
+        return
+    with (
+        open(os.devnull, "w") as nothing,
+        contextlib.redirect_stdout(nothing),
+        contextlib.redirect_stderr(nothing),  # a traceback is a bug, and comes after this
+    ):
+        yield
 
 
 @dataclass
@@ -71,7 +86,8 @@ class Program(click.Group):
             if isinstance(stream, io.TextIOWrapper):  # a name that cannot be encoded is shown, not a crash
                 stream.reconfigure(errors="backslashreplace")
         try:
-            code = self._run(arguments, settings)
+            with one_voice():
+                code = self._run(arguments, settings)
             sys.stdout.flush()
         except OSError as error:
             if error.errno not in LOST_OUTPUT:

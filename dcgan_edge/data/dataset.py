@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
-from dcgan_edge.data.source import Batch, Dataset, Labels, ReadProgress, Source
+from dcgan_edge.data.source import WHOLE, Batch, Dataset, Labels, Part, ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
@@ -41,13 +41,20 @@ class MemoryDataset:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+    def batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Tensor]:
         """Yield batches as `Dataset` describes them."""
-        return (each.pixels for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start))
+        return (
+            each.pixels
+            for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start, part=part)
+        )
 
-    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def labelled_batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Batch]:
         """Yield batches as `Dataset` describes them."""
-        for indices in _batched_order(len(self), batch, seed, epoch, start):
+        for indices in _batched_order(len(self), batch, seed, epoch, start, part):
             yield Batch(self.pixels[torch.from_numpy(indices)], _classes_of(indices, self.labels))
 
 
@@ -63,21 +70,29 @@ class StreamedDataset:
     def __len__(self) -> int:
         return len(self._source)
 
-    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+    def batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Tensor]:
         """Yield batches as `Dataset` describes them, decoded ahead by threads."""
-        return (each.pixels for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start))
+        return (
+            each.pixels
+            for each in self.labelled_batches(batch, seed=seed, epoch=epoch, start=start, part=part)
+        )
 
-    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def labelled_batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Batch]:
         """Yield batches as `Dataset` describes them, decoded ahead by threads."""
-        indices = _batched_order(len(self), batch, seed, epoch, start)
+        indices = _batched_order(len(self), batch, seed, epoch, start, part)
         images = ordered_map(
             self._load, (int(i) for chunk in indices for i in chunk), ahead=READ_AHEAD + batch
         )
         try:
             gathered: list[tuple[int, PixelArray]] = []
+            own = len(range(batch)[_own(batch, part)])
             for image in images:
                 gathered.append(image)
-                if len(gathered) == batch:
+                if len(gathered) == own:
                     places, pixels = zip(*gathered, strict=True)
                     yield Batch(torch.from_numpy(np.stack(pixels)), _classes_of(places, self.labels))
                     gathered.clear()
@@ -185,8 +200,13 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 def _batched_order(
-    count: int, batch: int, seed: int, epoch: int, start: int
+    count: int, batch: int, seed: int, epoch: int, start: int, part: Part
 ) -> Iterator[npt.NDArray[np.int64]]:
     order = epoch_order(count, seed=seed, epoch=epoch)
     for number in range(start, count // batch):
-        yield order[number * batch : (number + 1) * batch]
+        yield order[number * batch : (number + 1) * batch][_own(batch, part)]
+
+
+def _own(batch: int, part: Part) -> slice:
+    """Which of a batch are of its `part`."""
+    return slice(*(batch * index // part[1] for index in (part[0], part[0] + 1)))

@@ -42,6 +42,10 @@ class Source(Protocol):
         ...
 
 
+Part = tuple[int, int]  # number i of n, from 0
+WHOLE: Part = (0, 1)
+
+
 class Batch(NamedTuple):
     """Images uint8 (n, channels, size, size), and their classes int64 (n,); None without labels."""
 
@@ -63,12 +67,17 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def labelled_batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def labelled_batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Batch]:
         """Yield what `batches` yields, with the classes of the images."""
         ...
 
-    def batches(self, batch: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Tensor]:
+    def batches(
+        self, batch: int, *, seed: int, epoch: int, start: int = 0, part: Part = WHOLE
+    ) -> Iterator[Tensor]:
         """Yield uint8 (batch, channels, size, size), len(self) // batch of them less the first `start`;
-        images that are left over at the end of an epoch are not used in it.
+        images that are left over at the end of an epoch are not used in it. `part` (i, n) leaves of each
+        batch the images from i * batch // n up to (i + 1) * batch // n.
         """
         ...

@@ -55,6 +55,11 @@ def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     return layer.groups == 1 and layer.dilation == (1, 1) and isinstance(layer.padding, tuple)
 
 
+def _is_for_us(maps: Tensor) -> bool:
+    """Return whether `maps` are what torch is slow with: float32 on a CPU."""
+    return maps.is_cpu and maps.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
 class _Wrapped(nn.Module):
     """A layer that uses the parameters of another, under their own names."""
 
@@ -73,7 +78,7 @@ class PatchConvolution(_Wrapped):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (n, out channels, h, w) in channels-last order of `images` (n, in channels, h, w)."""
-        if images.dtype != torch.float32 or torch.is_autocast_enabled(images.device.type):
+        if not _is_for_us(images):
             plain: Tensor = self.layer[0](images)
             return plain
         output: Tensor = _applied(
@@ -93,7 +98,7 @@ class PatchTransposedConvolution(_Wrapped):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return images (n, out channels, h, w) of `maps` (n, in channels, h, w)."""
-        if maps.dtype != torch.float32 or torch.is_autocast_enabled(maps.device.type):
+        if not _is_for_us(maps):
             plain: Tensor = self.layer[0](maps)
             return plain
         output: Tensor = _applied(_PatchTransposedConvolution, maps, self.weight, self.stride, self.padding)
@@ -105,7 +110,7 @@ class Projection(_Wrapped):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return (n, out channels, k, k) in channels-last order of `latents` (n, in channels, 1, 1)."""
-        if latents.shape[2:] != (1, 1) or torch.is_autocast_enabled(latents.device.type):
+        if latents.shape[2:] != (1, 1) or not _is_for_us(latents):
             output: Tensor = self.layer[0](latents)
             return output
         weight = self.weight.permute(0, 2, 3, 1)  # how they lie in memory

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from dcgan_edge.data import Dataset, open_data
 from dcgan_edge.data.labelled import class_shares
+from dcgan_edge.data.source import WHOLE
 from dcgan_edge.errors import UsageError
 from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.checkpoint import (
@@ -20,17 +21,18 @@ from dcgan_edge.training.checkpoint import (
     read_header,
     restore_checkpoint,
 )
-from dcgan_edge.training.config import Arithmetic, TrainConfig, differences
+from dcgan_edge.training.config import TrainConfig, differences
+from dcgan_edge.training.distributed import END, Group, local_device, open_group
+from dcgan_edge.training.following import begin, follow, leading
 from dcgan_edge.training.header import Header
-from dcgan_edge.training.interrupt import deferred_interrupt
+from dcgan_edge.training.interrupt import SAME_INTERRUPT, deferred_interrupt
 from dcgan_edge.training.keeping import LEFTOVERS
 from dcgan_edge.training.lock import locked
 from dcgan_edge.training.memory import check_memory, shortage_explained
 from dcgan_edge.training.metrics import METRICS_NAME, MetricsLog
-from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.precision import resolve_device, resolve_precision
-from dcgan_edge.training.progress import Losses, TrainProgress
-from dcgan_edge.training.quality import Judge, Quality
+from dcgan_edge.training.progress import TrainProgress, TrainResult
+from dcgan_edge.training.quality import Judge
 from dcgan_edge.training.run import Clock, Run
 from dcgan_edge.training.schedule import schedule_change
 from dcgan_edge.training.state import new_state
@@ -42,33 +44,6 @@ from dcgan_edge.words import quoted
 __all__ = ["TrainProgress", "TrainResult", "resumed_config", "run_training"]
 Report = Callable[[TrainProgress], None]
 MakeJudge = Callable[[TrainConfig, Dataset], Judge]
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
-    `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
-    `events` are what the monitor saw, over all resumes. `best` is the best evaluation, and `best_checkpoint`
-    where its checkpoint is; both are None where none was asked for. `shards` is in
-    how many parts each batch was taken.
-    """
-
-    checkpoint: Path
-    grid: Path
-    metrics: Path
-    step: int
-    epoch: int
-    images: int
-    seconds: float
-    images_per_second: float
-    device: str
-    precision: Arithmetic
-    losses: Losses | None
-    skipped: list[str]
-    events: tuple[TrainEvent, ...]
-    best: Quality | None = None
-    best_checkpoint: Path | None = None
-    shards: int = 1
 
 
 def run_training(
@@ -96,13 +71,34 @@ def run_training(
     (data that cannot be read, diverged training, a full disk), UnavailableError (no such device) and
     ArtifactError (a damaged checkpoint).
     """
-    device = resolve_device(config.device)
+    device = resolve_device(local_device(config.device))
     random = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with random, shortage_explained(), open_group(device) as group:
+        lead = functools.partial(
+            _lead, config, out, device, group, resume=resume, progress=progress, classify=classify,
+            make_judge=make_judge, clock=clock,
+        )  # fmt: skip
+        if group is None:
+            return lead()
+        if group.rank > 0:
+            followed: TrainResult = follow(group, device, lambda told: _open(told, None, None))
+            return followed
+        with leading(group):
+            result = lead()
+        group.tell(END, result)
+        return result
+
+
+def _lead(
+    config: TrainConfig, out: Path, device: torch.device, group: Group | None, *, resume: bool,
+    progress: Report | None, classify: Classify | None, make_judge: MakeJudge | None, clock: Clock,
+) -> TrainResult:  # fmt: skip
+    """Train in the only process, or in the first of `group`."""
     _refuse_file(out)
     check_memory(config, device)
     if config.tensorboard:
         require_tensorboard()
-    with locked(out), random, shortage_explained():
+    with locked(out):
         saved = _claim(config, out, resume=resume)
         _remove_leftovers(out)
         data = _open(config, saved, progress)
@@ -115,11 +111,12 @@ def run_training(
         if saved:
             restore_checkpoint(out / CHECKPOINT_NAME, state)
             state.step = saved.step
-        shards = saved.shards if saved else config.shards or default_shards(config, device)
+        processes = group.size if group else 1
+        shards = saved.shards if saved else config.shards or default_shards(config, device, processes)
         with (
             MetricsLog(out / METRICS_NAME, step=state.step) as metrics,
             event_file(config, out, state.step) as board,
-            open_crew(state, shards) as crew,
+            open_crew(state, shards, group) as crew,
         ):
             run = Run(
                 config,
@@ -138,6 +135,8 @@ def run_training(
                 board=board,
                 schedule_changes=_noted(saved, note),
             )
+            if group:
+                begin(group, state, run.header())
             if note and progress is not None:
                 progress(dataclasses.replace(run.progress(), note=note))
             return _train(run, data, progress, is_new=saved is None)
@@ -230,7 +229,7 @@ def _open(config: TrainConfig, saved: Header | None, progress: Report | None) ->
 
 
 def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) -> TrainResult:
-    with deferred_interrupt() as is_interrupted:
+    with deferred_interrupt(SAME_INTERRUPT if run.part != WHOLE else 0.0) as is_interrupted:
         if is_new:
             run.draw_grid()
             run.save()
@@ -270,7 +269,9 @@ def _train_epoch(
 ) -> None:
     """The rest of the epoch that the run is in, or as much of it as the budget allows."""
     epoch, start = divmod(run.state.step, run.steps_per_epoch)
-    for batch in data.labelled_batches(run.config.batch, seed=run.config.seed, epoch=epoch, start=start):
+    for batch in data.labelled_batches(
+        run.config.batch, seed=run.config.seed, epoch=epoch, start=start, part=run.part
+    ):
         run.train(batch)
         if progress is not None:
             progress(run.progress())

@@ -1,10 +1,12 @@
-"""Where a training is, for whoever shows it: told after every step."""
+"""Where a training is, told after every step, and what it came to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from dcgan_edge.training.config import Arithmetic
 from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.training.quality import Quality
 
@@ -43,3 +45,30 @@ class TrainProgress:
     quality: Quality | None = None
     best: Quality | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to. `seconds` are of training over all resumes, `images_per_second` the last measured;
+    `losses` is None when there was nothing left to train. `skipped` names files that could not be read.
+    `events` are what the monitor saw, over all resumes. `best` is the best evaluation, and `best_checkpoint`
+    where its checkpoint is; both are None where none was asked for. `shards` is in
+    how many parts each batch was taken.
+    """
+
+    checkpoint: Path
+    grid: Path
+    metrics: Path
+    step: int
+    epoch: int
+    images: int
+    seconds: float
+    images_per_second: float
+    device: str
+    precision: Arithmetic
+    losses: Losses | None
+    skipped: list[str]
+    events: tuple[TrainEvent, ...]
+    best: Quality | None = None
+    best_checkpoint: Path | None = None
+    shards: int = 1

@@ -28,7 +28,18 @@ class Replica:
         self._owners = [_owner(network, name) for name in self._names]
         self._computed = [i for i, pair in enumerate(self._owners) if parametrize.is_parametrized(*pair)]
         self._copies: list[list[nn.Parameter]] = []
-        self._weights: list[Tensor] = []
+        # what is worked out is left to `begin`, as asking for it advances the power iteration
+        self._weights = [
+            parameter if index in self._computed else getattr(*owner)
+            for index, (parameter, owner) in enumerate(
+                zip(self._plain.parameters(), self._owners, strict=True)
+            )
+        ]
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the network is."""
+        return next(self._network.parameters()).device
 
     @property
     def has_dropout(self) -> bool:
@@ -43,8 +54,7 @@ class Replica:
                 module.keep(self._network.get_submodule(name) if index == 0 else None)
         named = dict(made.named_parameters())
         self._copies.append([named[name] for name in self._names])
-        self._weights = [getattr(owner, name) for owner, name in self._owners]
-        self._share(range(len(self._names)))
+        self._share(index for index in range(len(self._names)) if index not in self._computed)
         return made
 
     def begin(self) -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 import torch
 
 from dcgan_edge import __version__
-from dcgan_edge.data.source import Batch
+from dcgan_edge.data.source import WHOLE, Batch, Part
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.images import encode_png
 from dcgan_edge.models import preset_spec
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
+from dcgan_edge.training.distributed import STEP
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.grid import grid_inputs, grid_picture, grid_scale
 from dcgan_edge.training.header import Header
@@ -98,6 +99,12 @@ class Run:
         return self._crew.count
 
     @property
+    def part(self) -> Part:
+        """Return which part of each batch this process takes: number i of n."""
+        group = self._crew.group
+        return (group.rank, group.size) if group else WHOLE
+
+    @property
     def elapsed(self) -> float:
         """Return the seconds of training so far, resumed runs included, evaluation left out."""
         return self._clock() - self._started
@@ -116,6 +123,8 @@ class Run:
         """
         self.is_whole = False
         rate, bf16 = learning_rate(self.config, self.fraction), self.precision == "bf16"
+        if self._crew.group:
+            self._crew.group.tell(STEP, rate)
         taken = train_step(
             self.state,
             batch.pixels,
@@ -126,6 +135,8 @@ class Run:
             crew=self._crew,
         )
         values = taken.figures.tolist()
+        if self._crew.group:
+            self._crew.group.is_in_step = False
         self.is_whole = True
         if not all(map(math.isfinite, values)):
             raise EdgeError(self._diverged())
@@ -185,7 +196,7 @@ class Run:
         if self._board is not None:
             self._board.flush()
         path = self.out / CHECKPOINT_NAME
-        save_checkpoint(path, self.state, self._header())
+        save_checkpoint(path, self.state, self.header())
         ended = self._clock()
         self._next_save = ended + max(self.config.checkpoint_seconds, SAVING_SHARE * (ended - begun))
         return path
@@ -228,7 +239,8 @@ class Run:
             measure_statistics(self.state.average, self._statistics)
             self._measured_at = self.state.step
 
-    def _header(self) -> Header:
+    def header(self) -> Header:
+        """Return what a checkpoint of this moment says of the run."""
         epoch, step_in_epoch = divmod(self.state.step, self.steps_per_epoch)
         return Header(
             config=self.config,

@@ -58,13 +58,20 @@ def train_step(
     `labels` int64 (batch,) are the classes of the images, which conditional networks need. The generated ones
     get the same: so they have the classes as often as the data has, and the discriminator, which sees as many
     real as generated images of each class, learns nothing from how often it meets one.
+
+    Where other processes have a part of the batch, `pixels` are those of this one, and all draw the latents
+    of the whole batch.
+
     `learning_rate` is Adam's in this step, None the one that it has. Latents are drawn from torch's global
     generator of the device. The gradients of the step stay in the networks until the next one. `crew` is who
     executes it, None the networks of `state` themselves on the whole batch.
     """
     device = next(state.generator.parameters()).device
     real = to_network(pixels.to(device, non_blocking=True))
-    latents = draw_latents(len(real), state.architecture, device)
+    crew = Alone(state) if crew is None else crew
+    whole = recipe.batch if crew.group else len(real)
+    first = whole * crew.first // crew.count  # of the images of this process
+    latents = draw_latents(whole, state.architecture, device)[first : first + len(real)]
     classes = None
     if labels is not None:
         classes = one_hot(labels.to(device), len(state.architecture.classes)).float()
@@ -75,11 +82,11 @@ def train_step(
     state.generator_adam.zero_grad()
 
     def play(shard: Shard) -> StepOutcome:
-        rows = slice(*(len(real) * i // shard.count for i in (shard.index, shard.index + 1)))
+        rows = slice(*(whole * i // shard.count - first for i in (shard.index, shard.index + 1)))
         own = None if classes is None else classes[rows]
-        return _play(shard, real[rows], latents[rows], own, recipe.loss, batch=len(real), bf16=bf16)
+        return _play(shard, real[rows], latents[rows], own, recipe.loss, batch=whole, bf16=bf16)
 
-    played = (crew or Alone(state)).run(play)
+    played = crew.run(play)
     state.step += 1
     update_average(state.average, state.generator, step=state.step, decay=recipe.ema_decay)
     if len(played) == 1:

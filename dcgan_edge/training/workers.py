@@ -21,8 +21,10 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from dcgan_edge.errors import UsageError
 from dcgan_edge.machine import cpu_count
 from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.distributed import Group
 from dcgan_edge.training.replica import Replica
 from dcgan_edge.training.state import TrainState
 
@@ -50,40 +52,59 @@ class Shard(Protocol):
 
 
 class Crew(Protocol):
-    """Whatever executes a step: one shard in the networks themselves, or several in threads."""
+    """Whatever executes a step: one shard in the networks themselves, or several in threads.
+
+    A batch has `count` shards, of which those of this process begin with number `first`; `group` are the
+    processes that have the others, None if there are none.
+    """
 
     count: int
+    first: int
+    group: Group | None
 
     def run(self, work: Callable[[Shard], T]) -> list[T]:
         """Return what `work` returns for each shard of this process, in their order."""
         ...
 
 
-def default_shards(config: TrainConfig, device: torch.device, cores: int = 0) -> int:
+def default_shards(config: TrainConfig, device: torch.device, processes: int = 1, cores: int = 0) -> int:
     """Return in how many shards a batch is taken unless the user says: a rule, and nothing is measured.
 
     On a CPU that is the largest power of two that there are cores for, if each shard has 16 images at least
-    (fewer of larger images or in wider networks), as of `cores`, 0 for those of this machine. Any other
-    device takes the batch as one.
+    (fewer of larger images or in wider networks), as of `cores`, 0 for those of this machine, and one for
+    each of `processes` at least. On any other device each process takes its images as one.
     """
     if device.type != "cpu":
-        return 1
+        return processes
     side = config.architecture.size * config.architecture.width
     least = max(1, LEAST_IMAGES * LEAST_SIDE // max(LEAST_SIDE, side))
     most = min(cores or cpu_count(), config.batch // least)
-    return 1 << (max(1, most).bit_length() - 1)
+    shards = 1 << (max(1, most).bit_length() - 1)
+    return max(1, shards // processes) * processes
 
 
-def open_crew(state: TrainState, shards: int) -> Alone | Workers:
-    """Return who executes the steps of `state`, to be closed: threads, or one that needs none."""
-    device = next(state.generator.parameters()).device
-    return Workers(state, shards) if shards > 1 and device.type == "cpu" else Alone(state)
+def open_crew(state: TrainState, shards: int, group: Group | None = None) -> Alone | Workers:
+    """Return who executes the steps of `state`, to be closed: threads, or one that needs none.
+
+    On a GPU the images of a process are one shard. Raises UsageError for a `group` of processes among whom
+    the shards cannot be dealt out evenly.
+    """
+    is_cpu = next(state.generator.parameters()).device.type == "cpu"
+    if group is not None:
+        if is_cpu and shards % group.size:
+            raise UsageError(
+                f"A batch of this run has {shards} shards, which {group.size} processes cannot share evenly. "
+                f"Start another number of processes, which divides {shards}."
+            )
+        return Workers(state, shards if is_cpu else group.size, group)
+    return Workers(state, shards) if shards > 1 and is_cpu else Alone(state)
 
 
 class Alone:
     """The whole batch as one shard, in the networks themselves, with torch's own threads."""
 
-    index, count = 0, 1
+    index, first, count = 0, 0, 1
+    group: Group | None = None
 
     def __init__(self, state: TrainState) -> None:
         self.generator, self.discriminator = state.generator, state.discriminator
@@ -106,20 +127,25 @@ class Alone:
 
 
 class Workers:
-    """A thread for each of `count` shards. Open, torch's own threads are switched off; `close` ends that."""
+    """A thread for each shard of `count` that this process has: all, or an equal part of them in a `group`.
 
-    def __init__(self, state: TrainState, count: int) -> None:
-        self.count = count
-        self._barrier = threading.Barrier(count, action=self._act)
-        self._values: list[Any] = [None] * count
+    Open, torch's own threads are switched off; `close` ends that.
+    """
+
+    def __init__(self, state: TrainState, count: int, group: Group | None = None) -> None:
+        here = count // (group.size if group else 1)
+        self.count, self.group = count, group
+        self.first = group.rank * here if group else 0
+        self._barrier = threading.Barrier(here, action=self._act)
+        self._values: list[Any] = [None] * here
         self._combine: Callable[[Sequence[Any]], Any] = list
         self._result: Any = None
         self._replicas = {name: Replica(*pair) for name, pair in state.optimisers().items()}
         self._has_dropout = any(replica.has_dropout for replica in self._replicas.values())
-        self._shards = [_Member(self, index, self._replicas) for index in range(count)]
+        self._shards = [_Member(self, index, self._replicas) for index in range(here)]
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        self._pool = ThreadPoolExecutor(max(1, count - 1), "shard", torch.set_num_threads, (1,))
+        self._pool = ThreadPoolExecutor(max(1, here - 1), "shard", torch.set_num_threads, (1,))
 
     def __enter__(self) -> Workers:
         return self
@@ -143,8 +169,9 @@ class Workers:
         for replica in self._replicas.values():
             replica.begin()
         if self._has_dropout:
-            for shard, seed in zip(self._shards, torch.randint(2**62, (self.count,)).tolist(), strict=True):
-                shard.random.manual_seed(seed)
+            seeds = torch.randint(2**62, (self.count,)).tolist()
+            for shard in self._shards:
+                shard.random.manual_seed(seeds[shard.index])
         running = [self._pool.submit(self._guarded, work, shard) for shard in self._shards[1:]]
         try:
             first = self._guarded(work, self._shards[0])
@@ -160,6 +187,11 @@ class Workers:
         self._barrier.wait()
         return self._result
 
+    def sum(self, values: Sequence[list[Tensor]]) -> list[Tensor]:
+        """Return the sums of what the shards of all processes bring, given that of those here."""
+        summed = tree_sum(values)
+        return self.group.sum(summed) if self.group else summed
+
     def _act(self) -> None:
         self._result = self._combine(self._values)
 
@@ -174,17 +206,17 @@ class Workers:
 class _Member:
     """One shard: copies of the networks over the same weights, with gradients of their own."""
 
-    def __init__(self, workers: Workers, index: int, replicas: dict[str, Replica]) -> None:
-        self.index, self.count = index, workers.count
-        self._workers, self._replicas = workers, replicas
-        self.random = torch.Generator()
+    def __init__(self, workers: Workers, here: int, replicas: dict[str, Replica]) -> None:
+        self.index, self.count = workers.first + here, workers.count
+        self._workers, self._replicas, self._here = workers, replicas, here
+        self.random = torch.Generator(replicas["generator"].device)
 
         def total(value: Tensor) -> Tensor:
-            summed: Tensor = workers.meet(index, [value], tree_sum)[0]
+            summed: Tensor = workers.meet(here, [value], workers.sum)[0]
             return summed
 
         self.generator, self.discriminator = (
-            replicas[name].shard(index, total, self.random) for name in ("generator", "discriminator")
+            replicas[name].shard(here, total, self.random) for name in ("generator", "discriminator")
         )
 
     def update(self, network: str, figures: Tensor | None = None) -> Tensor:
@@ -192,14 +224,13 @@ class _Member:
         replica = self._replicas[network]
 
         def take_step(gradients: Sequence[list[Tensor]]) -> Tensor:
-            *summed, figures = tree_sum(gradients)
+            *summed, figures = self._workers.sum(gradients)
             replica.step(summed)
             return figures
 
-        gradients = replica.take_gradients(self.index)
-        result: Tensor = self._workers.meet(
-            self.index, [*gradients, NOTHING if figures is None else figures], take_step
-        )
+        gradients = replica.take_gradients(self._here)
+        figures = gradients[0].new_zeros(()) if figures is None else figures
+        result: Tensor = self._workers.meet(self._here, [*gradients, figures], take_step)
         return result
 
 

@@ -16,11 +16,12 @@ from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.recipes import recipe_settings
 from dcgan_edge.training import TrainConfig, read_header, resumed_config, run_training
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
+from dcgan_edge.training.distributed import Group
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.header import read_header as parse_header
 from dcgan_edge.training.state import TrainState, new_state, tensors
 from dcgan_edge.training.steps import StepOutcome, train_step
-from dcgan_edge.training.workers import Shard, Workers, default_shards, tree_sum
+from dcgan_edge.training.workers import Shard, Workers, default_shards, open_crew, tree_sum
 from tests.training.checkpoint_files import HEADER
 from tests.training.test_loop import interrupt_at
 from tests.training.tiny_run import SMALL, assert_same_run, tiny_config
@@ -147,13 +148,24 @@ def test_as_many_shards_as_there_are_cores_for(
     size: int, width: int, batch: int, cores: int, shards: int
 ) -> None:
     config = TrainConfig(Architecture("dcgan", size, 1, width=width), epochs=1, batch=batch)
-    assert default_shards(config, CPU, cores) == shards
-    assert default_shards(config, torch.device("cuda"), cores) == 1
+    assert default_shards(config, CPU, cores=cores) == shards
+    assert default_shards(config, torch.device("cuda"), cores=cores) == 1
+
+
+@pytest.mark.parametrize(("processes", "shards"), [(2, 4), (3, 3), (4, 4), (8, 8)])
+def test_every_process_has_a_shard_and_all_have_as_many(processes: int, shards: int) -> None:
+    config = TrainConfig(Architecture("dcgan", 28, 1, width=32), epochs=1, batch=64)
+    assert default_shards(config, CPU, processes, cores=4) == shards
+    assert default_shards(config, torch.device("cuda"), processes, cores=4) == processes
+    with pytest.raises(UsageError, match="5 processes"):
+        open_crew(new_state(CONFIG, CPU), shards, Group(0, 5))
 
 
 @pytest.mark.usefixtures("few_statistics")
-def test_a_run_in_shards_is_kept_in_shards(tmp_path: Path, data: Path) -> None:
-    config = tiny_config(data, shards=2, epochs=2)
+@pytest.mark.parametrize("recipe", ["paper", "sn-hinge"])
+def test_a_run_in_shards_is_kept_in_shards(tmp_path: Path, data: Path, recipe: str) -> None:
+    settings = {**recipe_settings(recipe), "batch": 16}
+    config = tiny_config(data, epochs=2, **{**settings, "shards": 2})
     result = run_training(config, tmp_path / "whole")
     assert result.shards == read_header(tmp_path / "whole" / CHECKPOINT_NAME).shards == 2
     with pytest.raises(KeyboardInterrupt):
