@@ -227,6 +227,7 @@ def _manifest(source: Manifest, job: Job, built: Built, trt: ModuleType, choice:
         targets=targets_of(gpu, job.settings) if gpu and not job.targets else job.targets,
         built_on={**machine_facts(), **facts},
         cost=source.cost,
+        origin=source.origin,
         notes={
             "workspace": job.workspace,
             "profiles": [dataclasses.asdict(profile) for profile in job.profiles],
