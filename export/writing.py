@@ -38,6 +38,7 @@ from .onnx.cost import count
 from .onnx.operators import refuse_operators
 from .onnx.overflow import half_overflow
 from .onnx.precision import to_fp16
+from .onnx.trial import try_to_load
 from .readme import write_readme
 from .tensorrt.build import build
 
@@ -161,6 +162,8 @@ class _Proof:
             if overflow := half_overflow(self._graph, model, self._latents, values):
                 raise VerificationError(f"{name} is not written. {overflow}")
         data = model.SerializeToString(deterministic=True)
+        if manifest.origin is not None and manifest.origin.kind != "import":
+            try_to_load(data, name)
         with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:
             gate = self._making.gate or GATES[precision]
             parity = compare(self._images, candidate.run(self._latents), self._seeds, gate)
