@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.foreign_options import CLASSES
+from dcgan_edge.cli.options import FiniteRange
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import Distribution
 
@@ -57,7 +58,7 @@ NOT_LISTED = ("out", "expect", "activation", "output_activation", "upsample", "b
     type=click.Choice(["nearest", "bilinear", "pixel-shuffle"]),
     help="How pixels are repeated before a convolution.",
 )
-@click.option("--bn-eps", type=click.FloatRange(0.0, 1.0), help="Constant eps of BatchNorm.")
+@click.option("--bn-eps", type=FiniteRange(0.0, 1.0), help="Constant eps of BatchNorm.")
 @click.option("--distribution", type=click.Choice(["normal", "uniform"]), help="Distribution of the latents.")
 @json_option
 def command(
