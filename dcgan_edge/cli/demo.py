@@ -61,6 +61,6 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     print_events(result.events)
     checkpoint, onnx = result.artifacts[0][0], result.artifacts[2][0]
     click.echo(f"\nThe report: {result.report}\n\nNext:")
-    click.echo(f"  dcgan-edge sample {quoted(onnx)} --seeds 1000-1063 --grid 8x8 --scale 4 --out more")
+    click.echo(f"  dcgan-edge sample {quoted(onnx)} --class seven --seeds 1000-1063 --grid 8x8 --out more")
     click.echo(f"  dcgan-edge bench {quoted(onnx)} --batch 1 --batch 64 --threads 1")
     click.echo(f"  dcgan-edge train --resume --minutes 10 --out {quoted(checkpoint.parent)}")
