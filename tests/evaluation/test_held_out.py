@@ -57,6 +57,7 @@ def test_others_may_be_named(pictures: Path) -> None:
     assert np.array_equal(split, load_digits("test")[0][:, None])
 
 
+@pytest.mark.torch
 def test_a_few_images_are_too_few() -> None:
     with pytest.raises(UsageError, match="--eval-data"):
         HeldOut(np.zeros((10, 3, 24, 24), np.uint8), RandomFeatures())

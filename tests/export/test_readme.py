@@ -138,6 +138,7 @@ def test_its_latents_are_those_of_the_seeds(
     assert len(list(tmp_path.glob("image*.png"))) == count
 
 
+@pytest.mark.source
 def test_its_tensorrt_lines_call_what_every_supported_version_has() -> None:
     text = readme_text([artifact(name="generator.fp32.sm87.trt10.3.0.engine")])
     (code,) = blocks(text, "python")
