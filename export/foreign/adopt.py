@@ -18,10 +18,6 @@ import onnx
 from dcgan_edge.architecture import CUSTOM
 from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Manifest, Precision, generator_tensors
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
-from dcgan_edge.export.onnx.folding import fold_batch_norm
-from dcgan_edge.export.onnx.operators import opset
-from dcgan_edge.export.onnx.shapes import resolve
-from dcgan_edge.export.writing import Making, Wanted, check_folder, write_generator
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
 from dcgan_edge.manifest import Origin
@@ -29,6 +25,10 @@ from dcgan_edge.names import shown
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import FP16_GATE, FP32_GATE, Gate, compare
 
+from ..onnx.folding import fold_batch_norm
+from ..onnx.operators import opset
+from ..onnx.shapes import resolve
+from ..writing import Making, Wanted, check_folder, write_generator
 from .adopt_batch import PROBES, with_batch
 from .adopt_check import check_in_child
 from .adopt_convert import converted, has_half, plain

@@ -11,8 +11,9 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from dcgan_edge.errors import ArtifactError
-from dcgan_edge.export.onnx.checking import check_graph
-from dcgan_edge.export.onnx.shapes import Resolved, resolve
+
+from ..onnx.checking import check_graph
+from ..onnx.shapes import Resolved, resolve
 
 PROBES = (1, 3)  # two batches that no constant of a graph means by chance
 

@@ -12,8 +12,9 @@ import onnx.inliner
 from onnx import AttributeProto, TensorProto, helper, numpy_helper, version_converter
 
 from dcgan_edge.errors import ArtifactError
-from dcgan_edge.export.onnx.checking import NEWEST_IR, OPSET
-from dcgan_edge.export.onnx.operators import find_schema, lift_constants, opset, refuse_operators
+
+from ..onnx.checking import NEWEST_IR, OPSET
+from ..onnx.operators import find_schema, lift_constants, opset, refuse_operators
 
 OLDEST_OPSET = 7
 WIDER = {TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}

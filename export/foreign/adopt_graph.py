@@ -14,9 +14,9 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from dcgan_edge.errors import ArtifactError, EdgeError
-from dcgan_edge.export.onnx.checking import check_graph
-from dcgan_edge.export.onnx.shapes import resolve
 
+from ..onnx.checking import check_graph
+from ..onnx.shapes import resolve
 from .adopt_batch import PROBES, free_batch, probed, settle
 from .adopt_ports import FLOATS, Port, Ports
 from .adopt_range import MOVES, Reading

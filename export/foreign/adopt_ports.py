@@ -13,8 +13,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from dcgan_edge.errors import ArtifactError, UsageError
-from dcgan_edge.export.onnx.shapes import Resolved, resolve
 from dcgan_edge.names import shown
+
+from ..onnx.shapes import Resolved, resolve
 
 Layout = Literal["NCHW", "NHWC", "CHW", "HWC", "NHW", "HW"]
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
