@@ -1,0 +1,65 @@
+"""The projection of latents, a transposed convolution of a single pixel, as the matrix product that it is.
+
+Each output pixel meets one tap of the kernel, so the weight is a matrix (inputs, outputs x kernel), and all
+images of a batch are one product.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx
+from onnx import NodeProto
+
+from .rewriting import Rewriting, facts_of, padding
+
+
+def project_by_product(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return `model`, which is checked, with each transposed convolution of 1x1 pixels as a Gemm.
+
+    An activation that follows is applied before the features become pixels, where runtimes fuse it.
+    """
+    graph = Rewriting(model)
+    done: set[str] = set()  # activations that are in place already
+    for node in graph.before:
+        if node.name in done:
+            continue
+        if node.op_type != "ConvTranspose" or not _project(graph, node, done):
+            graph.nodes.append(node)
+    return graph.result()
+
+
+def _project(graph: Rewriting, node: NodeProto, done: set[str]) -> bool:
+    """Add what takes the place of `node`. Returns whether something does."""
+    weight, facts = graph.values(node.input[1]), facts_of(node)
+    pixels, made = graph.shape(node.input[0])[2:], graph.shape(node.output[0])
+    if weight is None or not pixels or any(size != 1 for size in pixels):
+        return False
+    kernel = weight.shape[2:]
+    bias = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(len(weight[0]))
+    pads = padding(facts, kernel)
+    special = any(facts.get("output_padding", ())) or "output_shape" in facts
+    dilated = any(each > 1 for each in facts.get("dilations", ()))
+    if bias is None or pads is None or special or dilated or facts.get("group", 1) > 1:
+        return False
+    taps = tuple(slice(less, size - more) for less, more, size in zip(*pads, kernel, strict=True))
+    weight = weight[(slice(None), slice(None), *taps)]
+    if made[1:] != weight.shape[1:] or 0 in weight.shape:
+        return False
+    inputs = [
+        graph.add("Flatten", [node.input[0]], name=graph.fresh(f"{node.name}_Flatten"), axis=1),
+        graph.weight(f"{node.name}_weight", weight.reshape(len(weight), -1)),
+    ]
+    if np.any(bias):
+        inputs.append(graph.weight(f"{node.name}_bias", bias.repeat(math.prod(weight.shape[2:]))))
+    product = graph.add("Gemm", inputs, name=node.name)
+    result = node.output[0]
+    activation = graph.activation_of(result)
+    if activation is not None:
+        done.add(activation.name)
+        result = activation.output[0]
+        product = graph.add(activation.op_type, [product], name=activation.name, **facts_of(activation))
+    shape = graph.weight(f"{node.name}_shape", [-1, *weight.shape[1:]], np.int64)
+    graph.add("Reshape", [product, shape], result, name=graph.fresh(f"{node.name}_Reshape"))
+    return True
