@@ -5,7 +5,6 @@ check that those hands make the same images.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,10 +14,12 @@ from torch import nn
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors, read_artifact
 from dcgan_edge.errors import VerificationError
+from dcgan_edge.extras import is_installed
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.models import build_generator
 from dcgan_edge.runtime.bench.workload import batch_latents
 from dcgan_edge.runtime.device import cpu_name
+from dcgan_edge.runtime.openvino_session import import_openvino
 from dcgan_edge.runtime.session import Session, SessionFacts
 
 ARCHITECTURE = Architecture("dcgan", size=64, channels=3, width=64)
@@ -93,8 +94,7 @@ class OpenVino(Peer):
     """OpenVINO on the CPU, the ONNX file compiled with its latency hint and called as it documents."""
 
     def __init__(self, path: Path) -> None:
-        import openvino
-
+        openvino = import_openvino()
         super().__init__("openvino", openvino.__version__.partition("-")[0])
         self.manifest = read_artifact(path)[0]
         # Left to itself it takes bfloat16 on processors that have it, which is another race.
@@ -110,12 +110,8 @@ class OpenVino(Peer):
 
 
 def can_import(library: str) -> bool:
-    """Whether `library` is installed and loads."""
-    try:
-        importlib.import_module(library)
-    except ImportError:
-        return False
-    return True
+    """Whether `library` is installed."""
+    return is_installed(library)
 
 
 def reference(session: Session, count: int) -> tuple[FloatArray, FloatArray]:

@@ -53,7 +53,7 @@ RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 16)
 ROUNDS = 10  # of a second by default: the thread pools of other libraries still spin when a round begins
 OURS, BARE = "dcgan-edge fp32", "bare onnxruntime fp32"
-NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install openvino"
+NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install 'dcgan-edge[openvino]'"
 
 
 @click.command()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 from dcgan_edge.errors import UnavailableError
 
 
 def need(library: str, extra: str) -> None:
     """Raise UnavailableError unless `library` can be imported, naming the extra of this package with it."""
-    try:
-        found = importlib.util.find_spec(library) is not None
-    except ValueError:  # a module that was taken out of sys.modules
-        found = False
-    if not found:
+    if not is_installed(library):
         raise UnavailableError(
             f"This needs {library}, which is not installed: pip install 'dcgan-edge[{extra}]'"
         )
+
+
+def is_installed(library: str) -> bool:
+    """Whether `library` can be imported, without importing it."""
+    if library in sys.modules:
+        return sys.modules[library] is not None
+    return importlib.util.find_spec(library) is not None

@@ -1,4 +1,4 @@
 """What runs on the device: sessions, sampling, parity, benchmark, report. Never torch, never onnx.
 
-A backend (onnxruntime, tensorrt) is imported when a session of it is opened, not before.
+A backend (onnxruntime, openvino, tensorrt) is imported when a session of it is opened, not before.
 """

@@ -19,7 +19,7 @@ MOST_THREADS = 4096
 GPU_NODES = ("nvidia[0-9]*", "nvhost-gpu", "nvhost-as-gpu", "dxg")
 LIBRARIES = (
     "dcgan-edge", "numpy", "pillow", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu",
-    "tensorrt", "tensorrt-rtx", "cuda-bindings",
+    "openvino", "tensorrt", "tensorrt-rtx", "cuda-bindings",
 )  # fmt: skip
 
 

@@ -17,12 +17,13 @@ import numpy as np
 
 from dcgan_edge.artifact import Manifest, read_artifact
 from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.extras import is_installed
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 from dcgan_edge.latents import FloatArray, as_latents
 from dcgan_edge.words import quoted
 
-from .device import check_threads, parse_device
+from .device import ComputeDevice, check_threads, parse_device
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Self
 
-Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "tensorrt"]
+Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "openvino", "tensorrt"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
@@ -120,11 +121,12 @@ def open_session(
     threads: int | None = None,
     engine: EngineOptions | None = None,
 ) -> Session:
-    """Open the artifact at `path`: an ONNX file with ONNX Runtime, an engine with TensorRT.
+    """Open the artifact at `path`: an ONNX file with ONNX Runtime or OpenVINO, an engine with TensorRT.
 
     `device` is "auto" (the GPU if this backend can use one here), "cpu", "cuda" or "cuda:1"; `backend` is
-    "auto", or one that is used or refused. `threads` is for the CPU (None: one for each physical core),
-    `engine` for engines.
+    "auto", or one that is used or refused. For an ONNX file "auto" is ONNX Runtime, and OpenVINO only where
+    ONNX Runtime is not installed. `threads` is for the CPU (None: one for each physical core), `engine` for
+    engines.
 
     Raises UsageError (no such file, an option that does not apply to it), ArtifactError (file refused) and
     UnavailableError (a library, backend or device that is not here).
@@ -145,6 +147,10 @@ def open_session(
             )
         if backend == "tensorrt":
             raise UsageError(f"{path.name} is an ONNX file; for TensorRT, build an engine: dcgan-edge build.")
+        if backend == "openvino" or (backend == "auto" and _only_openvino(chosen)):
+            from .openvino_session import OpenVinoSession
+
+            return OpenVinoSession(manifest, data, device=device, threads=threads)
         from .onnxruntime_session import OnnxRuntimeSession
 
         return OnnxRuntimeSession(manifest, data, device=device, backend=backend, threads=threads)
@@ -163,6 +169,11 @@ def open_session(
         streams=options.streams,
         device_index=chosen.index,
     )
+
+
+def _only_openvino(device: ComputeDevice) -> bool:
+    """Whether OpenVINO alone can run an ONNX file here."""
+    return device.kind != "cuda" and not is_installed("onnxruntime") and is_installed("openvino")
 
 
 def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, manifest: Manifest) -> FloatArray:

@@ -180,6 +180,7 @@ def make_cases(folder: Path, checkpoint: Path, exported: Path) -> list[Case]:
         read_packed,
         read_record,
         run_artifact,
+        run_on_openvino,
         show,
         write_foreign,
         write_samples,
@@ -192,6 +193,7 @@ def make_cases(folder: Path, checkpoint: Path, exported: Path) -> list[Case]:
     return [
         Case("ONNX", onnx, (), run_artifact),
         Case("ONNX with a manifest that fits", onnx, (), run_artifact, (1, 6), resealed=True),
+        Case("ONNX with a manifest that fits, on OpenVINO", onnx, (), run_on_openvino, (1, 6), resealed=True),
         Case("manifest of ONNX", sidecar_path(onnx), (onnx,), run_artifact, is_json=True),
         Case("golden images", golden_path(onnx), (onnx, beside[0]), prove),
         Case("engine", engine, (), read_engine),
@@ -291,7 +293,7 @@ def command(count: int, seed: int) -> None:
                 faults.append(f"{name}, seed {seed * 1_000_000 + index}: {outcome.wrong}")
         reader.close()
     for (name, what), number in sorted(outcomes.items()):
-        click.echo(f"{name:34} {what:10} {number:5}")
+        click.echo(f"{name:42} {what:10} {number:5}")
     for fault in faults:
         click.echo(f"FAULT {fault}")
     click.echo(f"{count} files, {len(faults)} faults, numpy {np.__version__}")

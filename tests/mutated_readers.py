@@ -30,6 +30,12 @@ def run_artifact(path: Path) -> None:
         session.generate([0])
 
 
+def run_on_openvino(path: Path) -> None:
+    """As `dcgan-edge sample --backend openvino` does."""
+    with open_session(path, device="cpu", threads=1, backend="openvino") as session:
+        session.generate([0])
+
+
 def prove(path: Path) -> None:
     """As `dcgan-edge verify` does."""
     dcgan_edge.verify(path, device="cpu", threads=1)

@@ -63,6 +63,7 @@ HEAVY = {
     "torch",
     "onnx",
     "onnxruntime",
+    "openvino",
     "tensorrt",
     "tensorrt_rtx",
     "safetensors",

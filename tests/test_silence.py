@@ -19,6 +19,7 @@ for line in (
     f"-q train --data digits --out run {SMALL}",
     "export run/checkpoint.safetensors --out out",
     "sample out/generator.fp16.onnx --seeds 0-3 --out pictures",
+    "sample out/generator.fp16.onnx --seeds 0-3 --out more --backend openvino",
     "bench out/generator.fp32.onnx --batch 1 --duration 0.2s --warmup 0.1s --output bench.json",
     "eval out/generator.fp16.onnx --seeds 0-49",
     "report bench.json",

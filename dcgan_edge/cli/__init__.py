@@ -61,6 +61,7 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "onnx": "export",
     "onnxscript": "export",
     "onnxruntime": "cpu",
+    "openvino": "openvino",
     "pooch": "data",
     "scipy": "data",
     "torch_fidelity": "eval",

@@ -151,7 +151,7 @@ def test_tensorrt_gets_one_profile_and_its_caches(artifact: Path, private_folder
 def test_without_onnxruntime_the_extra_is_named(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # blocks the import
     with pytest.raises(UnavailableError, match=r"dcgan-edge\[cpu\]"):
-        open_session(artifact)
+        open_session(artifact, backend="onnxruntime")
 
 
 def test_a_graph_that_does_not_load_is_refused(artifact: Path) -> None:

@@ -1,0 +1,202 @@
+"""A session on OpenVINO: ONNX files on the CPU, computed in float32 unless the file itself is quantised.
+
+Each batch size is compiled for its exact shape when it is first used, which runs up to a quarter faster than
+one graph for every size, and is what OpenVINO's INT8 needs on processors without AVX-512.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dcgan_edge.artifact import Manifest
+from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
+from dcgan_edge.latents import FloatArray
+
+from .device import cpu_name, parse_device
+from .session import Session, SessionFacts, in_chunks
+
+CONVERTER = "openvino.tools.ovc"  # sends a usage event when it is imported, and nothing here needs it
+MOST_BATCHES = 8  # batch sizes that stay compiled, each with its own copy of the weights
+ELEMENTS = {"float32": "f32", "uint8": "u8"}
+
+
+class OpenVinoSession(Session):
+    """OpenVINO on the CPU, behind the `Session` contract. Several threads may run it at the same time."""
+
+    def __init__(
+        self, manifest: Manifest, data: bytes, *, device: str = "auto", threads: int | None = None
+    ) -> None:
+        """Load the ONNX file `data`; errors as for `open_session`."""
+        if parse_device(device).kind == "cuda":
+            raise UsageError(f"The backend openvino runs on the CPU, not on --device {device}.")
+        self._openvino = import_openvino()
+        self._core = self._openvino.Core()
+        self.manifest = manifest
+        self._threads = threads
+        self._compiled: OrderedDict[int, _Requests] = OrderedDict()
+        self._lock = threading.Lock()
+        with _refusing():
+            self._model = self._core.read_model(data)
+            _check_tensors(self._model, manifest)
+        self.use_streams(1)
+
+    @property
+    def facts(self) -> SessionFacts:
+        """Return how OpenVINO computes, with every option that it was given."""
+        return SessionFacts(
+            backend="openvino",
+            version=self._openvino.__version__.partition("-")[0],
+            device="cpu",
+            device_name=cpu_name(),
+            threads=self._threads,
+            streams=self._streams,
+            details={"options": self._options},
+        )
+
+    def use_streams(self, count: int) -> None:
+        """Run up to `count` batches at the same time from now on, on a share of the threads each."""
+        with self._lock:
+            self._streams = count
+            self._options = compile_options(self._threads, count)
+            self._compiled.clear()
+
+    def prepare(self, batch: int) -> None:
+        """Compile for batches of `batch` images, or of the sizes that they are split into."""
+        architecture = self.manifest.architecture
+        self.run(np.zeros((batch, architecture.input_dim, 1, 1), np.float32))
+
+    def run(self, latents: FloatArray) -> FloatArray:
+        """Return images of latents, as `Session.run` does."""
+        return in_chunks(self._run, latents, self.manifest)
+
+    def close(self) -> None:
+        """Let go of the file and of all that was compiled. Closing twice is harmless."""
+        with self._lock:
+            self._model = None
+            self._compiled.clear()
+
+    def _run(self, latents: FloatArray) -> FloatArray:
+        requests = self._requests(len(latents))
+        try:
+            with requests.one() as request:
+                request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))
+                request.infer()
+                images: FloatArray = request.get_output_tensor().data.copy()
+        except Exception as error:  # OpenVINO raises RuntimeError alone, and pybind11 what it likes
+            raise EdgeError(f"OpenVINO failed on this file: {_reason(error)}") from error
+        return images
+
+    def _requests(self, batch: int) -> _Requests:
+        """Return the requests for `batch` images, compiled now if they are not yet."""
+        with self._lock:
+            if self._model is None:
+                raise EdgeError("This session is closed.")
+            if batch not in self._compiled:
+                with _refusing():
+                    self._model.reshape([batch, self.manifest.architecture.input_dim, 1, 1])
+                    self._compiled[batch] = _Requests(
+                        self._core.compile_model(self._model, "CPU", self._options)
+                    )
+                if len(self._compiled) > MOST_BATCHES:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(batch)
+            return self._compiled[batch]
+
+
+class _Requests:
+    """A compiled model and the requests of it that are free: each serves one thread at a time."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._free = [model.create_infer_request()]
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Any]:
+        """Lend a request that no other thread uses."""
+        try:
+            request = self._free.pop()
+        except IndexError:
+            request = self.model.create_infer_request()
+        yield request
+        self._free.append(request)
+
+
+def compile_options(threads: int | None, streams: int) -> dict[str, Any]:
+    """Return the options that graphs are compiled with, each set by name, so that no default of OpenVINO
+    decides unseen.
+
+    Left to itself it computes in bfloat16 on processors that have it, which differs from float32 by 1e-2.
+    """
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "EXECUTION_MODE_HINT": "PERFORMANCE",
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads or 0,  # 0: one for each physical core
+        "ENABLE_HYPER_THREADING": False,
+        "ENABLE_CPU_PINNING": False,  # several sessions would be pinned to the same cores
+        "SCHEDULING_CORE_TYPE": "ANY_CORE",
+        "CPU_DENORMALS_OPTIMIZATION": False,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+        "PERF_COUNT": False,
+    }
+
+
+def import_openvino() -> Any:
+    """Return the library, imported without the part of it that sends usage data."""
+    hidden = CONVERTER not in sys.modules
+    if hidden:
+        sys.modules[CONVERTER] = None  # type: ignore[assignment]  # how an import is blocked
+    try:
+        import openvino
+    except ImportError as error:
+        raise UnavailableError(
+            "The backend openvino is not installed: pip install 'dcgan-edge[openvino]'"
+        ) from error
+    finally:
+        if hidden:
+            del sys.modules[CONVERTER]
+    return openvino
+
+
+def _check_tensors(model: Any, manifest: Manifest) -> None:
+    """Raise ArtifactError unless the graph takes and gives the tensors of its manifest."""
+    for found, described in ((model.inputs, manifest.inputs), (model.outputs, manifest.outputs)):
+        theirs = [
+            (
+                sorted(each.names),
+                each.element_type.get_type_name(),
+                [str(size) for size in each.partial_shape],
+            )
+            for each in found
+        ]
+        ours = [
+            ([each.name], ELEMENTS.get(each.dtype), [str(size) for size in each.shape]) for each in described
+        ]
+        for one in (*theirs, *ours):
+            del one[2][:1]  # the batch
+        if theirs != ours:
+            raise ArtifactError(f"This graph has the tensors {theirs}, and its manifest describes {ours}.")
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except EdgeError:
+        raise
+    except Exception as error:
+        raise ArtifactError(f"OpenVINO refuses this file: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what OpenVINO says, without the places in its own source code that it names first."""
+    return re.sub(r"Exception from \S+:\d+: ", "", " ".join(str(error).split()))[:300]
