@@ -2,7 +2,7 @@
 
 The schema is read strictly, as a stranger's text: types, ranges, and that the tensors are those of the
 architecture. Schema 1 had neither cost nor golden images nor verifications, schema 2 neither classes nor
-origins; both are still read.
+origins, schema 3 no INT8; all are still read.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.files import sha256
 from dcgan_edge.schema import build, checked, read_json
 
-SCHEMA_VERSION = 3
-READABLE_SCHEMAS = (1, 2, 3)
+SCHEMA_VERSION = 4
+READABLE_SCHEMAS = (1, 2, 3, 4)
 MANIFEST_LIMIT = 4 * 2**20  # bytes of JSON
 Kind = Literal["checkpoint", "onnx", "engine"]
-Precision = Literal["fp32", "fp16", "mixed"]
+Precision = Literal["fp32", "fp16", "mixed", "int8"]
 LARGEST_BATCH = 2**16  # images per call
 VERIFICATIONS_KEPT = 16
 PARITY_FIGURES: dict[str, Any] = {  # of those that are there
     "verdict": Literal["passed", "failed", "not_run"], "reason": str, "reference": str, "seeds": int,
     "max_abs": float, "mean_abs": float, "worst_psnr_db": float, "worst_seed": int, "grey_levels": int,
     "pixels_differ": float, "not_finite": int, "missed": tuple[str, ...], "gate": dict[str, Any],
+    "distribution": dict[str, Any],
 }  # fmt: skip
 
 

@@ -48,4 +48,16 @@ def _export_words(parity: Mapping[str, Any]) -> str:
     if "worst_psnr_db" not in parity or "grey_levels" not in parity:
         return verdict
     levels = count_words(parity["grey_levels"], "grey level")
-    return f"{verdict}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"
+    said = f"{verdict}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"
+    return said + _distribution_words(parity.get("distribution"))
+
+
+def _distribution_words(facts: Any) -> str:
+    """What INT8 did to the distribution of the images; "" where that was not measured."""
+    try:
+        change = facts["kid"]
+        said = f", KID {change['value']:+.1e} [{change['low']:.1e}, {change['high']:.1e}]"
+        changed = facts["changed_class"]
+        return said + ("" if changed is None else f", {changed:.1%} of digits read as others")
+    except (KeyError, TypeError, ValueError):
+        return ""

@@ -24,21 +24,25 @@ def export(
     engine: bool = False,
     targets: Sequence[str] = (),
     keep_fp32: Sequence[str] = (),
+    keep_fp16: Sequence[str] = (),
     batch: BatchProfile | None = None,
     workspace: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Artifact]:
     """Write the generator of `checkpoint` into the folder `out`, verified, and return what was written.
 
-    `precisions` are "fp32" and "fp16"; with layers in `keep_fp32` (names as in the graph, "ConvTranspose_2")
-    the fp16 file is mixed. `engine` adds an engine, built from the fp16 or mixed file, which is then written
-    too: for this GPU, or for `targets` such as "sm86" ahead of time. `batch` is what the files accept and are
-    tuned for, `workspace` the bytes the engine's layers may use. `progress` is told each step.
+    `precisions` are "fp32", "fp16" and "int8"; with layers in `keep_fp32` (names as in the graph,
+    "ConvTranspose_2") the fp16 file is mixed, and they are float32 in the int8 file too; those in `keep_fp16`
+    are half there. `engine` adds engines, built from the fp16, mixed and int8 files (the fp16 file is written
+    where there would be none): for this GPU, or for `targets` such as "sm86" ahead of time. `batch` is what
+    the files accept and are tuned for, `workspace` the bytes the engines' layers may use. `progress` is told
+    each step.
 
     Raises UsageError and ArtifactError for the checkpoint, VerificationError when an ONNX file does not make
-    PyTorch's images (nothing of that precision is written), UnavailableError without an engine builder.
+    PyTorch's images, or int8 not their distribution (nothing of that precision is written), UnavailableError
+    without an engine builder.
     """
-    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace)
+    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16))
     check_folder(Path(out))
     say = progress or (lambda step: None)
     reference = TorchSession(Path(checkpoint))

@@ -22,7 +22,7 @@ NAME = "README.md"
 MARKER = "<!-- Written by dcgan-edge. Without this line it is never replaced. -->"
 SHOWN_CLASSES = 20
 MOST_IMAGES = 4  # that the examples make
-PREFERRED = ("fp16", "mixed", "fp32")
+PREFERRED = ("fp16", "mixed", "fp32", "int8")
 KINDS = {
     "onnx": "ONNX Runtime, or any other program that reads ONNX",
     "engine": "TensorRT",

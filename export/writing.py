@@ -31,9 +31,11 @@ from dcgan_edge.files import check_writable
 from dcgan_edge.golden import golden_seeds, pack_golden
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
-from dcgan_edge.runtime.parity import GATES, Gate, compare
+from dcgan_edge.runtime.parity import GATES, Gate, Parity, compare
 from dcgan_edge.runtime.session import Session
 
+from .distribution import ReferenceImages
+from .int8 import Quantised, advice, sensitivity, to_int8
 from .onnx.cost import count
 from .onnx.operators import refuse_operators
 from .onnx.overflow import half_overflow
@@ -50,9 +52,10 @@ PARITY_BYTES = 2**28  # of reference images that are held at once; there are few
 class Wanted:
     """What is to be written of a generator.
 
-    `precisions` are "fp32" and "fp16"; with nodes in `keep_fp32` the fp16 file is mixed. `engine` adds an
-    engine for this GPU, or for `targets`, built from the fp16 or mixed file, which is then written too;
-    `workspace` is the bytes its layers may use.
+    `precisions` are "fp32", "fp16" and "int8"; with nodes in `keep_fp32` the fp16 file is mixed, and they
+    stay float32 in the int8 file as well; those in `keep_fp16` are half there. `engine` adds engines for this
+    GPU, or for `targets`, built from the fp16, mixed and int8 files, and the fp16 file where there is none
+    of them; `workspace` is the bytes their layers may use.
     """
 
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -60,6 +63,7 @@ class Wanted:
     targets: tuple[str, ...] = ()
     keep_fp32: tuple[str, ...] = ()
     workspace: int | None = None
+    keep_fp16: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UsageError for what would be ignored."""
@@ -67,15 +71,17 @@ class Wanted:
             raise UsageError("A target is for engines; add --format engine.")
         if self.workspace is not None and not self.engine:
             raise UsageError("Workspace is memory of an engine's layers; add --format engine.")
-        if self.keep_fp32 and not self.half:
-            raise UsageError("Layers are kept in float32 of an fp16 file; add --precision fp16.")
+        if self.keep_fp32 and not self.half and "int8" not in self.precisions:
+            raise UsageError("Layers are kept in float32 of an fp16 or int8 file; add --precision fp16.")
+        if self.keep_fp16 and "int8" not in self.precisions:
+            raise UsageError("Layers are kept in half precision of an int8 file; add --precision int8.")
         if "mixed" in self.precisions:
             raise UsageError("A mixed file is an fp16 one with layers that --keep-fp32 names.")
 
     @property
     def half(self) -> bool:
         """Whether an fp16 or mixed file is written."""
-        return self.engine or "fp16" in self.precisions
+        return "fp16" in self.precisions or (self.engine and "int8" not in self.precisions)
 
     @property
     def files(self) -> tuple[Precision, ...]:
@@ -125,19 +131,30 @@ def write_generator(
     written, and where half precision overflows, the nodes are named), UnavailableError without a builder.
     """
     refuse_operators(graph)
-    half = to_fp16(graph, keep_fp32=wanted.keep_fp32) if wanted.half else graph  # before any is written
+    models: dict[Precision, onnx.ModelProto | Quantised] = {"fp32": graph}  # all, before any is written
+    if wanted.half:
+        models["mixed" if wanted.keep_fp32 else "fp16"] = to_fp16(graph, keep_fp32=wanted.keep_fp32)
+    if "int8" in wanted.files:
+        models["int8"] = to_int8(
+            graph,
+            reference.manifest.architecture,
+            image_bytes=count(graph).activation_bytes,
+            keep_fp32=wanted.keep_fp32,
+            keep_fp16=wanted.keep_fp16,
+            progress=progress,
+        )
     proof = _Proof(graph, reference, batch, making)
     written: list[Artifact] = []
     for precision in wanted.files:
         progress(f"writing and verifying {precision} ONNX")
         path = out / f"generator.{precision}.onnx"
-        manifest, data = proof.verified(graph if precision == "fp32" else half, precision, path.name)
+        manifest, data = proof.verified(models[precision], precision, path.name)
         written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
     write_readme(out, written)
     if wanted.engine:
-        progress("building the engine")
-        source = next(each.path for each in written if each.manifest.precision != "fp32")
-        written.append(build(source, out, targets=wanted.targets, workspace=wanted.workspace))
+        for source in [each.path for each in written if each.manifest.precision != "fp32"]:
+            progress(f"building the engine of {source.name}")
+            written.append(build(source, out, targets=wanted.targets, workspace=wanted.workspace))
     return written
 
 
@@ -154,9 +171,12 @@ class _Proof:
         self._images = reference.run(self._latents)
         self.golden: tuple[Golden, bytes] = pack_golden(self._images[: len(golden_seeds(architecture))])
 
-    def verified(self, model: onnx.ModelProto, precision: Precision, name: str) -> tuple[Manifest, bytes]:
+    def verified(
+        self, made: onnx.ModelProto | Quantised, precision: Precision, name: str
+    ) -> tuple[Manifest, bytes]:
         """Return the manifest with its parity, and the file content that carries it."""
-        manifest = self._manifest(model, precision)
+        model = made.model if isinstance(made, Quantised) else made
+        manifest = self._manifest(model, precision, made.notes() if isinstance(made, Quantised) else {})
         if precision != "fp32" and manifest.cost is not None:
             values = manifest.cost.activation_bytes
             if overflow := half_overflow(self._graph, model, self._latents, values):
@@ -165,15 +185,29 @@ class _Proof:
         if manifest.origin is not None and manifest.origin.kind != "import":
             try_to_load(data, name)
         with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:
-            gate = self._making.gate or GATES[precision]
+            gate = GATES[precision] if precision == "int8" else self._making.gate or GATES[precision]
             parity = compare(self._images, candidate.run(self._latents), self._seeds, gate)
             facts = candidate.facts.to_dict()
-        parity.raise_if_failed(name, self._making.reference)
-        verdict = {**parity.to_dict(), "reference": self._making.reference, "measured_on": facts}
-        proven = dataclasses.replace(manifest, parity=verdict)
+            verdict = {"reference": self._making.reference, "measured_on": facts}
+            if isinstance(made, Quantised):
+                found = ReferenceImages(self._reference).compare(candidate)
+                parity = dataclasses.replace(parity, missed=(*parity.missed, *found.missed))
+                verdict["distribution"] = found.to_dict()
+        self._raise_if_failed(parity, made, name)
+        proven = dataclasses.replace(manifest, parity={**parity.to_dict(), **verdict})
         return proven, embed_manifest(data, proven)
 
-    def _manifest(self, model: onnx.ModelProto, precision: Precision) -> Manifest:
+    def _raise_if_failed(self, parity: Parity, made: onnx.ModelProto | Quantised, name: str) -> None:
+        """Raise VerificationError for a gate that was missed, with what to try where the file is INT8."""
+        try:
+            parity.raise_if_failed(name, self._making.reference)
+        except VerificationError as error:
+            if not isinstance(made, Quantised):
+                raise
+            costs = sensitivity(self._graph, made, count(self._graph).activation_bytes)
+            raise VerificationError(f"{error} {advice(costs)}") from error
+
+    def _manifest(self, model: onnx.ModelProto, precision: Precision, notes: Mapping[str, Any]) -> Manifest:
         reference, making = self._reference.manifest, self._making
         source, result = generator_tensors(reference.architecture)
         return Manifest(
@@ -190,6 +224,7 @@ class _Proof:
                 "opset": model.opset_import[0].version,
                 "ir_version": model.ir_version,
                 **making.notes,
+                **notes,
             },
             origin=reference.origin,
             cost=count(model),

@@ -32,7 +32,7 @@ class Gate:
 
     atol: float | None
     psnr_db: float
-    grey_levels: int
+    grey_levels: int | None
     why: str
 
 
@@ -45,7 +45,18 @@ FP16_GATE = Gate(
     2,
     "half rounds to 5e-4 near 1; 70 dB and 1 level measured, 10 dB and 1 level for other kernels",
 )
-GATES: dict[Precision, Gate] = {"fp32": FP32_GATE, "fp16": FP16_GATE, "mixed": FP16_GATE}
+INT8_GATE = Gate(
+    None,
+    35.0,
+    None,  # where an edge moves by half a pixel, one pixel is off by 30 levels that nobody sees
+    "8 bits for weights and values: 39 dB at 28 pixels and 41 at 64 measured, 4 dB for other weights",
+)
+GATES: dict[Precision, Gate] = {
+    "fp32": FP32_GATE,
+    "fp16": FP16_GATE,
+    "mixed": FP16_GATE,
+    "int8": INT8_GATE,
+}
 GOLDEN_GATES: dict[Precision, Gate] = {
     **GATES,
     "fp32": Gate(
@@ -153,7 +164,7 @@ def _missed(measured: Parity, gate: Gate) -> tuple[str, ...]:
         missed.append(
             f"seed {measured.worst_seed} has {measured.worst_psnr_db:.1f} dB, {gate.psnr_db:.0f} are needed"
         )
-    if not measured.grey_levels <= gate.grey_levels:
+    if gate.grey_levels is not None and not measured.grey_levels <= gate.grey_levels:
         missed.append(
             f"a pixel is {measured.grey_levels} grey levels off, {gate.grey_levels} "
             f"{'is' if gate.grey_levels == 1 else 'are'} allowed"

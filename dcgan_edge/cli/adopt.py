@@ -27,7 +27,7 @@ OPTIONS = (
     click.option(
         "--precision",
         "precisions",
-        type=click.Choice(["fp32", "fp16"]),
+        type=click.Choice(["fp32", "fp16", "int8"]),
         multiple=True,
         default=("fp32", "fp16"),
         show_default=True,
@@ -40,7 +40,7 @@ OPTIONS = (
         multiple=True,
         default=("onnx",),
         show_default=True,
-        help="Kind of file to write; an engine is built from the fp16 ONNX file.",
+        help="Kind of file to write; engines are built from the fp16 and int8 ONNX files.",
     ),
     targets_option,
     click.option("--min-batch", type=BATCH, help="Smallest number of images per call. [default: 1]"),
@@ -52,8 +52,15 @@ OPTIONS = (
         "keep_fp32",
         multiple=True,
         metavar="NODE",
-        help="Node of the fp16 file to compute in float32, by its name in the graph; may be given several "
-        "times.",
+        help="Node of the fp16 and int8 files to compute in float32, by its name in the graph; may be given "
+        "several times.",
+    ),
+    click.option(
+        "--keep-fp16",
+        "keep_fp16",
+        multiple=True,
+        metavar="NODE",
+        help="Node of the int8 file to compute in half precision; may be given several times.",
     ),
     click.option(
         "--range",

@@ -23,7 +23,7 @@ from dcgan_edge.cli.progress import steps
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(["fp32", "fp16"]),
+    type=click.Choice(["fp32", "fp16", "int8"]),
     multiple=True,
     default=("fp32", "fp16"),
     show_default=True,
@@ -36,7 +36,7 @@ from dcgan_edge.cli.progress import steps
     multiple=True,
     default=("onnx",),
     show_default=True,
-    help="Kind of file to write; an engine is built from the fp16 ONNX file.",
+    help="Kind of file to write; engines are built from the fp16 and int8 ONNX files.",
 )
 @targets_option
 @batch_options
@@ -46,7 +46,15 @@ from dcgan_edge.cli.progress import steps
     "keep_fp32",
     multiple=True,
     metavar="LAYER",
-    help="Layer of the fp16 file to compute in float32, such as ConvTranspose_2; may be given several times.",
+    help="Layer of the fp16 and int8 files to compute in float32, such as ConvTranspose_2; may be given "
+    "several times.",
+)
+@click.option(
+    "--keep-fp16",
+    "keep_fp16",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer of the int8 file to compute in half precision; may be given several times.",
 )
 @json_option
 def command(
@@ -61,6 +69,7 @@ def command(
     max_batch: int,
     workspace: int | None,
     keep_fp32: tuple[str, ...],
+    keep_fp16: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch.
@@ -75,6 +84,7 @@ def command(
     \b
     dcgan-edge export runs/digits/checkpoint.safetensors --out out
     dcgan-edge export runs/digits/checkpoint.safetensors --precision fp16 --format engine --target sm86
+    dcgan-edge export runs/digits/checkpoint.safetensors --precision int8 --keep-fp32 ConvTranspose_0
     dcgan-edge export --module nets:Generator --weights netG.pth --latent-dim 128 --out out
     """
     from dcgan_edge.cli.tables import artifact_table, show
@@ -91,6 +101,7 @@ def command(
             "engine": "engine" in formats,
             "targets": targets,
             "keep_fp32": keep_fp32,
+            "keep_fp16": keep_fp16,
             "batch": BatchProfile(min_batch, opt_batch, max_batch),
             "workspace": workspace,
             "progress": say,

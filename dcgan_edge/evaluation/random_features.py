@@ -10,6 +10,7 @@ section 4.2: random embeddings, for images unlike those that a trained network k
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -58,21 +59,31 @@ class RandomFeatures(FeatureExtractor):
         return in_batches(run, images, self.dim)
 
 
+def random_weights() -> list[tuple[FloatArray, FloatArray]]:
+    """Return weight (out, in, 4, 4) and bias (out,) of each convolution, in order; ReLU follows each.
+
+    Weights are drawn from N(0, 2 / inputs), which keeps the scale of what goes through them.
+    """
+    drawn = []
+    for seed, (before, width) in enumerate(itertools.pairwise((COLOURS, *WIDTHS))):
+        inputs = before * KERNEL**2
+        values = latents([seed], (inputs + 1) * width, "normal").reshape(-1)
+        weight = values[width:].reshape(width, before, KERNEL, KERNEL) * np.float32(math.sqrt(2.0 / inputs))
+        drawn.append((weight, values[:width] * np.float32(BIAS)))
+    return drawn
+
+
 def _network() -> nn.Sequential:
-    """Convolutions with ReLU; weights N(0, 2 / inputs), which keep the scale of what goes through them."""
+    """The convolutions in PyTorch, the borders repeated by one pixel."""
     import torch
     from torch import nn
 
     network = nn.Sequential()
-    before = COLOURS
     with torch.random.fork_rng(devices=[]):  # layers draw weights of their own first
-        for seed, width in enumerate(WIDTHS):
+        for weight, bias in random_weights():
+            width, before = weight.shape[:2]
             convolution = nn.Conv2d(before, width, KERNEL, stride=2, padding=1, padding_mode="replicate")
-            inputs = before * KERNEL**2
-            drawn = torch.from_numpy(latents([seed], (inputs + 1) * width, "normal")).flatten()
-            scaled = drawn[width:] * math.sqrt(2.0 / inputs)
-            convolution.weight = nn.Parameter(scaled.view_as(convolution.weight))
-            convolution.bias = nn.Parameter(drawn[:width] * BIAS)
+            convolution.weight = nn.Parameter(torch.from_numpy(weight))
+            convolution.bias = nn.Parameter(torch.from_numpy(bias))
             network.extend([convolution, nn.ReLU()])
-            before = width
     return network.requires_grad_(False).eval()

@@ -93,7 +93,7 @@ def _parity(name: str, manifest: Manifest) -> Parity | None:
             gate=Gate(
                 None if gate["atol"] is None else float(gate["atol"]),
                 float(gate["psnr_db"]),
-                int(gate["grey_levels"]),
+                None if gate["grey_levels"] is None else int(gate["grey_levels"]),
                 str(gate["why"]),
             ),
             missed=tuple(map(str, facts["missed"])),

@@ -57,6 +57,7 @@ def adopt(
     engine: bool = False,
     targets: Sequence[str] = (),
     keep_fp32: Sequence[str] = (),
+    keep_fp16: Sequence[str] = (),
     batch: BatchProfile | None = None,
     workspace: int | None = None,
     value_range: tuple[float, float] | None = None,
@@ -82,7 +83,7 @@ def adopt(
     Raises UsageError when an option is missing or does not apply, ArtifactError for a file that is refused,
     and what `export` raises; parity is with the file in ONNX Runtime, not with PyTorch.
     """
-    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace)
+    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16))
     check_folder(Path(out))
     say = progress or (lambda step: None)
     say("reading the file")

@@ -47,6 +47,7 @@ def export_module(
     engine: bool = False,
     targets: Sequence[str] = (),
     keep_fp32: Sequence[str] = (),
+    keep_fp16: Sequence[str] = (),
     batch: BatchProfile | None = None,
     workspace: int | None = None,
     progress: Callable[[str], None] | None = None,
@@ -64,7 +65,7 @@ def export_module(
     code raises, its images are random or depend on the batch, torch.export cannot follow it), ArtifactError
     (the file of weights), VerificationError and UnavailableError as `export` does.
     """
-    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace)
+    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16))
     check_folder(Path(out))
     say = progress or (lambda step: None)
     profile = batch or BatchProfile()

@@ -1,0 +1,137 @@
+"""A float32 ONNX graph to one with INT8 layers, written as QuantizeLinear and DequantizeLinear (Q/DQ).
+
+Q/DQ is what TensorRT, OpenVINO and ONNX Runtime all read: a layer whose input and weight come from
+DequantizeLinear is computed in INT8 by those that can, and in float with the same values by the others. The
+settings are those that all of them take: symmetric, zero point 0, a scale for each *output* channel of a
+weight, float biases.
+
+Source: Jacob et al. 2017, arXiv:1712.05877; Wu et al. 2020, arXiv:2004.09602, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from dcgan_edge.errors import EdgeError, UsageError
+
+from .calibration import QUANTISED_OPERATORS, Ranges, quiet
+from .checking import check_graph
+
+SETTINGS = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "QuantizeBias": False,
+    "OpTypesToExcludeOutputQuantization": QUANTISED_OPERATORS,  # what follows, ReLU say, is fused or float
+    "QDQKeepRemovableActivations": True,
+    "QDQOpTypePerChannelSupportToAxis": {"Conv": 0, "ConvTranspose": 1},
+}
+
+
+def quantisable(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the names of the layers of `model` that can be INT8, in order.
+
+    Those are convolutions and matrix products with a constant float32 weight. A transposed convolution in
+    groups is none: its weight has no axis that holds every output channel.
+    """
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    return tuple(
+        node.name
+        for node in model.graph.node
+        if node.op_type in QUANTISED_OPERATORS
+        and (weight := weights.get(node.input[1])) is not None
+        and weight.data_type == TensorProto.FLOAT
+        and (node.op_type != "MatMul" or len(weight.dims) == 2)
+        and (node.op_type != "ConvTranspose" or _attribute(node, "group", 1) == 1)
+    )
+
+
+def quantise(model: onnx.ModelProto, layers: Collection[str], ranges: Ranges) -> onnx.ModelProto:
+    """Return `model` with `layers`, of those that are `quantisable`, in INT8; the others stay float32.
+
+    The input of each has one scale, by its range in `ranges` (see `calibrate`), and its weight one for each
+    output channel. All zero points are 0, and input and output of the graph stay float32.
+
+    Raises UsageError when there are no layers, EdgeError when the graph does not come out as it has to.
+    """
+    from onnxruntime import quantization
+    from onnxruntime.quantization.calibrate import TensorData, TensorsData
+
+    if not layers:
+        raise UsageError("No layer is left to compute in INT8. Keep fewer, or leave --precision int8 out.")
+    found = {
+        name: TensorData(lowest=np.float32(low), highest=np.float32(high))
+        for name, (low, high) in ranges.items()
+    }
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    with quiet():
+        quantiser = quantization.QDQQuantizer(
+            copy,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=quantization.QuantType.QInt8,
+            activation_qType=quantization.QuantType.QInt8,
+            tensors_range=TensorsData(quantization.CalibrationMethod.MinMax, found),
+            nodes_to_quantize=list(layers),
+            nodes_to_exclude=[],
+            op_types_to_quantize=QUANTISED_OPERATORS,
+            extra_options=SETTINGS,
+        )
+        quantiser.quantize_model()
+        quantiser.model.topological_sort()
+    quantised = quantiser.model.model
+    quantised.producer_name, quantised.producer_version = model.producer_name, model.producer_version
+    quantised = check_graph(quantised)
+    check_scales(quantised, layers)
+    return quantised
+
+
+def check_scales(model: onnx.ModelProto, layers: Collection[str]) -> None:
+    """Raise EdgeError unless each of `layers` in `model` is quantised in the way that every library takes.
+
+    That is int8 with zero points 0, one scale for the input, one for each output channel of the weight along
+    the axis of these channels, and a float bias. A graph with the scales along another axis makes almost the
+    same images in ONNX Runtime, so that no comparison of images finds it; INT8 kernels, which multiply a sum
+    over input channels by the scale of its output channel, cannot compute it.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if node.name not in layers:
+            continue
+        source, weight = (makers.get(name) for name in node.input[:2])
+        if source is None or weight is None or {source.op_type, weight.op_type} != {"DequantizeLinear"}:
+            raise EdgeError(f"{node.name} was to be INT8, and its input or its weight is not.")
+        bias = constants.get(node.input[2]) if len(node.input) > 2 else None
+        if bias is not None and bias.data_type != TensorProto.FLOAT:
+            raise EdgeError(f"The bias of {node.name} is not float32.")
+        axis = channel_axis(node)
+        values = constants[weight.input[0]]
+        wanted = {source.name: (0, ()), weight.name: (axis, (values.dims[axis],))}
+        for each in (source, weight):
+            where, shape = wanted[each.name]
+            scale, zero = (numpy_helper.to_array(constants[name]) for name in each.input[1:3])
+            along = _attribute(each, "axis", 1) if scale.ndim else 0
+            if zero.dtype != np.int8 or zero.any() or scale.shape != shape or along % 4 != where:
+                raise EdgeError(
+                    f"{each.name}, before {node.name}, has scales of shape {scale.shape} along axis {along} "
+                    f"and zero points {zero.dtype}; wanted are scales of shape {shape} along axis {where} "
+                    "and int8 zero points of 0."
+                )
+
+
+def channel_axis(node: NodeProto) -> int:
+    """Return the axis of the weight of `node` that holds the output channels."""
+    if node.op_type == "Gemm":
+        return 0 if _attribute(node, "transB", 0) else 1
+    return 0 if node.op_type == "Conv" else 1
+
+
+def _attribute(node: NodeProto, name: str, default: Any) -> Any:
+    found = (helper.get_attribute_value(each) for each in node.attribute if each.name == name)
+    return next(found, default)
