@@ -30,6 +30,7 @@ from dcgan_edge.extras import need
 from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import PixelArray
 from dcgan_edge.models import PRESETS, build_generator
+from dcgan_edge.recipes import recipe_settings
 from dcgan_edge.training import TrainConfig
 
 FIGURES: dict[str, Callable[[Scores], float | None]] = {
@@ -49,8 +50,8 @@ SHOWN = 12  # samples of each preset in the picture, of the seeds from 0 on: not
 class ComparisonPlan:
     """What is compared: `runs` trainings (of the seeds 0 to `runs` - 1) of each of `presets`.
 
-    The budget is `epochs`, the same number of images for all, or else `minutes`. Images of the latent `seeds`
-    are made by each generator and scored.
+    The budget is `epochs`, the same number of images for all, or else `minutes`; `batch` None is that of the
+    `recipe`. Images of the latent `seeds` are made by each generator and scored.
     """
 
     presets: tuple[str, ...]
@@ -61,23 +62,27 @@ class ComparisonPlan:
     epochs: int | None = None
     minutes: float | None = None
     data: str = "digits"
-    batch: int = 128
+    recipe: str = "paper"
+    batch: int | None = None
     seeds: Sequence[int] = range(1000)
     device: str = "auto"
 
     def config(self, preset: str, seed: int) -> TrainConfig:
-        """Return the request of one run. Raises UsageError when the preset has no such size, or there is not
-        one budget.
+        """Return the request of one run. Raises UsageError when the preset has no such size, there is no such
+        recipe, or not one budget.
         """
+        settings = recipe_settings(self.recipe)
+        if self.batch is not None:
+            settings["batch"] = self.batch
         return TrainConfig(
             Architecture(preset, self.size, self.channels, self.width),
             data=self.data,
-            batch=self.batch,
             epochs=self.epochs,
             minutes=self.minutes,
             seed=seed,
             device=self.device,
             precision="fp32",  # "auto" could choose otherwise for another preset
+            **settings,
         )
 
 
@@ -160,14 +165,16 @@ class PresetComparison:
 def compare_presets(
     out: StrPath, data: str = "digits", *,
     presets: Sequence[str] = (), runs: int = 3, epochs: int | None = None, minutes: float | None = None,
-    width: int = 32, size: int | None = None, batch: int = 128, seeds: Sequence[int] = range(1000),
+    width: int = 32, size: int | None = None, recipe: str = "paper", batch: int | None = None,
+    seeds: Sequence[int] = range(1000),
     features: Features = "digits", weights: StrPath | None = None, device: str = "auto",
     progress: Callable[[str], None] = lambda step: None,
     bar: Callable[[], Bar] = no_bar,
 ) -> PresetComparison:  # fmt: skip
     """Train each of `presets` (empty: all) `runs` times alike, and score them all on the images of `seeds`.
 
-    The budget of each run is `epochs` (30 where neither is given) or `minutes`. Every run has its folder
+    The budget of each run is `epochs` (30 where neither is given) or `minutes`, `recipe` how it is trained,
+    in batches of `batch` images (None: the recipe's). Every run has its folder
     `out`/<preset>/seed<n>, and those that are there are kept, so that an interrupted comparison goes on with
     the same call; comparison.json and samples.png are written into `out` at the end. `features` and `weights`
     are those of `evaluate`, `size` None is that of the data, `device` is where training runs. `progress` is
@@ -200,6 +207,7 @@ def compare_presets(
         epochs=DEFAULT_EPOCHS if epochs is None and minutes is None else epochs,
         minutes=minutes,
         data=data,
+        recipe=recipe,
         batch=batch,
         seeds=seeds,
         device=device,

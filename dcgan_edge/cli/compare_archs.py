@@ -12,6 +12,7 @@ from dcgan_edge.cli.latent_options import all_of
 from dcgan_edge.cli.options import FiniteRange, device_option, seeds_option
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.evaluation.extractor import Features
+from dcgan_edge.recipes import RECIPES
 
 MOST_MINUTES = 525_600  # a year
 OPTIONS = [
@@ -36,7 +37,11 @@ OPTIONS = [
     ),
     click.option("--size", type=click.IntRange(1, 4096), help="Pixels of a side.  [default: as for train]"),
     click.option(
-        "--batch", type=click.IntRange(2, 100_000), default=128, show_default=True, help="Images per step."
+        "--recipe", type=click.Choice(list(RECIPES)), default="paper", show_default=True,
+        help="How the networks are trained, as for train.",
+    ),
+    click.option(
+        "--batch", type=click.IntRange(2, 100_000), help="Images per step.  [default: the recipe's]",
     ),
     seeds_option("0-999"),
     features_options,
@@ -56,7 +61,8 @@ def command(
     minutes: float | None,
     width: int,
     size: int | None,
-    batch: int,
+    recipe: str,
+    batch: int | None,
     seeds: list[int],
     features: Features,
     weights: Path | None,
@@ -70,6 +76,7 @@ def command(
 
     \b
     dcgan-edge compare-archs --out comparison
+    dcgan-edge compare-archs --recipe sn-hinge --out comparison-sn
     dcgan-edge compare-archs --presets dcgan,gan --runs 5 --epochs 50 --out comparison
     """
     from dcgan_edge.claims.presets import compare_presets
@@ -79,8 +86,9 @@ def command(
     comparison = compare_presets(
         out, data,
         presets=() if presets == "all" else [name.strip() for name in presets.split(",")],
-        runs=runs, epochs=epochs, minutes=minutes, width=width, size=size, batch=batch, seeds=seeds,
-        features=features, weights=weights, device=device, progress=stderr().print, bar=training_bar,
+        runs=runs, epochs=epochs, minutes=minutes, width=width, size=size, recipe=recipe, batch=batch,
+        seeds=seeds, features=features, weights=weights, device=device, progress=stderr().print,
+        bar=training_bar,
     )  # fmt: skip
     files = [str(out / name) for name in ("comparison.json", "samples.png")]
     if as_json:

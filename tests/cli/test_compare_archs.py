@@ -51,6 +51,20 @@ def test_every_run_has_seen_as_many_images(document: dict[str, Any]) -> None:
     assert {one["images"] for one in document["runs"]} == {7000}
 
 
+def test_the_recipe_trains_every_run_and_gives_the_batch() -> None:
+    paper = dataclasses.replace(PLAN, batch=None).config("gan", 1)
+    other = dataclasses.replace(PLAN, batch=None, recipe="sn-hinge").config("gan", 1)
+    assert (paper.recipe, paper.batch, paper.loss) == ("paper", 128, "cross-entropy")
+    assert (other.recipe, other.batch, other.loss, other.seed) == ("sn-hinge", 64, "hinge", 1)
+    assert dataclasses.replace(PLAN, recipe="sn-hinge").config("dcgan", 0).batch == 1000
+
+
+def test_kept_runs_of_another_recipe_are_refused(document: dict[str, Any], out: Path) -> None:
+    answer = run(out, "--presets", "dcgan,gan", "--recipe", "sn-hinge")
+    assert answer.exit_code == 2
+    assert document["plan"]["recipe"] == "paper"
+
+
 def test_means_and_gap_are_of_the_runs(document: dict[str, Any]) -> None:
     fids = {
         preset: [one["scores"]["fid"] for one in document["runs"] if one["preset"] == preset]
