@@ -145,7 +145,7 @@ def _measured(child: str, architecture: Architecture, recipe: str, batch: int, s
     torch.manual_seed(0)
     shape = (batch, architecture.channels, architecture.size, architecture.size)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
-    settings = {**recipe_settings(recipe), "batch": batch}
+    settings = {**recipe_settings(recipe, size=architecture.size), "batch": batch}
     config = TrainConfig(architecture, epochs=1, device="cpu", **settings)
     state = new_state(config, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:

@@ -71,7 +71,7 @@ class ComparisonPlan:
         """Return the request of one run. Raises UsageError when the preset has no such size, there is no such
         recipe, or not one budget.
         """
-        settings = recipe_settings(self.recipe)
+        settings = recipe_settings(self.recipe, size=self.size)
         if self.batch is not None:
             settings["batch"] = self.batch
         return TrainConfig(

@@ -163,19 +163,19 @@ def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainC
         raise UsageError("Give --epochs or --minutes, not both.")
     try:
         return _resumed(request, out) if resume else _begun(request)
-    except ValueError as error:  # a value of another type, which only Python code can give
+    except (TypeError, ValueError) as error:  # a value of another type, which only Python code can give
         raise UsageError(f"These settings cannot be met: {error}.") from error
 
 
 def _begun(request: TrainRequest) -> TrainConfig:
     """Return the settings of a new run, its defaults taken from the data."""
-    settings = recipe_settings(request.recipe or DEFAULT_RECIPE) | request.given()
-    asked = {"arch": "dcgan", "width": WIDTH, **settings, "data": _absolute(request.data or DIGITS)}
+    data = _absolute(request.data or DIGITS)
     if request.data is not None:
         check_source(request.data)
+    size = native_size(data) if request.size is None else request.size
+    settings = recipe_settings(request.recipe or DEFAULT_RECIPE, size=size) | request.given()
+    asked = {"arch": "dcgan", "width": WIDTH, **settings, "data": data, "size": size}
     asked |= _compared_with(request)
-    if request.size is None:
-        asked["size"] = native_size(asked["data"])
     if request.channels is None:
         asked["channels"] = native_channels(asked["data"])
     if request.minutes is None:

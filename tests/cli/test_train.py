@@ -141,6 +141,14 @@ def test_minutes_are_a_number_or_a_duration(tmp_path: Path, text: str, minutes: 
     assert document(result)["config"]["minutes"] == minutes
 
 
+@pytest.mark.parametrize(
+    ("asked", "rate"), [((), 2.5e-3), (("--size", "64"), 8e-4), (("--size", "64", "--recipe", "paper"), 2e-4)]
+)
+def test_the_learning_rate_fits_the_size(tmp_path: Path, asked: tuple[str, ...], rate: float) -> None:
+    result = call("--out", tmp_path / "run", "--device", "cpu", "--dry-run", "--json", *asked)
+    assert document(result)["config"]["learning_rate"] == rate
+
+
 def test_rates_are_kept_in_the_checkpoint_and_on_resume(tmp_path: Path, pictures: Path) -> None:
     rates = ["--learning-rate", "1e-4", "--beta1", "0.4", "--ema-decay", "0.9", "--log-every", "1"]
     asked: list[str | Path] = ["--data", pictures, "--size", "28", "--out", tmp_path, *TINY]
