@@ -30,8 +30,9 @@ from benchmarks.loadgen import run_single_stream
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, compare, compare_rounds, parse_gate
-from dcgan_edge.runtime.bench.measure import Say, measure, warm_up
+from dcgan_edge.runtime.bench.measure import Say, measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
+from dcgan_edge.runtime.bench.process import warm_up
 from dcgan_edge.runtime.bench.record import BenchReport, Comparison, Measurement
 from dcgan_edge.runtime.bench.statistics import percentile
 from dcgan_edge.runtime.bench.worker import Opener, Worker
@@ -149,7 +150,7 @@ def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterat
 
 
 def _alarms(promise: str, found: Sequence[Comparison], expected: bool) -> Check:
-    alarms = sum(each.outcome == "regression" for each in found)
+    alarms = sum(each.regression for each in found)
     changes = [each.change for each in found]
     words = f"{alarms} of {len(found)} are ({min(changes):+.1%} to {max(changes):+.1%})"
     return Check(f"{promise}, {DEFAULT_GATE}", words, alarms == (len(found) if expected else 0))

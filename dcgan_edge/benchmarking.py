@@ -19,6 +19,7 @@ from dcgan_edge.opening import open_generator
 from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Gate, compare_rounds, parse_gate
 from dcgan_edge.runtime.bench.comparison import compare as compare_runs
 from dcgan_edge.runtime.bench.measure import measure
+from dcgan_edge.runtime.bench.outcome import GOAL
 from dcgan_edge.runtime.bench.phases import trtexec_times
 from dcgan_edge.runtime.bench.plan import BenchPlan, Scenario
 from dcgan_edge.runtime.bench.record import BenchReport, Comparison, read_report
@@ -29,6 +30,8 @@ from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.runtime.session import Backend, EngineOptions, Session
 
 Item = TypeVar("Item")
+ROUNDS = 8  # of one artifact; fewer have no interval
+LONGEST = 5  # times the durations, unless a time is given, that rounds of one workload may go on
 BASELINE = "(baseline)"  # behind the name of an artifact that others are compared with
 
 
@@ -62,7 +65,8 @@ def bench(
     artifacts: StrPath | Sequence[StrPath], *,
     batches: Sequence[int] = (), streams: Sequence[int] = (1,), threads: Sequence[int] = (),
     scenario: Scenario = "latency", rate: float | None = None,
-    duration_s: float = 3.0, iterations: int = 10, warmup_s: float = 0.4,
+    duration_s: float = 3.0, precision_goal: float = GOAL, max_time_s: float | None = None,
+    processes: int = 1, iterations: int = 10, warmup_s: float = 0.4,
     percentiles: Sequence[float] = DEFAULT_PERCENTILES,
     device: str = "auto", backend: Backend = "auto",
     zero_copy: bool | None = None, cuda_graph: bool | None = None,
@@ -75,8 +79,11 @@ def bench(
 
     Every one is measured with every number of `batches` (images per query; empty: 1 and 16, or what the
     scenario has), `streams` (queries in flight) and `threads` (of the CPU; empty: one per physical core), for
-    `duration_s` seconds each. `scenario` "server" needs `rate`, in queries per second. `zero_copy` and
-    `cuda_graph` are for engines; None is the best that the device can do.
+    `duration_s` seconds each at least. Rounds go on until the intervals of medians and of ratios to the first
+    are narrower than `precision_goal`, a share, or a workload has taken `max_time_s` seconds, waiting for a
+    quiet machine included (None: five times what the durations add up to). `processes` of each artifact
+    (1, or 5 and more) bring how processes differ into the intervals. `scenario` "server" needs `rate`, in
+    queries per second. `zero_copy` and `cuda_graph` are for engines; None is the best that the device can do.
 
     `baseline` is measured too and compared round by round; `compare` is the record of an earlier run, which
     must be of the same machine and settings unless `force`. `fail_if` has gates such as "p99>+5%" (empty:
@@ -93,11 +100,10 @@ def bench(
     if peaks is not None:
         load_peaks(Path(peaks))  # a file that is no such file is found before anything is measured
     plan = BenchPlan(
-        _distinct(batches), _distinct(streams), duration_s, iterations, warmup_s,
+        _distinct(batches), _distinct(streams), duration_s, iterations, warmup_s, ROUNDS,
         scenario=scenario, rate=rate, percentiles=_distinct(percentiles),
+        precision_goal=precision_goal, max_time_s=max_time_s, processes=processes,
     )  # fmt: skip
-    if baseline is not None:
-        plan = plan.in_pairs()
     engine = EngineOptions(zero_copy, cuda_graph is not False, max(plan.streams))
     ways = [Contestant(Path(), device, backend, count, engine) for count in _distinct(threads) or (None,)]
     files = _named([artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts, ways)
@@ -112,11 +118,18 @@ def bench(
         raise UsageError("Zero-copy and CUDA graphs are for engines, and none is measured.")
     if single and len(everything) * len(plan.workloads()) > 1:
         raise UsageError("Times are exported of a single measurement: name one file and one --batch.")
-    report = _measured(everything, plan, peaks, progress)
+    report = _measured(everything, _in_rounds(plan, len(everything)), peaks, progress)
     comparisons, refused = _compared(report, earlier, _pairs(files, bases), gates, force=force)
     report = replace(report, comparisons=comparisons)
     failures = _failures(report, latency_bound_s=latency_bound_s, require_stable=require_stable)
     return replace(report, failures=(*refused, *failures))
+
+
+def _in_rounds(plan: BenchPlan, contestants: int) -> BenchPlan:
+    """Return `plan` with many rounds where several are compared, and with a limit of its time."""
+    limit = plan.max_time_s or LONGEST * plan.duration_s * contestants
+    plan = replace(plan, max_time_s=limit)
+    return plan.in_pairs() if contestants > 1 else plan.for_processes()
 
 
 def write_times(report: BenchReport, path: StrPath) -> None:
@@ -205,7 +218,7 @@ def _failures(report: BenchReport, *, latency_bound_s: float | None, require_sta
     found = [
         f"{each.name} is slower: {each.metric} changed by {each.change:+.1%}."
         for each in report.comparisons
-        if each.outcome == "regression"
+        if each.regression
     ]
     for measurement in report.measurements:
         p99 = measurement.statistics.p99

@@ -14,7 +14,13 @@ from dcgan_edge.benchmarking import bench
 from dcgan_edge.errors import UsageError
 from dcgan_edge.runtime.bench.record import BenchReport
 
-SHORT: dict[str, Any] = {"batches": [2], "duration_s": 0.1, "warmup_s": 0.0, "threads": [1]}
+SHORT: dict[str, Any] = {
+    "batches": [2],
+    "duration_s": 0.1,
+    "warmup_s": 0.0,
+    "threads": [1],
+    "max_time_s": 0.1,
+}
 NEVER = "p50>+100000%"
 
 

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from dcgan_edge.cli import Command, json_option, print_json
-from dcgan_edge.cli.options import PERCENTILES, Duration, FiniteRange, backend_option, device_option
+from dcgan_edge.cli.options import PERCENTILES, SHARE, Duration, FiniteRange, backend_option, device_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.errors import BenchmarkError
-from dcgan_edge.runtime.bench.plan import MOST_IMAGES, MOST_ITERATIONS, MOST_STREAMS, SCENARIOS, Scenario
+from dcgan_edge.runtime.bench.plan import (
+    MOST_IMAGES,
+    MOST_ITERATIONS,
+    MOST_PROCESSES,
+    MOST_STREAMS,
+    SCENARIOS,
+    Scenario,
+)
 from dcgan_edge.runtime.session import Backend
 
 if TYPE_CHECKING:
@@ -46,8 +53,20 @@ def workload_options(command: Command) -> Command:
         ),
         click.option(
             "--duration", type=Duration(0.1), default="3s", show_default=True,
-            help="Time to measure each artifact under each workload, warm-up excluded. "
-            "With --baseline, more time narrows the interval.",
+            help="Least time to measure each artifact under each workload, warm-up excluded.",
+        ),
+        click.option(
+            "--precision-goal", type=SHARE, default="3%", show_default=True,
+            help="Take more rounds until intervals of medians and ratios are narrower than this.",
+        ),
+        click.option(
+            "--max-time", type=Duration(0.1), metavar="DURATION",
+            help="Most time of all artifacts under one workload, waiting for a quiet machine included, but "
+            "never less than the durations. [default: 5 times the durations]",
+        ),
+        click.option(
+            "--processes", type=click.IntRange(1, MOST_PROCESSES), default=1, show_default=True,
+            help="Processes of each artifact, 1 or from 5 on, whose spread goes into the intervals.",
         ),
         click.option(
             "--iterations", type=click.IntRange(1, MOST_ITERATIONS), default=10, show_default=True,
@@ -120,7 +139,8 @@ def judgement_options(command: Command) -> Command:
 @json_option
 def command(
     artifacts: tuple[Path, ...], batches: tuple[int, ...], streams: tuple[int, ...], threads: tuple[int, ...],
-    scenario: Scenario, rate: float | None, duration: float, iterations: int, warmup: float,
+    scenario: Scenario, rate: float | None, duration: float, precision_goal: float, max_time: float | None,
+    processes: int, iterations: int, warmup: float,
     percentiles: tuple[float, ...], zero_copy: bool | None, cuda_graph: bool | None,
     baseline: Path | None, compare: Path | None, fail_if: tuple[str, ...], force: bool,
     latency_bound: float | None, require_stable: bool, peaks: Path | None,
@@ -144,7 +164,8 @@ def command(
     with steps() as say:
         report = bench(
             artifacts, batches=batches, streams=streams, threads=threads, scenario=scenario, rate=rate,
-            duration_s=duration, iterations=iterations, warmup_s=warmup, percentiles=percentiles,
+            duration_s=duration, precision_goal=precision_goal, max_time_s=max_time, processes=processes,
+            iterations=iterations, warmup_s=warmup, percentiles=percentiles,
             device=device, backend=backend, zero_copy=zero_copy, cuda_graph=cuda_graph, baseline=baseline,
             compare=compare, fail_if=fail_if, force=force, latency_bound_s=latency_bound,
             require_stable=require_stable, single=export_times is not None, peaks=peaks, progress=say,
@@ -159,13 +180,22 @@ def command(
 
 
 def _print(report: BenchReport, as_json: bool) -> None:
-    from dcgan_edge.cli.bench_tables import bench_notes, bench_table, comparison_table
+    from dcgan_edge.cli.bench_tables import (
+        bench_notes,
+        bench_table,
+        comparison_table,
+        ratio_table,
+        start_table,
+    )
     from dcgan_edge.cli.tables import show
 
     if as_json:
         print_json(report.to_dict())
         return
+    if report.ratios:
+        show(ratio_table(report.ratios))
     show(bench_table(report))
+    show(start_table(report))
     click.echo(bench_notes(report))
     if report.comparisons:
         show(comparison_table(report.comparisons))

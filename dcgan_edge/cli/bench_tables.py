@@ -8,8 +8,9 @@ from rich.table import Table
 
 from dcgan_edge.cli.tables import new_table
 from dcgan_edge.report.rows import labels
+from dcgan_edge.runtime.bench.explaining import course_words, precision_words, ratio_words
 from dcgan_edge.runtime.bench.phases import phase_words
-from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Comparison, Measurement
+from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Comparison, Measurement, Ratio
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE
 
 
@@ -48,7 +49,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     several = any(each.streams > 1 for each in comparisons)
     table = new_table(
         "artifact", ">batch", *([">streams"] if several else []), "metric", ">then", ">now", ">change",
-        f"{CONFIDENCE:.0%} interval", "outcome",
+        f"{CONFIDENCE:.0%} interval", "~outcome",
     )  # fmt: skip
     for each in comparisons:
         table.add_row(
@@ -60,7 +61,47 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
             f"{each.now:.4g}",
             f"{each.change:+.1%}",
             f"{each.low:+.1%} to {each.high:+.1%}",
-            each.outcome.upper() if each.outcome == "regression" else each.outcome,
+            _outcome_words(each),
+        )
+    return table
+
+
+def _outcome_words(comparison: Comparison) -> str:
+    if comparison.regression:
+        return "REGRESSION"
+    because = f", because {comparison.because}" if comparison.because else ""
+    return f"{comparison.outcome}{because}"
+
+
+def ratio_table(ratios: Sequence[Ratio]) -> Table:
+    """Return a table of how many times faster each artifact is than the first, from paired rounds."""
+    named = labels(name for ratio in ratios for name in (ratio.name, ratio.of))
+    table = new_table(
+        "artifact", ">batch", ">streams", f"against the first, {CONFIDENCE:.0%} interval", "verdict"
+    )
+    for ratio in ratios:
+        table.add_row(
+            named[ratio.name],
+            str(ratio.batch),
+            str(ratio.streams),
+            f"{ratio} than {named[ratio.of]}" if ratio.outcome in ("faster", "slower") else str(ratio),
+            ratio.verdict,
+        )
+    return table
+
+
+def start_table(report: BenchReport) -> Table:
+    """Return a table of what it takes until an artifact runs: loading, first call, peak memory."""
+    named = labels(measurement.name for measurement in report.measurements)
+    table = new_table("artifact", ">batch", ">streams", ">load s", ">first call ms", ">peak MiB")
+    for each in report.measurements:
+        table.add_row(
+            named[each.name],
+            str(each.batch),
+            str(each.streams),
+            "" if each.load_s is None else f"{each.load_s:.3f}",
+            "" if each.first_call_ms is None else f"{each.first_call_ms:.3f}",
+            "" if each.peak_memory_bytes is None else f"{each.peak_memory_bytes / 2**20:.0f}",
         )
     return table
 
@@ -77,11 +118,18 @@ def bench_notes(report: BenchReport) -> str:
         name = f"{named[measurement.name]} at {_workload(measurement)}"
         if measurement.phases:
             lines.append(f"{name}: {phase_words(measurement.phases)}.")
+        lines += [f"{name}: {words}." for words in precision_words(measurement)]
         if measurement.unstable_because:
             lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
+    for ratio in report.ratios:
+        against = f"{named[ratio.name]} against {named[ratio.of]} at {_workload(ratio)}"
+        lines += [f"{against}: {words}." for words in ratio_words(ratio)]
+    courses = {each.workload: each for each in report.measurements}
+    for each in courses.values():
+        lines += [f"{_workload(each)}: {words}." for words in course_words(each)]
     return "\n".join(lines)
 
 
-def _workload(measurement: Measurement) -> str:
+def _workload(measurement: Measurement | Ratio) -> str:
     streams = f" on {measurement.streams} streams" if measurement.streams > 1 else ""
     return f"batch {measurement.batch}{streams}"

@@ -84,6 +84,18 @@ def parse_percentiles(text: str) -> tuple[float, ...]:
     return percents
 
 
+def parse_share(text: str) -> float:
+    """Read `3%` or `0.03` into 0.03. Raises UsageError for anything that is not between 0 and 1."""
+    number = text.strip()
+    try:
+        share = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < 1:
+        raise UsageError(f"{text!r} is not a share; write 3% or 0.03.")
+    return share
+
+
 class Duration(ParamType):
     """Seconds, read by `parse_duration`; `least` and `most` are allowed."""
 
@@ -134,6 +146,7 @@ class FiniteRange(click.FloatRange):
 
 
 PERCENTILES = Parsed("percentiles", parse_percentiles)
+SHARE = Parsed("share", parse_share)
 SIZE = Parsed("size", parse_size)
 DEVICE = Parsed("device", lambda text: str(parse_device(text)))
 SEEDS = Parsed("seeds", parse_seeds)

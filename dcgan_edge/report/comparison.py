@@ -17,7 +17,6 @@ from dcgan_edge.runtime.bench.record import BenchReport, Comparison, matching
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE
 
 MOST_CHARTS = 12
-WORDS = {"regression": "slower", "improvement": "faster", "noise": "no difference seen"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,10 @@ def _match(earlier: Sequence[Row], row: Row) -> Row | None:
 
 
 def _change(then: Row, now: Row, figures: Comparison) -> Change:
-    good = {"regression": False, "improvement": True}.get(figures.outcome)
-    return Change(then, now, figures, WORDS.get(figures.outcome, figures.outcome), good)
+    good = False if figures.regression else True if figures.outcome == "faster" else None
+    small = figures.outcome == "slower" and not figures.regression
+    word = f"{figures.outcome}{', within the gate' if small else ''}"
+    return Change(then, now, figures, f"{word}, because {figures.because}" if figures.because else word, good)
 
 
 def _differences(base: BenchReport, new: BenchReport, changes: Sequence[Change]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from dcgan_edge.report.rows import Row, rows
 from dcgan_edge.runtime.bench.record import BenchReport
 
 SCHEMA_VERSION = 1
-RAW = ("rounds", "encoding")  # what a record has and a summary does not
+RAW = ("rounds", "set_aside", "encoding")  # what a record has and a summary does not
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute text that begins like this
 
 
@@ -82,7 +82,7 @@ def _run(name: str, report: BenchReport) -> dict[str, Any]:
     facts = report.to_dict()
     summaries = [{k: v for k, v in each.items() if k not in RAW} for each in facts["measurements"]]
     kept = {part: facts[part] for part in ("machine", "versions", "plan")}
-    return {"name": name, **kept, "measurements": summaries}
+    return {"name": name, **kept, "measurements": summaries, "ratios": facts["ratios"]}
 
 
 def _fleet(runs: Mapping[str, BenchReport], measured: list[Row]) -> dict[str, Any]:
@@ -131,6 +131,9 @@ def _line(row: Row, content: ReportContent) -> dict[str, Any]:
         "worst_psnr_db": parity.worst_psnr_db if parity else "",
         "queries": stats.count,
         "images_per_second": row.images_per_second,
+        "speed": row.ratio.speed.value if row.ratio else "",
+        "speed_low": row.ratio.speed.low if row.ratio and row.ratio.speed.bounded else "",
+        "speed_high": row.ratio.speed.high if row.ratio and row.ratio.speed.bounded else "",
         "joules_per_image": energy.joules_per_image if energy else "",
         "watts": energy.watts if energy else "",
         "bound_ms": bound.bound_ms if bound else "",

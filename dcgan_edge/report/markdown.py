@@ -13,7 +13,7 @@ from dcgan_edge.report.environment import Fact, differing, environment
 from dcgan_edge.report.fleet import RULE, Fleet, fleet, model
 from dcgan_edge.report.incidents import all_well, incidents
 from dcgan_edge.report.rows import MLPERF_STYLE, Row, intervals, is_mlperf_style, rows
-from dcgan_edge.report.words import bounds, milliseconds, outlier_words, significant
+from dcgan_edge.report.words import bounds, milliseconds, outlier_words, significant, speed
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE, ENOUGH_FOR_P99
 
 Cells = Sequence[str]
@@ -70,6 +70,7 @@ def _measurement(content: ReportContent, row: Row) -> dict[str, str]:
         f">{CONFIDENCE:.0%} interval": bounds(middle) if middle else "",
         ">p99, ms": milliseconds(stats.p99) + ("" if stats.p99_trusted else " \N{DAGGER}"),
         ">images/s": f"{row.images_per_second:,.0f}",
+        "against the first": escaped(speed(row.ratio)) if row.ratio else "",
         ">mJ/image": significant(1e3 * energy.joules_per_image) if energy else "",
         ">measured/roofline bound": f"{bound.ratio:.1f} ({escaped(bound.bound)})" if bound else "",
         ">worst PSNR": f"{parity.worst_psnr_db:.1f} dB" if parity else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_edge.report.keys import key
-from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Measurement
+from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Measurement, Ratio
 from dcgan_edge.runtime.bench.statistics import LatencyStatistics, Percentile
 
 MLPERF_STYLE = "MLPerf-style, not an official result"
@@ -20,8 +19,8 @@ MLPERF_STYLE = "MLPerf-style, not an official result"
 @dataclass(frozen=True)
 class Row:
     """One measurement of one run. `label` is the artifact's name, `index` its colour, dash and marker, the
-    same under every workload. `ratio` is how many times faster its median is than the first of the same
-    workload.
+    same under every workload. `ratio` is how many times faster it is than the first of the same workload,
+    None for the first itself.
     """
 
     run: str
@@ -31,7 +30,7 @@ class Row:
     statistics: LatencyStatistics
     images_per_second: float
     unstable: tuple[str, ...]
-    ratio: float
+    ratio: Ratio | None
 
     @property
     def workload(self) -> str:
@@ -62,22 +61,21 @@ def rows(runs: Mapping[str, BenchReport]) -> list[Row]:
     """All measurements, run by run in the order measured."""
     made: list[Row] = []
     indices: dict[tuple[str, str], int] = {}
-    firsts: dict[str, float] = {}
     for run, report in runs.items():
         names = labels(measurement.name for measurement in report.measurements)
+        ratios = {(ratio.name, ratio.workload): ratio for ratio in report.ratios}
         for measurement in report.measurements:
-            stats, label = measurement.statistics, names[measurement.name]
-            first = firsts.setdefault(workload(measurement), stats.median)
+            label = names[measurement.name]
             made.append(
                 Row(
                     run,
                     label,
                     indices.setdefault((run, label), len(indices)),
                     measurement,
-                    stats,
+                    measurement.statistics,
                     measurement.images_per_second,
                     measurement.unstable_because,
-                    first / stats.median if stats.median else math.nan,
+                    ratios.get((measurement.name, measurement.workload)),
                 )
             )
     return made
@@ -100,7 +98,7 @@ def _setup(measurement: Measurement) -> tuple[str, ...]:
     """The workload but for its batch, in words; nothing where one batch simply follows the other."""
     scenario = "" if measurement.scenario == "latency" else measurement.scenario
     streams = "" if measurement.streams == 1 else f"{measurement.streams} streams"
-    return tuple(word for word in (scenario, streams) if word)
+    return tuple(word for word in (scenario, measurement.setting, streams) if word)
 
 
 def intervals(all_rows: Iterable[Row]) -> list[str]:

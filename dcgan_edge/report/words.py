@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dcgan_edge.report.fleet import Outlier
+from dcgan_edge.runtime.bench.record import Ratio
 from dcgan_edge.runtime.bench.statistics import Percentile
 from dcgan_edge.words import parity_words, size_words
 
@@ -30,6 +31,11 @@ def bounds(percentile: Percentile) -> str:
     return "too few calls" if high is None else f"up to {milliseconds(high)}"
 
 
+def speed(ratio: Ratio) -> str:
+    """How many times faster than the first, with its interval: "3.10 times [2.90, 3.30] faster"."""
+    return str(ratio).replace("x ", "\N{MULTIPLICATION SIGN} ", 1)
+
+
 def outlier_words(outlier: Outlier) -> str:
     """The figure by which a board differs, and how many times the median of its model that is."""
     joules = outlier.metric.startswith("joules")
@@ -45,5 +51,5 @@ def pieces(name: str) -> list[str]:
 
 FILTERS = {
     "bounds": bounds, "ms": milliseconds, "outlier_words": outlier_words, "parity_words": parity_words,
-    "pieces": pieces, "significant": significant, "size": size_words,
+    "pieces": pieces, "significant": significant, "size": size_words, "speed": speed,
 }  # fmt: skip

@@ -1,32 +1,32 @@
-"""Is this slower than that? Effect, interval and verdict, against an earlier run or a baseline in the same.
+"""Is this slower than that? Effect, interval and outcome, against an earlier run or a baseline in the same.
 
-The unit of comparison is the round, not the query: queries of one round share its luck, so thousands of them
-are no evidence against ten rounds. Two runs are compared by Welch's interval on the logarithms of the rounds'
-figures. It knows only how rounds of one run differ, so where a run was unstable no round may overlap either.
+Two runs are compared by Welch's interval on the logarithms of the rounds' figures. It knows only how rounds
+of one run differ, so where a run was unstable no round may overlap either.
 
-Two artifacts that were measured in one run are compared round by round, by the median of the ratios and its
-interval, which holds whatever their distribution: a machine that changes its speed changes both of a pair.
+Two artifacts that were measured in one run are compared round by round: a machine that changes its speed
+changes both of a pair.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from dcgan_edge.errors import BenchmarkError, UsageError
 
-from .record import BenchReport, Comparison, Measurement, Outcome, matching
-from .statistics import CONFIDENCE, interval_ranks, percentile
-from .workload import Samples
+from .intervals import Estimate, estimate, units, welch_half_width
+from .outcome import GOAL, judge
+from .ratios import paired, resolution
+from .record import BenchReport, Comparison, Measurement, matching
 
 DEFAULT_GATE = "p50>+5%"
 SAME_MACHINE = ("cpu", "cpus", "architecture", "jetson_model")
+OVERLAP = "a run was unstable, and rounds of the two are alike"
 SAME_SESSION = ("backend", "provider", "threads")
-LEAST_ROUNDS = 5  # of a run, for an interval; `t_quantile` is good from 4 degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def compare_rounds(
     """Compare measurements of `report` with others of the same run, under each workload. `baselines` has the
     name of the baseline by the name of what is compared with it.
     """
-    workloads = {(m.name, m.batch, m.streams): m for m in report.measurements}
+    workloads = {(m.name, m.workload): m for m in report.measurements}
     pairs = [
-        (workloads[baselines[now.name], now.batch, now.streams], now)
+        (workloads[baselines[now.name], now.workload], now)
         for now in report.measurements
         if now.name in baselines
     ]
@@ -86,26 +86,35 @@ def compare_rounds(
 
 
 def _compare_rounds(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [_figure(samples, gate.metric, base.batch) for samples in base.rounds]
-    after = [_figure(samples, gate.metric, now.batch) for samples in now.rounds]
-    changes = sorted(new / old - 1 for old, new in zip(before, after, strict=True))
-    low, high = interval_ranks(len(changes), 50, CONFIDENCE)
-    change = statistics.median(changes)
-    interval = (
-        changes[low - 1] if low >= 1 else -1.0,
-        changes[high - 1] if high <= len(changes) else math.inf,
-    )
+    ratio = estimate(paired(base, now, gate.metric), now.processes)
+    middle = [statistics.median(each.figures(gate.metric)) for each in (base, now)]
+    return _comparison(now, gate, (middle[0], middle[1]), ratio, now.disturbed_because)
+
+
+def _comparison(
+    now: Measurement, gate: Gate, figures: tuple[float, float], ratio: Estimate, doubt: str
+) -> Comparison:
+    """Judge `ratio`, that of the metric now to then: a regression is proven, and beyond the gate."""
+    goal = min(now.course.precision_goal or GOAL, abs(gate.change))
+    time = ratio.inverse() if gate.metric == "throughput" else ratio
+    outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt)
+    worse = (gate.change > 0) == (gate.metric != "throughput")
+    proven = outcome == ("slower" if worse else "faster")
+    change = ratio.value - 1
     return Comparison(
         name=now.name,
         batch=now.batch,
         streams=now.streams,
         metric=gate.metric,
-        then=statistics.median(before),
-        now=statistics.median(after),
+        then=figures[0],
+        now=figures[1],
         change=change,
-        low=interval[0],
-        high=interval[1],
-        outcome=_outcome(change, *interval, gate),
+        low=ratio.low - 1,
+        high=ratio.high - 1,
+        outcome=outcome,
+        regression=proven and abs(change) > abs(gate.change),
+        because=because,
+        setting=now.setting,
     )
 
 
@@ -127,68 +136,20 @@ def _differences(
 
 
 def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
-    before = [math.log(_figure(samples, gate.metric, then.batch)) for samples in then.rounds]
-    after = [math.log(_figure(samples, gate.metric, now.batch)) for samples in now.rounds]
-    effect = statistics.fmean(after) - statistics.fmean(before)
-    half = welch_half_width(before, after)
-    change, low, high = (math.expm1(value) for value in (effect, effect - half, effect + half))
-    return Comparison(
-        name=now.name,
-        batch=now.batch,
-        streams=now.streams,
-        metric=gate.metric,
-        then=math.exp(statistics.fmean(before)),
-        now=math.exp(statistics.fmean(after)),
-        change=change,
-        low=low,
-        high=high,
-        outcome="noise" if _overlap(then, before, now, after) else _outcome(change, low, high, gate),
+    before, after = (
+        [math.log(unit) for unit in units(each.figures(gate.metric), each.processes)] for each in (then, now)
     )
+    means = statistics.fmean(before), statistics.fmean(after)
+    effect, half = means[1] - means[0], welch_half_width(before, after)
+    ratio = Estimate(*(math.exp(value) for value in (effect, effect - half, effect + half)))
+    doubt = now.disturbed_because or then.disturbed_because
+    found = _comparison(now, gate, (math.exp(means[0]), math.exp(means[1])), ratio, doubt)
+    if not _overlap(then, before, now, after):
+        return found
+    return dataclasses.replace(found, outcome="ambiguous", regression=False, because=OVERLAP)
 
 
 def _overlap(then: Measurement, before: Sequence[float], now: Measurement, after: Sequence[float]) -> bool:
     """Return whether a run was unstable and some rounds of the two are alike."""
     unstable = then.unstable_because or now.unstable_because
     return bool(unstable) and min(after) <= max(before) and min(before) <= max(after)
-
-
-def _outcome(change: float, low: float, high: float, gate: Gate) -> Outcome:
-    if low <= 0 <= high:
-        return "noise"
-    if (change > 0) != (gate.change > 0):
-        return "improvement"
-    return "regression" if abs(change) > abs(gate.change) else "within the gate"
-
-
-def _figure(samples: Samples, metric: str, batch: int) -> float:
-    """Return the metric of one round: milliseconds, or images per second."""
-    if metric == "throughput":
-        return batch * len(samples) / samples.span_s
-    return percentile(sorted(samples.latency_ms.tolist()), float(metric[1:]))
-
-
-def welch_half_width(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return half of Welch's interval for the difference of two means; infinite below LEAST_ROUNDS."""
-    if min(len(first), len(second)) < LEAST_ROUNDS:
-        return math.inf
-    parts = [statistics.variance(each) / len(each) for each in (first, second)]
-    error = sum(parts)
-    if error == 0:
-        return 0.0
-    freedom = error**2 / sum(
-        part**2 / (len(each) - 1) for part, each in zip(parts, (first, second), strict=True)
-    )
-    return t_quantile(1 - (1 - CONFIDENCE) / 2, freedom) * math.sqrt(error)
-
-
-def t_quantile(probability: float, freedom: float) -> float:
-    """Return a quantile of Student's t, by an expansion that is good to 2 % from 4 degrees of freedom.
-
-    Source: Abramowitz and Stegun, 26.7.5.
-    """
-    z = NormalDist().inv_cdf(probability)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
-    return z + first / freedom + second / freedom**2 + third / freedom**3 + fourth / freedom**4

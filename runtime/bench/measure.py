@@ -8,36 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ..device import installed_versions, machine_facts
 from ..session import Session
 from ..telemetry import Recorder, Telemetry, Unreadable, energy, sample_telemetry, verdict
+from .lock import only_benchmark
 from .phases import take_phases
 from .plan import BenchPlan
-from .record import BenchReport, Measurement, WarmUp
+from .process import contexts_prepared, first_call, peak_memory_bytes, run_round, warm_up
+from .record import BenchReport, Course, Measurement, WarmUp
+from .rounds import Round, RoundsTaken, take_rounds
+from .surroundings import MachineSurroundings
 from .worker import Opener, Worker
-from .workload import (
-    Clock,
-    Samples,
-    closed_loop,
-    make_ready,
-    one_query,
-    open_loop,
-    poisson_arrivals,
-    timer_overhead_ns,
-)
+from .workload import Samples, poisson_arrivals, timer_overhead_ns
 
 Say = Callable[[str], None]
 Item = TypeVar("Item")
-WARM_AGREEMENT = 0.02  # medians of two warm-up windows that differ by less have settled
-WARM_WINDOW_S = 0.2
-WARM_LIMIT_S = 5.0
-WARM_LARGEST = 64  # images, or what the session takes at once: long queries are pieces of that size
 COLD = "some of it ran for the first time while it was measured"
 
 
@@ -59,12 +52,16 @@ def measure(
     say = progress or (lambda step: None)
     measurements: list[Measurement] = []
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, opener)) for name, opener in openers]
+        stack.enter_context(only_benchmark(say))
+        teams = [
+            Team(name, [stack.enter_context(Worker(name, opener)) for _ in range(plan.processes)])
+            for name, opener in openers
+        ]
         with sample_telemetry(root=root) as recorder:
             say("reading the machine at rest")
             recorder.idle(plan.idle_s)
             for batch, streams in plan.workloads():
-                measurements += _measure_workload(workers, plan, batch, streams, recorder, say)
+                measurements += _measure_workload(teams, plan, batch, streams, recorder, root, say)
     telemetry = recorder.telemetry()
     return BenchReport(
         plan=dataclasses.asdict(plan),
@@ -75,47 +72,145 @@ def measure(
     )
 
 
+@dataclass(frozen=True)
+class Team:
+    """The processes of one artifact."""
+
+    name: str
+    workers: Sequence[Worker]
+
+    def ask(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """Return the value of `function` from each process, asked one after the other."""
+        return [worker.call(function, *arguments) for worker in self.workers]
+
+
 def _measure_workload(
-    workers: Sequence[Worker], plan: BenchPlan, batch: int, streams: int, recorder: Recorder, say: Say
+    teams: Sequence[Team],
+    plan: BenchPlan,
+    batch: int,
+    streams: int,
+    recorder: Recorder,
+    root: Path,
+    say: Say,
 ) -> list[Measurement]:
-    """Measure all workers under one workload; each round is a window of the telemetry."""
+    """Measure all artifacts under one workload; each round is a window of the telemetry."""
     what = f"batch {batch}" + (f", {streams} streams" if streams > 1 else "")
     say(f"{what}: warming up")
-    warm_ups = [worker.call(warm_up, batch, streams, plan.warm_up_s) for worker in workers]
-    before = [contexts_prepared(worker.call(_facts)) for worker in workers]
-    rounds: list[list[Samples]] = [[] for _ in workers]
-    for number in range(plan.rounds):
-        say(f"{what}: round {number + 1} of {plan.rounds}")
-        for worker, samples in in_fair_order(list(zip(workers, rounds, strict=True)), number):
-            with recorder.window(label(worker.name, batch, streams)):
-                samples.append(worker.call(run_round, plan, batch, streams, number))
-    return [
-        Measurement(
-            name=worker.name,
-            sha256=worker.sha256,
-            precision=worker.precision,
-            verification=worker.verification,
-            scenario=plan.scenario,
-            batch=batch,
-            streams=streams,
-            session=(facts := worker.call(_facts)),
-            warm_up=warm,
-            rounds=tuple(samples),
-            loop="open" if plan.scenario == "server" else "closed",
-            percentiles=plan.percentiles,
-            timer_ns=worker.call(_timer_overhead),
-            reasons=((COLD,) if contexts_prepared(facts) > prepared else ()) + _overload(plan, samples),
-            phases=worker.call(take_phases, batch),
+    first_calls = [team.ask(first_call, batch, streams) for team in teams]
+    warm_ups = [_together(team.ask(warm_up, batch, streams, plan.warm_up_s)) for team in teams]
+    before = [_prepared(team) for team in teams]
+
+    def take(number: int, process: int) -> Round:
+        say(f"{what}: round {number + 1} of {plan.rounds}{'' if plan.max_time_s is None else ' or more'}")
+        samples: dict[str, Samples] = {}
+        spans: dict[str, tuple[int, int]] = {}
+        for team in in_fair_order(list(teams), number):
+            begin = time.perf_counter_ns()
+            samples[team.name] = team.workers[process].call(run_round, plan, batch, streams, number)
+            spans[team.name] = begin, time.perf_counter_ns()
+        names = [team.name for team in teams]
+        return Round(
+            number,
+            process,
+            tuple(samples[name] for name in names),
+            tuple(spans[name] for name in names),
+            surroundings.look(),
         )
-        for worker, warm, samples, prepared in zip(workers, warm_ups, rounds, before, strict=True)
+
+    pids = [os.getpid(), *(worker.pid for team in teams for worker in team.workers)]
+    surroundings = MachineSurroundings(root, pids, recorder, _device(teams[0].workers[0].facts))
+    taken = take_rounds(take, plan, surroundings)
+    for each in taken.counted:
+        for team, span in zip(teams, each.spans, strict=True):
+            recorder.mark(label(team.name, batch, streams), *span)
+    return [
+        _measurement(
+            team,
+            place,
+            plan,
+            taken,
+            warm,
+            batch,
+            streams,
+            first_call_ms=statistics.median(first),
+            prepared=prepared,
+        )
+        for place, (team, warm, first, prepared) in enumerate(
+            zip(teams, warm_ups, first_calls, before, strict=True)
+        )
     ]
 
 
-def _overload(plan: BenchPlan, rounds: Sequence[Samples]) -> tuple[str, ...]:
+def _measurement(
+    team: Team,
+    place: int,
+    plan: BenchPlan,
+    taken: RoundsTaken,
+    warm: WarmUp,
+    batch: int,
+    streams: int,
+    *,
+    first_call_ms: float,
+    prepared: int,
+) -> Measurement:
+    """Return the measurement of `team`, whose samples are at `place` in each of the rounds `taken`."""
+    worker = team.workers[0]
+    memory = [peak for peak in team.ask(peak_memory_bytes) if peak is not None]
+    rounds = [each.samples[place] for each in taken.counted]
+    return Measurement(
+        name=team.name,
+        sha256=worker.sha256,
+        precision=worker.precision,
+        verification=worker.verification,
+        scenario=plan.scenario,
+        batch=batch,
+        streams=streams,
+        session=worker.call(_facts),
+        warm_up=warm,
+        rounds=tuple(rounds),
+        loop="open" if plan.scenario == "server" else "closed",
+        percentiles=plan.percentiles,
+        timer_ns=worker.call(_timer_overhead),
+        reasons=((COLD,) if _prepared(team) > prepared else ())
+        + _overload(plan, rounds, [each.number for each in taken.counted]),
+        phases=worker.call(take_phases, batch),
+        processes=tuple(each.process for each in taken.counted) if plan.processes > 1 else (),
+        set_aside=tuple(each.samples[place] for each in taken.set_aside),
+        course=Course(
+            taken.waits,
+            taken.waited_s,
+            sum(bool(each.disturbance) for each in taken.counted),
+            taken.disturbances,
+            plan.precision_goal if plan.max_time_s is not None else None,
+        ),
+        load_s=statistics.median(worker.load_s for worker in team.workers),
+        first_call_ms=first_call_ms,
+        peak_memory_bytes=max(memory, default=None),
+    )
+
+
+def _together(warm_ups: Sequence[WarmUp]) -> WarmUp:
+    """Return the warm-ups of all processes of an artifact as one."""
+    return WarmUp(
+        sum(each.calls for each in warm_ups),
+        sum(each.seconds for each in warm_ups),
+        all(each.settled for each in warm_ups),
+    )
+
+
+def _prepared(team: Team) -> int:
+    return sum(contexts_prepared(facts) for facts in team.ask(_facts))
+
+
+def _device(facts: dict[str, Any]) -> Literal["cpu", "gpu"]:
+    return "cpu" if facts.get("device", "cpu") == "cpu" else "gpu"
+
+
+def _overload(plan: BenchPlan, rounds: Sequence[Samples], numbers: Sequence[int]) -> tuple[str, ...]:
     """Return the reason that not every query that arrived was served, if that is so."""
     if plan.rate is None:
         return ()
-    arrived = sum(len(poisson_arrivals(plan.rate, plan.round_s, number)) for number, _ in enumerate(rounds))
+    arrived = sum(len(poisson_arrivals(plan.rate, plan.round_s, number)) for number in numbers)
     served = sum(map(len, rounds))
     if served == arrived:
         return ()
@@ -134,7 +229,7 @@ def in_fair_order(items: list[Item], number: int) -> list[Item]:
 def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:
     """Return the measurement with what the telemetry says against it, and the energy that it took."""
     window = label(measurement.name, measurement.batch, measurement.streams)
-    device: Literal["cpu", "gpu"] = "cpu" if measurement.session.get("device", "cpu") == "cpu" else "gpu"
+    device = _device(measurement.session)
     images = measurement.batch * sum(len(samples) for samples in measurement.rounds)
     used = energy(telemetry, window, images=images)
     return dataclasses.replace(
@@ -147,46 +242,6 @@ def _judged(measurement: Measurement, telemetry: Telemetry) -> Measurement:
 def label(name: str, batch: int, streams: int) -> str:
     """Return the name of a measurement's windows in the telemetry."""
     return f"{name}, batch {batch}, streams {streams}"
-
-
-def run_round(session: Session, plan: BenchPlan, batch: int, streams: int, number: int) -> Samples:
-    """Run round `number` of `plan`: queries of `batch` images, `streams` of them in flight."""
-    if plan.scenario == "offline":
-        return one_query(session, batch, streams=streams)
-    if plan.scenario == "server":
-        assert plan.rate is not None  # the plan has checked it
-        return open_loop(session, batch, poisson_arrivals(plan.rate, plan.round_s, number), streams=streams)
-    least = -(-plan.iterations // plan.rounds)
-    return closed_loop(session, batch, plan.round_s, least=least, streams=streams)
-
-
-def warm_up(
-    session: Session,
-    batch: int,
-    streams: int = 1,
-    at_least_s: float = 0.0,
-    *,
-    clock: Clock = time.perf_counter_ns,
-) -> WarmUp:
-    """Prepare every stream for queries of `batch` images, then send such queries on all `streams` until the
-    medians of two windows of 0.2 s agree within 2 %, for 5 s at the most.
-    """
-    start, calls, previous = clock(), 0, 0.0
-    make_ready(session, batch, streams)
-    batch = min(batch, max(WARM_LARGEST, session.manifest.batch.max))
-    while True:
-        window = closed_loop(session, batch, WARM_WINDOW_S, streams=streams, clock=clock)
-        calls += len(window)
-        median, seconds = statistics.median(window.latency_ns.tolist()), (clock() - start) / 1e9
-        settled = abs(median - previous) <= WARM_AGREEMENT * median and seconds >= at_least_s
-        if settled or seconds >= max(WARM_LIMIT_S, at_least_s):
-            return WarmUp(calls, seconds, settled)
-        previous = median
-
-
-def contexts_prepared(facts: dict[str, Any]) -> int:
-    """Return how many batch sizes a session, whose `facts` these are, has prepared on its streams so far."""
-    return int(facts.get("details", {}).get("contexts_prepared", 0))
 
 
 def _facts(session: Session) -> dict[str, Any]:

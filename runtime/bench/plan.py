@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 from dcgan_edge.errors import UsageError
 
+from .intervals import LEAST_UNITS
+from .outcome import GOAL
 from .statistics import DEFAULT_PERCENTILES
 
 Scenario = Literal["latency", "single-stream", "multi-stream", "offline", "server"]
@@ -23,6 +25,8 @@ MOST_ARRIVALS = 10**7  # queries of one round, whose schedule is made before the
 PAIRED_S = 0.1  # of a round that is compared with its neighbour; machines change speed within seconds
 PAIRED_ROUNDS = 30  # at least; the interval then lies within the middle 16 of them
 PAIRED_ARRIVALS = 10  # queries of a round that arrive, on average
+MOST_PROCESSES = 32
+ROUNDS_OF_PROCESS = 4  # at least; two in each order of the artifacts
 PAIRED_LEAST = 9  # rounds, one long query each if it is offline; with fewer than 8 there is no interval
 
 
@@ -34,6 +38,10 @@ class BenchPlan:
     "latency" sends queries in a closed loop. The others follow MLPerf's scenarios of these names: "offline"
     sends one long query a round, "server" lets `rate` queries arrive per second. `batches` is images per
     query; empty, it is what `BATCHES` has for the scenario.
+
+    With `max_time_s`, more rounds are taken until the intervals of medians and ratios are narrower than
+    `precision_goal`, a share, or one workload has taken so many seconds, and rounds that other programs
+    disturbed are taken again. `processes` of each artifact share the rounds.
 
     Raises UsageError for numbers out of range, and for a `rate` that the scenario has no use for.
     """
@@ -48,6 +56,9 @@ class BenchPlan:
     rate: float | None = None
     idle_s: float = 1.0
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
+    precision_goal: float = GOAL
+    max_time_s: float | None = None
+    processes: int = 1
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
@@ -63,6 +74,15 @@ class BenchPlan:
             raise UsageError("A benchmark needs some time to measure in, and 2 rounds or more.")
         if not self.percentiles or not all(0 < percent < 100 for percent in self.percentiles):
             raise UsageError("Percentiles lie between 0 and 100.")
+        if not 0 < self.precision_goal < 1:
+            raise UsageError("A precision goal is a share between 0 and 1, such as 0.03.")
+        if self.max_time_s is not None and not 0 < self.max_time_s < math.inf:
+            raise UsageError("The most time of a workload is above 0 seconds, and finite.")
+        if self.processes != 1 and not LEAST_UNITS <= self.processes <= MOST_PROCESSES:
+            raise UsageError(
+                f"Measure in one process of each artifact, or in {LEAST_UNITS} to {MOST_PROCESSES}: "
+                "fewer say nothing of how processes differ."
+            )
         self._check_rate()
 
     def _check_rate(self) -> None:
@@ -92,7 +112,13 @@ class BenchPlan:
         if self.rate is not None:  # a round without queries has no median
             many = min(many, int(self.rate * self.duration_s / PAIRED_ARRIVALS))
         few = self.scenario == "offline" or many < PAIRED_LEAST
-        return dataclasses.replace(self, rounds=PAIRED_LEAST if few else many)
+        return dataclasses.replace(self, rounds=PAIRED_LEAST if few else many).for_processes()
+
+    def for_processes(self) -> BenchPlan:
+        """Return this plan with at least ROUNDS_OF_PROCESS rounds for each of its processes."""
+        if self.processes == 1:
+            return self
+        return dataclasses.replace(self, rounds=max(self.rounds, ROUNDS_OF_PROCESS * self.processes))
 
 
 def _whole_numbers(what: str, values: tuple[int, ...], most: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -23,7 +24,10 @@ class Worker:
     """An open session in another process. `call(f, *args)` returns the value of `f(session, *args)` there."""
 
     def __init__(self, name: str, opener: Opener) -> None:
-        """Start the process and open the session in it. Raises EdgeErrors that `opener` raises."""
+        """Start the process and open the session in it; `load_s` is how long that took, in seconds.
+
+        Raises EdgeErrors that `opener` raises.
+        """
         self.name = name
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -31,10 +35,16 @@ class Worker:
         self._process.start()
         theirs.close()
         try:
-            self.facts, self.sha256, self.precision, self.verification = self._receive()
+            self.load_s, self.facts, self.sha256, self.precision, self.verification = self._receive()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process."""
+        assert self._process.pid is not None  # it was started
+        return self._process.pid
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return the value of `function(session, *arguments)` in the process of the session.
@@ -85,11 +95,12 @@ def _serve(pipe: Connection, opener: Opener) -> None:
     """Open the session, then make one call after the other until None or the end of the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     try:
+        begin = time.perf_counter()
         with opener() as session:
+            load_s = time.perf_counter() - begin
             manifest = session.manifest
-            pipe.send(
-                (session.facts.to_dict(), manifest.sha256, manifest.precision, verification_words(session))
-            )
+            facts = session.facts.to_dict()
+            pipe.send((load_s, facts, manifest.sha256, manifest.precision, verification_words(session)))
             while (task := pipe.recv()) is not None:
                 function, arguments = task
                 pipe.send(function(session, *arguments))

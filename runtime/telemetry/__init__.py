@@ -8,6 +8,15 @@ from .energy import Energy, energy
 from .reader import Unreadable
 from .record import Telemetry
 from .sampler import Recorder, sample_telemetry
-from .verdict import verdict
+from .verdict import slowed_down, verdict
 
-__all__ = ["Energy", "Recorder", "Telemetry", "Unreadable", "energy", "sample_telemetry", "verdict"]
+__all__ = [
+    "Energy",
+    "Recorder",
+    "Telemetry",
+    "Unreadable",
+    "energy",
+    "sample_telemetry",
+    "slowed_down",
+    "verdict",
+]

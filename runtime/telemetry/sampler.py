@@ -59,6 +59,19 @@ class Recorder:
         yield
         self._windows.append(Window(label, start, self._clock()))
 
+    def mark(self, label: str, start_ns: int, stop_ns: int) -> None:
+        """Mark a stretch that is over as `label`, on the clock of the readings."""
+        self._windows.append(Window(label, start_ns, stop_ns))
+
+    def latest(self) -> dict[str, float]:
+        """Return the last value of every reading so far."""
+        return {name: values[-1] for name, (_, values) in list(self._series.items())}
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Return what a place does not exceed unless something is wrong, by reading."""
+        return {name: limit for reader in reversed(self._readers) for name, limit in reader.limits.items()}
+
     def idle(self, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """Record the machine at rest for so long. Call it when everything is loaded and nothing runs."""
         with self.window(IDLE):
@@ -116,9 +129,7 @@ class Recorder:
             ),
             windows=tuple(self._windows),
             facts={reader.name: dict(reader.facts) for reader in self._readers if reader.facts},
-            limits={
-                name: limit for reader in reversed(self._readers) for name, limit in reader.limits.items()
-            },
+            limits=self.limits,
             unreadable=tuple(self._unreadable),
             cost=Cost(
                 samples=samples,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,29 @@ def verdict(telemetry: Telemetry, label: str, *, device: Literal["cpu", "gpu"]) 
         *_hot(telemetry, label),
         *_other_load(telemetry, label),
     )
+
+
+def slowed_down(
+    before: Mapping[str, float],
+    now: Mapping[str, float],
+    limits: Mapping[str, float],
+    *,
+    device: Literal["cpu", "gpu"],
+) -> str:
+    """Return what holds the machine back by readings of `now`, and of `before` for what counts up, or "".
+
+    The CPU limit of a container is not looked at: waiting does not lift it.
+    """
+    ignored = (HELD_BACK, *(GPU_REASONS if device == "cpu" else ()))
+    for name, value in now.items():
+        if name in ignored:
+            continue
+        if name.startswith("temperature/") and value >= limits.get(name, np.inf):
+            return f"{_place(name)} was as hot as where clocks are cut"
+        counted = name.startswith("throttle_count/") and value > before.get(name, value)
+        if counted or (name.startswith("throttle/") and value > 0):
+            return f"throttled by {_place(name)}"
+    return ""
 
 
 def _clocks(telemetry: Telemetry, label: str, names: Sequence[str]) -> list[str]:

@@ -103,7 +103,7 @@ def test_json_is_one_document_with_the_error_in_it() -> None:
     result = run("x.onnx", "--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["error"]["exit_code"]) == (4, 4)
-    assert document["schema_version"] == 2
+    assert document["schema_version"] == 3
     assert document["measurements"]
 
 

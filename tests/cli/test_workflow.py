@@ -23,7 +23,7 @@ def document(*arguments: object, code: int = 0) -> dict[str, Any]:
     result = run(*arguments, "--json")
     assert result.exit_code == code, result.stderr
     facts: dict[str, Any] = json.loads(result.stdout)
-    assert facts["schema_version"] == (2 if arguments[0] == "bench" else 1)
+    assert facts["schema_version"] == (3 if arguments[0] == "bench" else 1)
     return facts
 
 

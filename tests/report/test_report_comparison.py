@@ -21,8 +21,8 @@ def compare(then: BenchReport, now: BenchReport) -> Compared:
     [
         (1.2, "slower", False),
         (0.8, "faster", True),
-        (1.0, "no difference seen", None),
-        (1.03, "within the gate", None),
+        (1.0, "same", None),
+        (1.04, "slower, within the gate", None),
     ],
 )
 def test_the_effect_has_an_interval_and_an_outcome(now_ms: float, word: str, good: bool | None) -> None:

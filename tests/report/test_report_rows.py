@@ -17,7 +17,7 @@ def test_rows_are_grouped_by_load_and_compared_with_its_first() -> None:
     )
     workloads = grouped(rows({"": report}), "workload")
     groups = [
-        (workload, [(row.label, round(row.ratio, 6)) for row in members])
+        (workload, [(row.label, round(row.ratio.speed.value if row.ratio else 1.0, 6)) for row in members])
         for workload, members in workloads.items()
     ]
     assert groups == [

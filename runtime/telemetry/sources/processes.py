@@ -7,7 +7,7 @@ and /proc/pid/stat. Kernel threads that work for us count as others: they are a 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,31 @@ from ..reader import Unreadable, read_or, read_text, why
 BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq; guest time is inside user time
 STOLEN = 7
 SCAN_INTERVAL_S = 1.0  # a look at every process costs milliseconds
+
+
+@dataclass(frozen=True)
+class CpuSeconds:
+    """CPU seconds since the system started, over all cores: of everything that ran, of some processes with
+    their children that have ended, and what a hypervisor took away.
+    """
+
+    everything: float
+    ours: float
+    stolen: float
+
+
+def cpu_seconds(root: Path, pids: Iterable[int], *, ticks_per_second: int | None = None) -> CpuSeconds | None:
+    """Return what has been used so far, `ours` by `pids`; None where the system does not say.
+
+    It is read in well under a millisecond, and exact to a tick, which is mostly 10 ms.
+    """
+    totals = _totals(root / "proc")
+    if totals is None:
+        return None
+    stats = (_stat(read_or(root / "proc" / str(pid) / "stat")) for pid in pids)
+    ours = sum(process.ticks for process in stats if process)
+    tick = 1 / (ticks_per_second or os.sysconf("SC_CLK_TCK"))
+    return CpuSeconds(totals[0] * tick, ours * tick, totals[1] * tick)
 
 
 @dataclass(frozen=True)
@@ -40,16 +65,14 @@ class ProcessReader:
 
     def read(self) -> dict[str, float]:
         """Return CPU seconds so far: of all programs, of ours, and taken by the hypervisor."""
-        try:
-            fields = [int(field) for field in read_text(self._proc / "stat").split("\n")[0].split()[1:]]
-            total, stolen = sum(fields[index] for index in BUSY), fields[STOLEN]
-        except (OSError, ValueError, IndexError):
+        totals = _totals(self._proc)
+        if totals is None:
             return {}
         processes = self._processes()
         ours = _descendants(processes, self._pid)
         self._note_busiest(processes, ours)
         own = sum(processes[pid].ticks for pid in ours)
-        ticks = {"all": total, "ours": own, "stolen": stolen}
+        ticks = {"all": totals[0], "ours": own, "stolen": totals[1]}
         return {f"cpu_time/{name}": count * self._tick for name, count in ticks.items()}
 
     def close(self) -> None:
@@ -60,11 +83,9 @@ class ProcessReader:
         with os.scandir(self._proc) as entries:
             numbers = [entry.name for entry in entries if entry.name.isdigit()]
         for number in numbers:
-            line = read_or(self._proc / number / "stat")
-            name, _, rest = line.partition("(")[2].rpartition(")")
-            fields = rest.split()
-            if len(fields) >= 15:  # it may have ended meanwhile
-                found[int(number)] = _Process(name, int(fields[1]), *_ticks(fields))
+            process = _stat(read_or(self._proc / number / "stat"))
+            if process:  # it may have ended meanwhile
+                found[int(number)] = process
         return found
 
     def _note_busiest(self, processes: dict[int, _Process], ours: set[int]) -> None:
@@ -81,6 +102,22 @@ class ProcessReader:
             seconds = worked[busiest] * self._tick
             named = f"{processes[busiest].name} ({seconds:.1f} s)"
             self.facts = {**self.facts, "busiest_other": named}
+
+
+def _totals(proc: Path) -> tuple[int, int] | None:
+    """Ticks that all cores were busy, and that a hypervisor took away."""
+    try:
+        fields = [int(field) for field in read_text(proc / "stat").split("\n")[0].split()[1:]]
+        return sum(fields[index] for index in BUSY), fields[STOLEN]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _stat(line: str) -> _Process | None:
+    """A process from its /proc/pid/stat, None where that is no such line."""
+    name, _, rest = line.partition("(")[2].rpartition(")")
+    fields = rest.split()
+    return _Process(name, int(fields[1]), *_ticks(fields)) if len(fields) >= 15 else None
 
 
 def _ticks(fields: list[str]) -> tuple[int, int]:

@@ -10,8 +10,9 @@ import pytest
 
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.bench.measure import _overload, in_fair_order, measure, run_round, warm_up
+from dcgan_edge.runtime.bench.measure import _overload, in_fair_order, measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
+from dcgan_edge.runtime.bench.process import run_round, warm_up
 from dcgan_edge.runtime.bench.workload import Samples, poisson_arrivals
 from tests.doubles import ArithmeticSession
 
@@ -100,10 +101,10 @@ def test_a_rate_that_is_too_high_is_said() -> None:
     plan = BenchPlan(scenario="server", rate=100.0, duration_s=1.0, rounds=2)
     arrived = [poisson_arrivals(100.0, 0.5, number) for number in range(2)]
     taken = [Samples(np.arange(len(each)), np.ones(len(each), np.int64)) for each in arrived]
-    assert _overload(plan, taken) == ()
-    (reason,) = _overload(plan, [taken[0], Samples(np.arange(3), np.ones(3, np.int64))])
+    assert _overload(plan, taken, range(2)) == ()
+    (reason,) = _overload(plan, [taken[0], Samples(np.arange(3), np.ones(3, np.int64))], range(2))
     assert f"{len(arrived[0]) + 3} of {len(arrived[0]) + len(arrived[1])}" in reason
-    assert _overload(BenchPlan(), taken) == ()
+    assert _overload(BenchPlan(), taken, range(2)) == ()
 
 
 def _refuse() -> ArithmeticSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from dcgan_edge.artifact import write_artifact
 from dcgan_edge.benchmarking import bench
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.runtime.bench import measure as measuring
-from dcgan_edge.runtime.bench.measure import COLD, measure, run_round, warm_up
+from dcgan_edge.runtime.bench import process
+from dcgan_edge.runtime.bench.measure import COLD, measure
 from dcgan_edge.runtime.bench.plan import SCENARIOS, BenchPlan, Scenario
+from dcgan_edge.runtime.bench.process import run_round, warm_up
 from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.parity import verification_words
 from dcgan_edge.runtime.session import Session
@@ -57,8 +60,8 @@ def most_in_flight(lab: Lab) -> Callable[[], int]:
 def test_nothing_is_prepared_inside_a_round(
     lab: Lab, scenario: Scenario, streams: int, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "WARM_WINDOW_S", 0.005)
-    monkeypatch.setattr(measuring, "WARM_LIMIT_S", 0.01)
+    monkeypatch.setattr(process, "WARM_WINDOW_S", 0.005)
+    monkeypatch.setattr(process, "WARM_LIMIT_S", 0.01)
     rate = 200.0 if scenario == "server" else None
     plan = BenchPlan((batch,), (streams,), scenario=scenario, rate=rate, **SHORT)
     session = lab.open(lab.blob(profiles=PROFILES))
@@ -107,6 +110,7 @@ class OwnProcess:
         self.session = opener()
         self.sha256, self.precision = self.session.manifest.sha256, self.session.manifest.precision
         self.verification = verification_words(self.session)
+        self.facts, self.load_s, self.pid = self.session.facts.to_dict(), 0.0, os.getpid()
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(self.session, *arguments)
@@ -149,10 +153,10 @@ def test_each_number_of_streams_is_really_in_flight(lab: Lab, engine: Path) -> N
 def test_what_ran_for_the_first_time_inside_a_round_is_said(
     lab: Lab, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = measuring.warm_up
     monkeypatch.setattr(
-        measuring, "warm_up", lambda session, batch, streams, least: real(session, 1, streams, least)
+        measuring, "warm_up", lambda session, batch, streams, least: warm_up(session, 1, streams, least)
     )
+    monkeypatch.setattr(measuring, "first_call", lambda session, batch, streams: 1.0)
     (taken,) = bench(engine, batches=[2], duration_s=0.1, warmup_s=0.0).measurements
     assert COLD in taken.unstable_because
 

@@ -63,7 +63,7 @@ def test_every_sample_survives_the_file(first: list[int], second: list[int]) -> 
 
 def test_a_report_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    change = Comparison("a/x.onnx", 2, 1, "p50", 1.0, 2.0, 1.0, 0.5, math.inf, "regression")
+    change = Comparison("a/x.onnx", 2, 1, "p50", 1.0, 2.0, 1.0, 0.5, math.inf, "slower", True)
     ours = report(measurement(samples(1, 2), samples(3, 4)))
     ours = dataclasses.replace(ours, comparisons=(change,), failures=("It is slower.",))
     path.write_text(ours.to_json())
@@ -84,8 +84,19 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
 def test_a_record_of_another_schema_is_refused_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(report(measurement(samples(1, 2))).to_dict() | {"schema_version": 1}))
-    with pytest.raises(ArtifactError, match=r"schema 1\b.*schema 2\b"):
+    with pytest.raises(ArtifactError, match=r"schema 1\b.*schemas 2 and 3\b"):
         read_report(path)
+
+
+def test_a_record_of_schema_2_is_read(tmp_path: Path) -> None:
+    facts = report(measurement(samples(1, 2))).to_dict() | {"schema_version": 2}
+    new = ("set_aside", "processes", "course", "setting", "load_s", "first_call_ms", "peak_memory_bytes")
+    for name in new:
+        del facts["measurements"][0][name]
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(facts))
+    (read,) = read_report(path).measurements
+    assert (read.set_aside, read.course.waits, read.load_s) == ((), 0, None)
 
 
 def test_failures_are_raised_together() -> None:
@@ -103,7 +114,17 @@ def test_samples_that_were_cut_are_refused(tmp_path: Path) -> None:
         read_report(path)
 
 
-@pytest.mark.parametrize(("field", "value"), [("rounds", []), ("loop", "x"), ("batch", 0), ("streams", "2")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rounds", []),
+        ("loop", "x"),
+        ("batch", 0),
+        ("streams", "2"),
+        ("processes", [0, 1]),
+        ("course", {"a": 1}),
+    ],
+)
 def test_a_measurement_that_makes_no_sense_is_refused(tmp_path: Path, field: str, value: object) -> None:
     path = tmp_path / "bench.json"
     facts = report(measurement(samples(1, 2))).to_dict()
