@@ -23,6 +23,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from dcgan_edge.artifact import Artifact, Manifest
+    from dcgan_edge.benchmark_matrix import bench_plan
     from dcgan_edge.benchmarking import bench
     from dcgan_edge.claims.arithmetic import ArithmeticMeasurement, measure_arithmetic
     from dcgan_edge.claims.features.classification import FeatureAccuracies, classify_features
@@ -96,6 +97,7 @@ _HOMES = {  # public name -> the module that it lives in
     "adopt": "export.foreign.adopt",
     "animate": "report",
     "bench": "benchmarking",
+    "bench_plan": "benchmark_matrix",
     "build": "export.tensorrt.build",
     "classify_features": "claims.features.classification",
     "compare_presets": "claims.presets",
@@ -129,8 +131,8 @@ __all__ = [
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
     "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
     "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "build",
-    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
+    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan",
+    "build", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
     "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
     "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
     "verify", "visualize_filters", "write_report",

@@ -118,14 +118,14 @@ def bench(
         raise UsageError("Zero-copy and CUDA graphs are for engines, and none is measured.")
     if single and len(everything) * len(plan.workloads()) > 1:
         raise UsageError("Times are exported of a single measurement: name one file and one --batch.")
-    report = _measured(everything, _in_rounds(plan, len(everything)), peaks, progress)
+    report = measured(everything, in_rounds(plan, len(everything)), peaks, progress)
     comparisons, refused = _compared(report, earlier, _pairs(files, bases), gates, force=force)
     report = replace(report, comparisons=comparisons)
     failures = _failures(report, latency_bound_s=latency_bound_s, require_stable=require_stable)
     return replace(report, failures=(*refused, *failures))
 
 
-def _in_rounds(plan: BenchPlan, contestants: int) -> BenchPlan:
+def in_rounds(plan: BenchPlan, contestants: int) -> BenchPlan:
     """Return `plan` with many rounds where several are compared, and with a limit of its time."""
     limit = plan.max_time_s or LONGEST * plan.duration_s * contestants
     plan = replace(plan, max_time_s=limit)
@@ -138,7 +138,7 @@ def write_times(report: BenchReport, path: StrPath) -> None:
     write_atomic(Path(path), json.dumps(trtexec_times(measurement)).encode())
 
 
-def _measured(
+def measured(
     contestants: dict[str, Contestant],
     plan: BenchPlan,
     peaks: StrPath | None,

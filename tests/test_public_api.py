@@ -16,10 +16,10 @@ import pytest
 import dcgan_edge
 
 FUNCTIONS = {
-    "adopt", "animate", "bench", "build", "classify_features", "compare_presets", "denoise", "describe",
-    "diagnose", "evaluate", "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate",
-    "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
-    "sample", "stylize", "train", "verify", "visualize_filters", "write_report",
+    "adopt", "animate", "bench", "bench_plan", "build", "classify_features", "compare_presets", "denoise",
+    "describe", "diagnose", "evaluate", "export", "export_module", "fetch", "import_generator", "inpaint",
+    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
+    "prepare", "run_demo", "sample", "stylize", "train", "verify", "visualize_filters", "write_report",
 }  # fmt: skip
 TYPES = {
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",

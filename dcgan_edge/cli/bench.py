@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from dcgan_edge.cli import Command, json_option, print_json
 from dcgan_edge.cli.options import PERCENTILES, SHARE, Duration, FiniteRange, backend_option, device_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.errors import BenchmarkError
+from dcgan_edge.errors import BenchmarkError, UsageError
 from dcgan_edge.runtime.bench.plan import (
     MOST_IMAGES,
     MOST_ITERATIONS,
@@ -131,14 +132,22 @@ def judgement_options(command: Command) -> Command:
 
 
 @click.command("bench")
-@click.argument("artifacts", nargs=-1, required=True, type=FILE)
+@click.argument("artifacts", nargs=-1, type=FILE)
+@click.option(
+    "--plan",
+    type=FILE,
+    metavar="TOML",
+    help="Measure all combinations that this file lists into --output, and go on there if interrupted.",
+)
 @workload_options
 @judgement_options
 @device_option
 @backend_option
 @json_option
+@click.pass_context
 def command(
-    artifacts: tuple[Path, ...], batches: tuple[int, ...], streams: tuple[int, ...], threads: tuple[int, ...],
+    ctx: click.Context, artifacts: tuple[Path, ...], plan: Path | None, batches: tuple[int, ...],
+    streams: tuple[int, ...], threads: tuple[int, ...],
     scenario: Scenario, rate: float | None, duration: float, precision_goal: float, max_time: float | None,
     processes: int, iterations: int, warmup: float,
     percentiles: tuple[float, ...], zero_copy: bool | None, cuda_graph: bool | None,
@@ -155,10 +164,16 @@ def command(
     dcgan-edge bench out/generator.fp16.onnx --compare base.json --fail-if "p99>+5%" --require-stable
     dcgan-edge bench new/generator.fp16.onnx --baseline old/generator.fp16.onnx --duration 10s
     dcgan-edge bench out/generator.fp16.onnx --scenario server --rate 200 --latency-bound 20ms
+    dcgan-edge bench --plan plan.toml --output board.json
     """  # fmt: skip
+    if plan is not None:
+        _bench_plan(ctx, plan, output, as_json)
+        return
     from dcgan_edge.benchmarking import bench, write_times
     from dcgan_edge.files import check_writable, write_atomic
 
+    if not artifacts:
+        raise UsageError("Name the artifacts to measure, or a plan: --plan plan.toml --output run.json.")
     for path in filter(None, (output, export_times)):
         check_writable(path)
     with steps() as say:
@@ -177,6 +192,22 @@ def command(
         write_times(report, export_times)
     if report.failures:
         raise BenchmarkError(" ".join(report.failures))
+
+
+def _bench_plan(ctx: click.Context, plan: Path, output: Path | None, as_json: bool) -> None:
+    """Run `plan`; refuse every other option that was given, for the plan says what is measured."""
+    from dcgan_edge.benchmark_matrix import bench_plan
+
+    allowed = {"plan", "output", "as_json"}
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name not in allowed and source not in (ParameterSource.DEFAULT, None):
+            raise UsageError(f"{parameter.get_error_hint(ctx)} does not go with --plan.")
+    if output is None:
+        raise UsageError("A plan needs a record to keep its results in: --output RUN.json.")
+    with steps() as say:
+        report = bench_plan(plan, output=output, progress=say)
+    _print(report, as_json)
 
 
 def _print(report: BenchReport, as_json: bool) -> None:

@@ -21,8 +21,10 @@ def bench_table(report: BenchReport) -> Table:
     """
     named = labels(measurement.name for measurement in report.measurements)
     several = any(measurement.streams > 1 for measurement in report.measurements)
+    set_up = any(measurement.setting for measurement in report.measurements)
     table = new_table(
-        "artifact", "precision", "runs on", ">batch", *([">streams"] if several else []),
+        "artifact", "precision", "runs on", *(["setting"] if set_up else []),
+        ">batch", *([">streams"] if several else []),
         ">median ms", ">p90", ">p99", ">images/s", ">x bound", "verdict",
     )  # fmt: skip
     for measurement in report.measurements:
@@ -31,6 +33,7 @@ def bench_table(report: BenchReport) -> Table:
             named[measurement.name],
             measurement.precision,
             f"{measurement.session['backend']} {measurement.session['version']}",
+            *([measurement.setting] if set_up else []),
             str(measurement.batch),
             *([str(measurement.streams)] if several else []),
             f"{stats.median:.3f}",
@@ -76,29 +79,21 @@ def _outcome_words(comparison: Comparison) -> str:
 def ratio_table(ratios: Sequence[Ratio]) -> Table:
     """Return a table of how many times faster each artifact is than the first, from paired rounds."""
     named = labels(name for ratio in ratios for name in (ratio.name, ratio.of))
-    table = new_table(
-        "artifact", ">batch", ">streams", f"against the first, {CONFIDENCE:.0%} interval", "verdict"
-    )
+    table = new_table("artifact", "at", f"against the first, {CONFIDENCE:.0%} interval", "verdict")
     for ratio in ratios:
-        table.add_row(
-            named[ratio.name],
-            str(ratio.batch),
-            str(ratio.streams),
-            f"{ratio} than {named[ratio.of]}" if ratio.outcome in ("faster", "slower") else str(ratio),
-            ratio.verdict,
-        )
+        than = f" than {named[ratio.of]}" if ratio.outcome in ("faster", "slower") else ""
+        table.add_row(named[ratio.name], _workload(ratio), f"{ratio}{than}", ratio.verdict)
     return table
 
 
 def start_table(report: BenchReport) -> Table:
     """Return a table of what it takes until an artifact runs: loading, first call, peak memory."""
     named = labels(measurement.name for measurement in report.measurements)
-    table = new_table("artifact", ">batch", ">streams", ">load s", ">first call ms", ">peak MiB")
+    table = new_table("artifact", "at", ">load s", ">first call ms", ">peak MiB")
     for each in report.measurements:
         table.add_row(
             named[each.name],
-            str(each.batch),
-            str(each.streams),
+            _workload(each),
             "" if each.load_s is None else f"{each.load_s:.3f}",
             "" if each.first_call_ms is None else f"{each.first_call_ms:.3f}",
             "" if each.peak_memory_bytes is None else f"{each.peak_memory_bytes / 2**20:.0f}",
@@ -132,4 +127,5 @@ def bench_notes(report: BenchReport) -> str:
 
 def _workload(measurement: Measurement | Ratio) -> str:
     streams = f" on {measurement.streams} streams" if measurement.streams > 1 else ""
-    return f"batch {measurement.batch}{streams}"
+    setting = f"{measurement.setting}, " if measurement.setting else ""
+    return f"{setting}batch {measurement.batch}{streams}"
