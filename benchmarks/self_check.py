@@ -1,8 +1,10 @@
 """`python -m benchmarks.self_check ARTIFACT.onnx`: can the benchmark be believed on this machine?
 
-Its figures are held against a loop that shares no code with it and against MLPerf's LoadGen; runs of the same
-artifact must not be called a regression, and a planted one must be; other programs must be named. Prints a
-row for each check and exits with 1 when one does not hold. Takes minutes; let nothing else run.
+Its figures are held against a loop that shares no code with it and against MLPerf's LoadGen; the same
+artifact must be called the same or ambiguous, one that was slowed down slower, also beside a busy program;
+other programs must be named. Prints a row for each check and exits with 1 when one does not hold. The part
+about outcomes is `--only answers`, and takes 2 * RUNS * MAX_TIME at the most, besides starting. Let nothing
+else run.
 """
 
 from __future__ import annotations
@@ -11,10 +13,7 @@ import contextlib
 import functools
 import importlib.util
 import itertools
-import os
-import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +26,9 @@ import numpy as np
 
 from benchmarks.command import errors_said
 from benchmarks.loadgen import run_single_stream
+from benchmarks.planted import hog, open_slowed, open_waiting
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import latents
 from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, compare, compare_rounds, parse_gate
 from dcgan_edge.runtime.bench.measure import Say, measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
@@ -37,14 +37,16 @@ from dcgan_edge.runtime.bench.record import BenchReport, Comparison, Measurement
 from dcgan_edge.runtime.bench.statistics import percentile
 from dcgan_edge.runtime.bench.worker import Opener, Worker
 from dcgan_edge.runtime.bench.workload import closed_loop
-from dcgan_edge.runtime.session import Session, SessionFacts, open_session
+from dcgan_edge.runtime.session import open_session
 
 PLAIN, LOADGEN = 0.03, 0.05  # how far apart figures of the same session may lie
 OVERHEAD = 0.03  # of a call of our runtime over a bare one
 SLOWDOWN = 0.10
+PLANTED = 0.05  # that must be found
+ANSWER_GATE = "p50>+3%"
 BASELINE = "baseline"
-WAIT_S = 0.002
-HOG = "while True: pass"
+OUTCOMES = ("faster", "same", "slower", "ambiguous")
+PARTS = ("agreement", "regressions", "answers", "other-load")
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,72 @@ class Check:
     "--pairs", default=20, show_default=True, help="Runs with the same beside it, and a slower one."
 )
 @click.option("--duration", default=8.0, show_default=True, help="Seconds measured of each in such a run.")
+@click.option(
+    "--runs", default=20, show_default=True, help="Of the answers, alone and beside a busy program."
+)
+@click.option("--max-time", default=60.0, show_default=True, help="Seconds of such a run at the most.")
 @click.option("--threads", default=1, show_default=True, help="Of ONNX Runtime; LoadGen has some of its own.")
+@click.option("--only", multiple=True, type=click.Choice(PARTS), help="Check these only. [default: all]")
 @errors_said()
-def main(artifact: Path, rounds: int, seconds: float, pairs: int, duration: float, threads: int) -> None:
+def main(
+    artifact: Path, rounds: int, seconds: float, pairs: int, duration: float, runs: int, max_time: float,
+    threads: int, only: tuple[str, ...],
+) -> None:  # fmt: skip
     """Check the benchmark with ARTIFACT, an ONNX file that runs on this CPU."""
     opener = functools.partial(open_session, artifact, device="cpu", threads=threads)
     with steps() as say:
-        found = [
-            *agreement(opener, rounds, seconds, say),
-            *regressions(opener, duration, pairs, say),
-            *other_load(opener, say),
-        ]
+        parts: dict[str, Callable[[], Iterator[Check]]] = {
+            "agreement": lambda: agreement(opener, rounds, seconds, say),
+            "regressions": lambda: regressions(opener, duration, pairs, say),
+            "answers": lambda: answers(opener, runs, max_time, say),
+            "other-load": lambda: other_load(opener, say),
+        }
+        found = [check for name in only or PARTS for check in parts[name]()]
     for check in found:
         click.echo(f"{'holds' if check.holds else 'FAILS'}  {check.promise}: {check.found}")
     sys.exit(not all(check.holds for check in found))
+
+
+def answers(opener: Opener, runs: int, max_time: float, say: Say) -> Iterator[Check]:
+    """The same artifact and a slower one beside a baseline, `runs` times alone and beside a busy program."""
+    plan = BenchPlan((1,), duration_s=min(3.0, max_time / 3), max_time_s=max_time).in_pairs()
+    slower = functools.partial(open_slowed, opener, PLANTED)
+    openers: list[tuple[str, Opener]] = [(BASELINE, opener), ("same", opener), ("slower", slower)]
+    for beside, company in (("", contextlib.nullcontext), (" beside a busy program", hog)):
+        found: list[Comparison] = []
+        begin = time.monotonic()
+        with company():
+            for number in range(runs):
+                say(f"answers{beside}: run {number + 1} of {runs}")
+                report = measure(openers, plan)
+                names = dict.fromkeys(("same", "slower"), BASELINE)
+                found += compare_rounds(report, names, [parse_gate(ANSWER_GATE)])
+        took = f"{(time.monotonic() - begin) / runs:.0f} s a run"
+        yield answer("the same is the same or ambiguous", beside, _named(found, "same"), took)
+        yield answer(f"{PLANTED:.0%} slower is slower", beside, _named(found, "slower"), took)
+
+
+def answer(promise: str, beside: str, found: Sequence[Comparison], took: str) -> Check:
+    """Return the check of outcomes that are all of what is slower, or all of what is the same.
+
+    Beside a busy program what is slower may be ambiguous too. A regression of what is the same, which would
+    be exit code 4, is never right.
+    """
+    is_slower = found[0].name == "slower"
+    right = {"slower"} if is_slower else {"same", "ambiguous"}
+    allowed = right | ({"ambiguous"} if beside else set())
+    counts = {outcome: sum(each.outcome == outcome for each in found) for outcome in OUTCOMES}
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    alarms = sum(each.regression for each in found)
+    changes = [each.change for each in found]
+    words = f"{said}; {alarms} would exit with 4; {min(changes):+.1%} to {max(changes):+.1%}; {took}"
+    reasons = "; ".join(dict.fromkeys(each.because.partition(" (")[0] for each in found if each.because))
+    holds = all(each.outcome in allowed for each in found) and (is_slower or not alarms)
+    return Check(promise + beside, f"{words}{f'; ambiguous, because {reasons}' if reasons else ''}", holds)
+
+
+def _named(found: Sequence[Comparison], name: str) -> list[Comparison]:
+    return [each for each in found if each.name == name]
 
 
 def agreement(opener: Opener, rounds: int, seconds: float, say: Say) -> Iterator[Check]:
@@ -127,7 +181,7 @@ def regressions(opener: Opener, duration: float, pairs: int, say: Say) -> Iterat
     """The same artifact and a slower one alternate with a baseline, `pairs` times; run against run, too."""
     plan = BenchPlan((1,), duration_s=duration).in_pairs()
     openers: list[tuple[str, Opener]] = [
-        (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener)),
+        (BASELINE, opener), ("same", opener), ("slower", functools.partial(open_slowed, opener, SLOWDOWN)),
     ]  # fmt: skip
     gates = [parse_gate(DEFAULT_GATE)]
     reports: list[BenchReport] = []
@@ -175,7 +229,7 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
             def join(step: str, stack: contextlib.ExitStack = stack) -> None:
                 say(f"joined: {step}")
                 if step.endswith(f"round {plan.rounds // 2 + 1} of {plan.rounds}"):
-                    stack.enter_context(_hog())
+                    stack.enter_context(hog())
 
             (busy,) = measure([(name, each)], plan, progress=join).measurements
         named = busy.verdict == "UNSTABLE" and "other programs" in _reasons(busy)
@@ -185,83 +239,6 @@ def other_load(opener: Opener, say: Say) -> Iterator[Check]:
 
 def _reasons(measurement: Measurement) -> str:
     return "; ".join(measurement.unstable_because)
-
-
-@contextlib.contextmanager
-def _hog() -> Iterator[int]:
-    """A busy program that does not descend from this process, by its number."""
-    started = subprocess.run(
-        ["sh", "-c", '"$0" -c "$1" >/dev/null 2>&1 & echo $!', sys.executable, HOG],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    pid = int(started.stdout)
-    try:
-        yield pid
-    finally:
-        os.kill(pid, signal.SIGKILL)
-
-
-class Slowed(Session):
-    """A session each of whose calls takes a share longer than it would."""
-
-    def __init__(
-        self, session: Session, share: float, *, clock: Callable[[], int] = time.perf_counter_ns
-    ) -> None:
-        self._session, self._share, self._clock = session, share, clock
-        self.manifest = session.manifest
-
-    @property
-    def facts(self) -> SessionFacts:
-        """Those of the session inside."""
-        return self._session.facts
-
-    def run(self, latents: FloatArray) -> FloatArray:
-        """Return the images of the session inside, later."""
-        start = self._clock()
-        images = self._session.run(latents)
-        now = self._clock()
-        end = now + int((now - start) * self._share)
-        while self._clock() < end:
-            pass
-        return images
-
-    def close(self) -> None:
-        """Close the session inside."""
-        self._session.close()
-
-
-class Waiting(Session):
-    """A session whose calls take WAIT_S on any machine, however its speed changes."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.manifest = session.manifest
-
-    @property
-    def facts(self) -> SessionFacts:
-        """Those of the session inside."""
-        return self._session.facts
-
-    def run(self, latents: FloatArray) -> FloatArray:
-        """Return the latents after WAIT_S."""
-        time.sleep(WAIT_S)
-        return latents
-
-    def close(self) -> None:
-        """Close the session inside."""
-        self._session.close()
-
-
-def open_waiting(opener: Opener) -> Session:
-    """Open a session that waits instead of what `opener` opens."""
-    return Waiting(opener())
-
-
-def open_slowed(opener: Opener) -> Session:
-    """Open what `opener` opens, slowed down by SLOWDOWN."""
-    return Slowed(opener(), SLOWDOWN)
 
 
 def _figures(latency_ms: Any) -> dict[str, float]:

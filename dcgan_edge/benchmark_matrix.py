@@ -22,11 +22,13 @@ from dcgan_edge.runtime.bench.outcome import GOAL
 from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.power_modes import PowerModes, Run, power_modes, run_command
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, read_report
+from dcgan_edge.runtime.bench.workload import Samples
 from dcgan_edge.runtime.device import machine_facts, parse_device
 from dcgan_edge.runtime.session import Backend, EngineOptions
 from dcgan_edge.schema import build
 
 LARGEST_PLAN = 2**20  # bytes
+BETWEEN_NS = 1_000_000_000  # of two cells in the record
 
 
 @dataclass(frozen=True)
@@ -207,9 +209,20 @@ def _earlier(output: Path, asked: dict[str, Any]) -> BenchReport | None:
 def _joined(
     report: BenchReport | None, found: BenchReport, cell: BenchCell, plan: dict[str, Any]
 ) -> BenchReport:
-    """Return `report` with the measurements of `cell`."""
-    taken: tuple[Measurement, ...] = tuple(
-        dataclasses.replace(each, setting=cell.setting) for each in found.measurements
-    )
+    """Return `report` with the measurements of `cell`, whose times are moved behind those before: cells may
+    have been measured in different processes, or on different days, each with a clock of its own.
+    """
     before = report.measurements if report else ()
+    ends = [int((each.due_ns + each.latency_ns).max()) for taken in before for each in taken.rounds]
+    starts = [int(each.due_ns.min()) for taken in found.measurements for each in taken.rounds]
+    shift = max(ends) + BETWEEN_NS - min(starts) if ends else 0
+    taken = tuple(_moved(each, cell.setting, shift) for each in found.measurements)
     return BenchReport(plan, (*before, *taken), found.machine, found.versions)
+
+
+def _moved(measurement: Measurement, setting: str, shift_ns: int) -> Measurement:
+    rounds, aside = (
+        tuple(Samples(each.due_ns + shift_ns, each.latency_ns) for each in some)
+        for some in (measurement.rounds, measurement.set_aside)
+    )
+    return dataclasses.replace(measurement, setting=setting, rounds=rounds, set_aside=aside)

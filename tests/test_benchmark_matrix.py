@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -77,6 +78,19 @@ def test_every_combination_is_a_cell_of_all_artifacts_and_backends(
     assert read_report(output).to_json() == report.to_json()
     assert {(ratio.batch, ratio.streams) for ratio in report.ratios} == set(measured.cells)
     assert len(report.ratios) == 8  # two of each cell, to the first
+
+
+def test_the_times_of_cells_follow_each_other_whatever_their_clocks_said(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Measured())  # whose cells all begin at 0 of a clock
+    taken = bench_plan(plan, output=plan.with_name("run.json")).measurements
+    spans = [
+        (int(cell.rounds[0].due_ns.min()), int((cell.rounds[-1].due_ns + cell.rounds[-1].latency_ns).max()))
+        for cell in taken[:: len(NAMES)]
+    ]
+    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(spans))
+    assert all(each.statistics == taken[0].statistics for each in taken)
 
 
 def test_a_plan_that_was_interrupted_goes_on_with_the_next_cell(

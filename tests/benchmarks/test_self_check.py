@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.self_check import Slowed, _hog, _paired, _rotated, plain_loop
+from benchmarks.planted import Slowed, hog
+from benchmarks.self_check import _paired, _rotated, answer, plain_loop
 from dcgan_edge.artifact import read_artifact
 from dcgan_edge.latents import latents
+from dcgan_edge.runtime.bench.outcome import Comparison, Outcome
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.session import open_session
 
@@ -61,10 +63,42 @@ def test_the_busy_program_is_not_ours_and_ends() -> None:
         return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
     before = children()
-    with _hog() as pid:
+    with hog() as pid:
         assert Path(f"/proc/{pid}").exists()
         assert children() <= before
     deadline = time.monotonic() + 30  # seconds; only so that a failure ends
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def comparison(name: str, outcome: Outcome, *, regression: bool = False) -> Comparison:
+    because = "other programs were busy (in 9 of 9 rounds)" if outcome == "ambiguous" else ""
+    return Comparison(name, 1, 1, "p50", 1.0, 1.0, 0.0, 0.0, 0.0, outcome, regression, because)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "beside", "holds"),
+    [
+        ("same", "same", "", True),
+        ("same", "ambiguous", "", True),
+        ("same", "slower", "", False),
+        ("same", "faster", " beside a busy program", False),
+        ("slower", "slower", "", True),
+        ("slower", "ambiguous", "", False),
+        ("slower", "ambiguous", " beside a busy program", True),
+        ("slower", "same", " beside a busy program", False),
+    ],
+)
+def test_an_answer_is_right_or_the_busy_program_is_named(
+    name: str, outcome: Outcome, beside: str, holds: bool
+) -> None:
+    right: Outcome = "slower" if name == "slower" else "same"
+    check = answer("a promise", beside, [comparison(name, right), comparison(name, outcome)], "9 s a run")
+    assert check.holds is holds
+    assert "busy (in" not in check.found
+    assert ("because" in check.found) == (outcome == "ambiguous")
+
+
+def test_exit_code_4_for_the_same_is_never_right() -> None:
+    assert not answer("a promise", "", [comparison("same", "same", regression=True)], "").holds
