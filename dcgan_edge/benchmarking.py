@@ -100,7 +100,7 @@ def bench(
     if peaks is not None:
         load_peaks(Path(peaks))  # a file that is no such file is found before anything is measured
     plan = BenchPlan(
-        _distinct(batches), _distinct(streams), duration_s, iterations, warmup_s, ROUNDS,
+        _distinct(batches), _distinct(streams), duration_s, iterations, warmup_s,
         scenario=scenario, rate=rate, percentiles=_distinct(percentiles),
         precision_goal=precision_goal, max_time_s=max_time_s, processes=processes,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def bench(
 def in_rounds(plan: BenchPlan, contestants: int) -> BenchPlan:
     """Return `plan` with many rounds where several are compared, and with a limit of its time."""
     limit = plan.max_time_s or LONGEST * plan.duration_s * contestants
-    plan = replace(plan, max_time_s=limit)
+    plan = replace(plan, max_time_s=limit, rounds=ROUNDS)
     return plan.in_pairs() if contestants > 1 else plan.for_processes()
 
 

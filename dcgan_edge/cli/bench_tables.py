@@ -118,7 +118,7 @@ def bench_notes(report: BenchReport) -> str:
             lines.append(f"UNSTABLE: {name}, because {'; '.join(measurement.unstable_because)}.")
     for ratio in report.ratios:
         against = f"{named[ratio.name]} against {named[ratio.of]} at {_workload(ratio)}"
-        lines += [f"{against}: {words}." for words in ratio_words(ratio)]
+        lines += [f"{against}: {'; '.join(words)}." for words in [ratio_words(ratio)] if words]
     courses = {each.workload: each for each in report.measurements}
     for each in courses.values():
         lines += [f"{_workload(each)}: {words}." for words in course_words(each)]

@@ -60,9 +60,23 @@ def _speed_figures(rows: Sequence[Row], parity: Mapping[str, Parity]) -> list[Fi
     most = max(_reliable(sound), key=lambda row: row.images_per_second)
     median, throughput = milliseconds(fast.statistics.median), f"{most.images_per_second:,.0f}"
     return [
+        *_ratio_figures(sound),
         Figure("Fastest call, median", median, "ms", _where(fast)),
         Figure("Highest throughput", throughput, "images/s", _where(most)),
     ]
+
+
+def _ratio_figures(rows: Sequence[Row]) -> list[Figure]:
+    """The largest proven ratio to the first artifact; a stable one where there is any."""
+    proven = [(row, row.ratio) for row in rows if row.ratio and row.ratio.outcome == "faster"]
+    stable = [(row, ratio) for row, ratio in proven if not ratio.unstable_because]
+    if not proven:
+        return []
+    row, ratio = max(stable or proven, key=lambda each: each[1].speed.value)
+    value, _, rest = str(ratio).partition("x ")
+    unstable = "" if stable else ", unstable"
+    detail = f"{rest} than {PurePath(ratio.of).name}: {row.label}, {row.workload}{unstable}"
+    return [Figure("Against the first artifact", value, "\N{MULTIPLICATION SIGN}", detail)]
 
 
 def _change_figure(found: Compared) -> Figure:

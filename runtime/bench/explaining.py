@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dcgan_edge.words import count_words
+
 from .measurement import Measurement
 from .ratios import Ratio
 
@@ -30,9 +32,13 @@ def course_words(measurement: Measurement) -> list[str]:
     course, words = measurement.course, []
     reasons = "; ".join(course.disturbances)
     if course.waits:
-        words.append(f"waited {course.waited_s:.1f} s for a quiet machine, before {course.waits} rounds")
+        words.append(
+            f"waited {course.waited_s:.1f} s for a quiet machine, before {count_words(course.waits, 'round')}"
+        )
     if measurement.set_aside:
-        words.append(f"{len(measurement.set_aside)} rounds were taken again, because {reasons}")
+        count = len(measurement.set_aside)
+        again = f"{count_words(count, 'round')} {'was' if count == 1 else 'were'}"
+        words.append(f"{again} taken again, because {reasons}")
     if course.disturbed:
         words.append(f"{course.disturbed} of {len(measurement.rounds)} rounds were disturbed: {reasons}")
     return words

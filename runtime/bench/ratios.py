@@ -96,14 +96,14 @@ def _ratio(first: Measurement, now: Measurement) -> Ratio:
     else:
         medians = [statistics.median(each.figures("p50")) for each in (now, first)]
         time, apart = Estimate(medians[0] / medians[1], 0.0, float("inf")), 0.0
-    doubt = now.disturbed_because
+    speed, doubt = time.inverse(), now.disturbed_because
     goal = now.course.precision_goal or GOAL
     outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt)
     against = [doubt] if doubt else []
     if not time.bounded:
         against.append("there are too few rounds, or processes, for an interval")
-    elif time.width > DRIFT:
-        against.append(f"its interval is {time.width:.0%} wide")
+    elif speed.width > DRIFT:
+        against.append(f"its interval is {speed.width:.0%} wide")
     if apart > DRIFT:
         against.append(f"the ratios of its rounds differ by {apart:.0%}")
     if not (first.warm_up.settled and now.warm_up.settled):
@@ -112,7 +112,7 @@ def _ratio(first: Measurement, now: Measurement) -> Ratio:
         now.name,
         first.name,
         *now.workload,
-        time.inverse(),
+        speed,
         outcome,
         because,
         tuple(against),

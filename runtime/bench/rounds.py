@@ -9,16 +9,18 @@ Sources: Kalibera and Jones 2013, section 5; Chow and Robbins 1965 (intervals of
 
 from __future__ import annotations
 
-import statistics
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from .intervals import estimate
+from .measurement import figure
 from .plan import BenchPlan
 from .workload import Clock, Samples, Sleep
 
+log = logging.getLogger(__name__)
 LOOK_GROWTH = 1.25  # times as many rounds until precision is looked at again
 LOOK_S = 0.2  # of rest, in which others are seen: 20 ticks of the counters of CPU time
 LONGEST_WAIT_S = 10.0  # for the machine to be quiet, before one round
@@ -87,9 +89,12 @@ def take_rounds(
         most = min(LONGEST_WAIT_S, WAIT_SHARE * limit_s - sum(waits))
         if reason and most > 0:
             waits.append(_wait(surroundings, most, clock, sleep))
+            log.info("waited %.1f s before round %d: %s", waits[-1], len(quiet) + len(disturbed) + 1, reason)
         number = len(quiet) + len(disturbed)
         taken = take(number, number // 2 % plan.processes)
         reason = taken.disturbance
+        if reason:
+            log.info("round %d was disturbed: %s", number + 1, reason)
         (disturbed if reason else quiet).append(taken)
     enough = plan.max_time_s is not None and len(quiet) >= plan.rounds
     everything = sorted((*quiet, *disturbed), key=lambda taken: taken.number)
@@ -106,11 +111,11 @@ def unmet(rounds: Sequence[Round], goal: float) -> bool:
     """Return whether the interval of a median, or of a ratio to the first artifact, is wider than `goal`."""
     processes = [taken.process for taken in rounds]
     medians = [
-        [statistics.median(samples.latency_ns.tolist()) for samples in each]
+        [figure(samples, "p50", 1) for samples in each]
         for each in zip(*(taken.samples for taken in rounds), strict=True)
     ]
-    ratios = [[new / old for new, old in zip(each, medians[0], strict=True)] for each in medians[1:]]
-    return any(not estimate(values, processes).width <= goal for values in (*medians, *ratios))
+    speeds = [[old / new for old, new in zip(medians[0], each, strict=True)] for each in medians[1:]]
+    return any(not estimate(values, processes).width <= goal for values in (*medians, *speeds))
 
 
 def _precise(quiet: Sequence[Round], plan: BenchPlan, look: int) -> bool:

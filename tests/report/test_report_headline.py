@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from dcgan_edge.report.comparison import compared
 from dcgan_edge.report.fleet import fleet
 from dcgan_edge.report.headline import headline
@@ -25,6 +27,19 @@ def test_the_headline_quotes_the_fastest_at_the_smallest_batch_and_the_highest_t
     )
     assert speeds(bench)[0] == ("1.005", "fast, batch 1")
     assert speeds(bench)[1][1] == "slow, batch 16"
+
+
+def test_the_headline_of_several_artifacts_is_the_largest_proven_ratio_to_the_first() -> None:
+    first, second, third = (
+        dataclasses.replace(taken, rounds=taken.rounds * 6)
+        for taken in (steady("out/a", 3.0), steady("out/b", 1.0), steady("out/c", 2.0))
+    )
+    (figure, *_) = headline([], {}, rows({"": bench_report(first, third, second)}))
+    assert (figure.value, figure.unit) == ("3.00", "\N{MULTIPLICATION SIGN}")
+    assert figure.detail == "[3.00, 3.00] faster than a: b, batch 1"
+    shaky = dataclasses.replace(second, warm_up=dataclasses.replace(second.warm_up, settled=False))
+    (figure, *_) = headline([], {}, rows({"": bench_report(first, third, shaky)}))
+    assert figure.value == "1.50"  # the stable one of the two
 
 
 def test_an_unstable_figure_is_quoted_only_where_there_is_no_other_and_then_named_so() -> None:
