@@ -116,3 +116,4 @@ def test_a_report_is_a_page(artifact: Path) -> None:
     page = bench(artifact, **SHORT).to_html(title="What I measured")
     assert page.startswith("<!DOCTYPE html>")
     assert "What I measured" in page
+    assert "What it takes to start" in page

@@ -134,6 +134,9 @@ def _line(row: Row, content: ReportContent) -> dict[str, Any]:
         "speed": row.ratio.speed.value if row.ratio else "",
         "speed_low": row.ratio.speed.low if row.ratio and row.ratio.speed.bounded else "",
         "speed_high": row.ratio.speed.high if row.ratio and row.ratio.speed.bounded else "",
+        "load_s": _known(taken.load_s),
+        "first_call_ms": _known(taken.first_call_ms),
+        "peak_memory_bytes": _known(taken.peak_memory_bytes),
         "joules_per_image": energy.joules_per_image if energy else "",
         "watts": energy.watts if energy else "",
         "bound_ms": bound.bound_ms if bound else "",
@@ -146,6 +149,10 @@ def _line(row: Row, content: ReportContent) -> dict[str, Any]:
         sides = (("", p.value), ("_low", p.low), ("_high", p.high))
         figures |= {f"p{p.percent:g}{side}_ms": "" if value is None else value for side, value in sides}
     return figures
+
+
+def _known(value: float | None) -> float | str:
+    return "" if value is None else value
 
 
 def _cell(value: Any) -> Any:

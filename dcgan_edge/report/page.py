@@ -108,6 +108,7 @@ def _bench(measured: Sequence[Row], runs: int) -> dict[str, Any]:
         "mlperf_style": MLPERF_STYLE if is_mlperf_style(measured) else "",
         "sessions": bench.sessions(measured) if runs == 1 else [],
         "bench_charts": charts,
+        "starts": [row for row in measured if row.measurement.load_s is not None],
         "energy": cost.energy_rows(measured),
         "no_energy": cost.not_measured(measured, "energy"),
         "bounds": bounds,

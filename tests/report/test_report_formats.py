@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from typing import Any
@@ -124,6 +125,19 @@ def test_csv_has_a_line_for_each_measurement() -> None:
     assert first["p99.9_high_ms"] == ""  # no sample bounds it
     assert (first["joules_per_image"], first["bound"]) == ("0.005", "memory")
     assert (second["joules_per_image"], second["unstable_because"]) == ("", "it moved")
+
+
+def test_csv_has_ratios_and_what_it_takes_to_start() -> None:
+    first, second = (
+        dataclasses.replace(taken, rounds=taken.rounds * 2) for taken in (steady("a", 2.0), steady("b", 1.0))
+    )
+    second = dataclasses.replace(second, load_s=0.5, first_call_ms=3.0, peak_memory_bytes=1024)
+    text = to_csv(ReportContent("x", runs={"": bench_report(first, second)}))
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert [line["speed"] for line in lines] == ["", "2.0"]
+    assert float(lines[1]["speed_low"]) <= 2.0 <= float(lines[1]["speed_high"])
+    assert [line["load_s"] for line in lines] == ["", "0.5"]
+    assert [line["peak_memory_bytes"] for line in lines] == ["", "1024"]
 
 
 def test_csv_of_records_with_other_percentiles_has_all_columns() -> None:
