@@ -107,10 +107,7 @@ def bench(
     engine = EngineOptions(zero_copy, cuda_graph is not False, max(plan.streams))
     ways = [Contestant(Path(), device, backend, count, engine) for count in _distinct(threads) or (None,)]
     files = _named([artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts, ways)
-    bases = {
-        f"{name} {BASELINE}": each
-        for name, each in _named([] if baseline is None else [baseline], ways).items()
-    }
+    bases = _named([] if baseline is None else [baseline], ways, mark=f" {BASELINE}")
     everything = bases | files
     if not files:
         raise UsageError("A benchmark needs an artifact to measure.")
@@ -168,13 +165,13 @@ def _distinct(values: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _named(paths: Sequence[StrPath], ways: Sequence[Contestant]) -> dict[str, Contestant]:
-    """Return each of `paths` in each of the `ways` to open it, by its name in the record.
+def _named(paths: Sequence[StrPath], ways: Sequence[Contestant], *, mark: str = "") -> dict[str, Contestant]:
+    """Return each of `paths` in each of the `ways` to open it, by its name in the record, ending in `mark`.
 
     Raises UsageError for a path that is named twice.
     """
     named = {
-        f"{Path(path)} ({way.threads} threads)" if len(ways) > 1 else str(Path(path)): replace(
+        f"{Path(path)}{f' ({way.threads} threads)' if len(ways) > 1 else ''}{mark}": replace(
             way, path=Path(path)
         )
         for path in paths

@@ -67,10 +67,9 @@ def run_demo(
     """Run the whole way in folder `out`, and return what was made.
 
     Training takes `minutes` in all, and goes on where an earlier run in `out` stopped; `seed` is its seed.
-    Each artifact and batch is measured for `bench_seconds`, or for BENCH_PATIENCE times as long where the
-    figures are not precise before. `on_step` is told in words what begins,
-    `on_training` how far the training is. An engine is left out, and the report says so, where no builder is
-    installed.
+    Each artifact and batch is measured for `bench_seconds`, or for BENCH_PATIENCE times as long where figures
+    are not precise before. `on_step` is told in words what begins, `on_training` how far the training is.
+    An engine is left out, and the report says so, where no builder is installed.
 
     Raises what the steps raise; UnavailableError before the first when a library of a later one is missing.
     """
@@ -96,9 +95,7 @@ def run_demo(
     with open_session(onnx_files[-1]) as session:
         classes = range(len(DIGIT_NAMES))
         *_, grid = sample_to_folder(session, SEEDS, out / "samples", classes=classes, layout=LAYOUT, scale=2)
-    benched = [checkpoint, *onnx_files]
-    most = BENCH_PATIENCE * bench_seconds * len(benched)
-    measured = bench(benched, duration_s=bench_seconds, max_time_s=most, progress=on_step)
+    measured = _measured([checkpoint, *onnx_files], bench_seconds, on_step)
     write_atomic(out / "bench.json", measured.to_json().encode())
 
     on_step("writing the report")
@@ -118,6 +115,11 @@ def run_demo(
     )
     write_atomic(out / "report.html", render(content).encode())
     return DemoResult(out / "report.html", artifacts, parity, measured, trained.events)
+
+
+def _measured(files: Sequence[Path], seconds: float, say: Callable[[str], None]) -> BenchReport:
+    """Measure `files` side by side, with an end that the user can wait for."""
+    return bench(files, duration_s=seconds, max_time_s=BENCH_PATIENCE * seconds * len(files), progress=say)
 
 
 def _trained(

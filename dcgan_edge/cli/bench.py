@@ -30,7 +30,7 @@ MOST_THREADS = 4096
 
 
 def workload_options(command: Command) -> Command:
-    """Add the options that say what is measured, and for how long."""
+    """Add the options that say what is measured."""
     for option in (
         click.option(
             "--batch", "batches", type=click.IntRange(1, MOST_IMAGES), multiple=True,
@@ -52,6 +52,29 @@ def workload_options(command: Command) -> Command:
             "--rate", type=FiniteRange(min=0, min_open=True), metavar="QPS",
             help="Queries per second that arrive at random, for the scenario server.",
         ),
+        click.option(
+            "--percentiles",
+            type=PERCENTILES,
+            default="50,90,95,99,99.9",
+            show_default=True,
+            help="Percentiles of the latency to report.",
+        ),
+        click.option(
+            "--zero-copy/--no-zero-copy", default=None,
+            help="Let the GPU use host memory in place (engines only). [default: if both share their memory]",
+        ),
+        click.option(
+            "--cuda-graph/--no-cuda-graph", default=None,
+            help="Launch each batch size as one CUDA graph (engines only). [default: yes]",
+        ),
+    )[::-1]:  # fmt: skip
+        command = option(command)
+    return command
+
+
+def time_options(command: Command) -> Command:
+    """Add the options that say how long is measured, and how precisely."""
+    for option in (
         click.option(
             "--duration", type=Duration(0.1), default="3s", show_default=True,
             help="Least time to measure each artifact under each workload, warm-up excluded.",
@@ -76,21 +99,6 @@ def workload_options(command: Command) -> Command:
         click.option(
             "--warmup", type=Duration(0, 600), default="400ms", show_default=True,
             help="Least time of warm-up; it goes on until two windows agree.",
-        ),
-        click.option(
-            "--percentiles",
-            type=PERCENTILES,
-            default="50,90,95,99,99.9",
-            show_default=True,
-            help="Percentiles of the latency to report.",
-        ),
-        click.option(
-            "--zero-copy/--no-zero-copy", default=None,
-            help="Let the GPU use host memory in place (engines only). [default: if both share their memory]",
-        ),
-        click.option(
-            "--cuda-graph/--no-cuda-graph", default=None,
-            help="Launch each batch size as one CUDA graph (engines only). [default: yes]",
         ),
     )[::-1]:  # fmt: skip
         command = option(command)
@@ -140,6 +148,7 @@ def judgement_options(command: Command) -> Command:
     help="Measure all combinations that this file lists into --output, and go on there if interrupted.",
 )
 @workload_options
+@time_options
 @judgement_options
 @device_option
 @backend_option
