@@ -19,24 +19,32 @@ from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import sha256, write_atomic
 from dcgan_edge.manifest import (
+    LAYOUTS,
     MANIFEST_LIMIT,
+    OUTPUTS,
     SCHEMA_VERSION,
+    TARGETS,
     BatchProfile,
     Cost,
     Golden,
     Kind,
+    Layout,
     Manifest,
+    Output,
     Precision,
+    Target,
     TensorSpec,
     Verification,
+    file_suffix,
     generator_tensors,
 )
 from dcgan_edge.schema import read_json
 
 __all__ = [
-    "SCHEMA_VERSION", "Architecture", "Artifact", "BatchProfile", "Cost", "Golden", "Kind", "Manifest",
-    "Precision", "TensorSpec", "Verification", "embed_manifest", "generator_tensors", "golden_path",
-    "read_artifact", "read_file", "sha256", "sidecar_path", "write_artifact",
+    "LAYOUTS", "OUTPUTS", "SCHEMA_VERSION", "TARGETS", "Architecture", "Artifact", "BatchProfile", "Cost",
+    "Golden", "Kind", "Layout", "Manifest", "Output", "Precision", "Target", "TensorSpec", "Verification",
+    "embed_manifest", "file_suffix", "generator_tensors", "golden_path", "read_artifact", "read_file",
+    "sha256", "sidecar_path", "write_artifact",
 ]  # fmt: skip
 SUFFIX_KINDS: dict[str, Kind] = {".onnx": "onnx", ".engine": "engine"}
 LARGEST_FILE = 4 * 2**30  # bytes; protobuf, and so ONNX, ends at 2 GiB

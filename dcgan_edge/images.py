@@ -17,6 +17,7 @@ from dcgan_edge.latents import FloatArray
 
 MOST_PIXELS = 2**28  # of a picture that is written; a few hundred megabytes while it is made
 PixelArray = npt.NDArray[np.uint8]
+ImageArray = npt.NDArray[np.float32 | np.uint8]  # what an artifact makes: images in [-1, 1], or pixels
 PEAK = 2.0  # what values in [-1, 1] span
 
 
@@ -34,6 +35,23 @@ def to_uint8(images: FloatArray) -> PixelArray:
 def from_uint8(pixels: PixelArray) -> FloatArray:
     """Map 0..255 to [-1, 1], float32. The inverse of `to_uint8` on its range."""
     return (pixels.astype(np.float32) - 127.5) / np.float32(127.5)
+
+
+def as_images(made: ImageArray, layout: str) -> FloatArray:
+    """Return what an artifact made, floats NCHW or bytes in `layout`, as float32 (n, c, h, w) in [-1, 1]."""
+    if made.dtype != np.uint8:
+        return np.asarray(made, np.float32)
+    pixels = np.asarray(made, np.uint8)
+    return from_uint8(np.ascontiguousarray(pixels if layout == "NCHW" else pixels.transpose(0, 3, 1, 2)))
+
+
+def as_pixels(made: ImageArray, layout: str) -> PixelArray:
+    """Return what an artifact made, floats NCHW or bytes in `layout`, as uint8 (n, h, w, c).
+
+    Bytes stay those that they are: at most a view turns their axes. Raises EdgeError as `to_uint8` does.
+    """
+    pixels = np.asarray(made, np.uint8) if made.dtype == np.uint8 else to_uint8(np.asarray(made, np.float32))
+    return pixels if layout == "NHWC" else pixels.transpose(0, 2, 3, 1)
 
 
 def psnr(images: FloatArray, truth: FloatArray) -> npt.NDArray[np.float64]:

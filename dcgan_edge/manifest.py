@@ -2,7 +2,7 @@
 
 The schema is read strictly, as a stranger's text: types, ranges, and that the tensors are those of the
 architecture. Schema 1 had neither cost nor golden images nor verifications, schema 2 neither classes nor
-origins, schema 3 no INT8; all are still read.
+origins, schema 3 neither INT8 nor images of bytes; all are still read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import ArtifactError, UsageError
@@ -22,6 +22,12 @@ READABLE_SCHEMAS = (1, 2, 3, 4)
 MANIFEST_LIMIT = 4 * 2**20  # bytes of JSON
 Kind = Literal["checkpoint", "onnx", "engine"]
 Precision = Literal["fp32", "fp16", "mixed", "int8"]
+Target = Literal["any", "tensorrt", "onnxruntime-cpu", "openvino"]  # what a graph is written for
+TARGETS: tuple[Target, ...] = get_args(Target)
+Output = Literal["float32", "uint8"]  # images in [-1, 1], or pixels 0..255
+Layout = Literal["NCHW", "NHWC"]  # the latter of pixels alone
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 LARGEST_BATCH = 2**16  # images per call
 VERIFICATIONS_KEPT = 16
 PARITY_FIGURES: dict[str, Any] = {  # of those that are there
@@ -168,6 +174,11 @@ class Manifest:
     sha256: str = ""
     size: int = 0
 
+    @property
+    def label(self) -> str:
+        """Return what the names of files say of it: "fp16", or "fp16.uint8" where images are bytes."""
+        return self.precision + file_suffix(self.outputs[0].dtype)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as JSON values, with its schema version."""
         return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
@@ -220,13 +231,17 @@ def _check(manifest: Manifest) -> None:
     """Raise ValueError for figures out of range, and tensors that are not the architecture's."""
     architecture = manifest.architecture
     architecture.check()
-    size, channels = architecture.size, architecture.channels
-    for name, tensors, shape in (
-        ("inputs", manifest.inputs, (architecture.input_dim, 1, 1)),
-        ("outputs", manifest.outputs, (channels, size, size)),
+    if not len(manifest.inputs) == len(manifest.outputs) == 1:
+        raise ValueError("inputs and outputs are not one tensor each")
+    result = manifest.outputs[0]
+    checked(Output, result.dtype, "outputs[0].dtype")
+    checked(Layout if result.dtype == "uint8" else Literal["NCHW"], result.layout, "outputs[0].layout")
+    expected = generator_tensors(architecture, result.dtype, result.layout)  # type: ignore[arg-type]
+    for name, found, wanted in zip(
+        ("inputs", "outputs"), (manifest.inputs[0], result), expected, strict=True
     ):
-        if len(tensors) != 1 or tensors[0].shape[1:] != shape or not tensors[0].name:
-            raise ValueError(f"{name} are not one tensor of shape {('batch', *shape)}")
+        if found.shape[1:] != wanted.shape[1:] or not found.name:
+            raise ValueError(f"{name} are not one tensor of shape {wanted.shape}")
     for name, value in manifest.parity.items():
         checked(PARITY_FIGURES.get(name, Any), value, f"parity.{name}")
     if manifest.size < 0:
@@ -235,11 +250,20 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("golden.seeds is not 1 to 64")
 
 
-def generator_tensors(architecture: Architecture) -> tuple[TensorSpec, TensorSpec]:
+def file_suffix(dtype: str) -> str:
+    """Return what stands after the precision in the name of a file with images of `dtype`."""
+    return ".uint8" if dtype == "uint8" else ""
+
+
+def generator_tensors(
+    architecture: Architecture, output: Output = "float32", layout: Layout = "NCHW"
+) -> tuple[TensorSpec, TensorSpec]:
     """Return the one input and the one output that every generator has, whatever its preset."""
     size, channels = architecture.size, architecture.channels
+    shape = (channels, size, size) if layout == "NCHW" else (size, size, channels)
+    reach = (0.0, 255.0) if output == "uint8" else (-1.0, 1.0)
     bounds = (-1.0, 1.0) if architecture.distribution == "uniform" else None
     return (
         TensorSpec("latents", "float32", ("batch", architecture.input_dim, 1, 1), "NCHW", bounds),
-        TensorSpec("images", "float32", ("batch", channels, size, size), "NCHW", (-1.0, 1.0)),
+        TensorSpec("images", output, ("batch", *shape), layout, reach),
     )

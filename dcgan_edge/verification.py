@@ -169,7 +169,7 @@ def _against_golden(path: Path, candidate: Session) -> Parity:
     expected, _ = read_golden(path, manifest)
     seeds = range(len(expected))
     z = manifest.architecture.inputs(seeds)
-    return parity.compare(expected, candidate.run(z), seeds, _gate(manifest, parity.GOLDEN_GATES))
+    return parity.compare_run(expected, candidate, z, seeds, _gate(manifest, parity.GOLDEN_GATES))
 
 
 def _proof(path: Path, session: Session, found: Parity, *, golden: bool) -> Proof:

@@ -61,7 +61,7 @@ def readme_text(artifacts: Sequence[Artifact]) -> str:
     sections = [
         f"{MARKER}\n# A generator of {size} pixel {kind} images\n",
         "\n".join(_table(artifacts)),
-        "\n".join(_tensors(first)),
+        "\n".join(_tensors(artifacts)),
         "\n".join(_proof(artifacts)),
         _cli_section(artifacts),
     ]
@@ -125,8 +125,8 @@ def _table(artifacts: Sequence[Artifact]) -> Iterator[str]:
     yield ""
 
 
-def _tensors(manifest: Manifest) -> Iterator[str]:
-    architecture, source, result = manifest.architecture, manifest.inputs[0], manifest.outputs[0]
+def _tensors(artifacts: Sequence[Artifact]) -> Iterator[str]:
+    architecture, source = artifacts[0].manifest.architecture, artifacts[0].manifest.inputs[0]
     drawn = "drawn from N(0, 1)" if architecture.distribution == "normal" else "drawn evenly from -1..1"
     dim, classes = architecture.latent_dim, architecture.classes
     shape = f"(batch, {architecture.input_dim}, 1, 1)"
@@ -140,10 +140,14 @@ def _tensors(manifest: Manifest) -> Iterator[str]:
         yield f"- Classes: {', '.join(names)}{more}."
     else:
         yield f"- Input `{source.name}`: float32 {shape}, {drawn}."
-    yield (
-        f"- Output `{result.name}`: float32 (batch, {architecture.channels}, {architecture.size}, "
-        f"{architecture.size}), channels first, from -1 (black) to 1."
-    )
+    outputs = [artifact.manifest.outputs[0] for artifact in artifacts]
+    for result in dict.fromkeys(outputs):
+        names = [artifact.path.name for artifact in artifacts if artifact.manifest.outputs[0] == result]
+        whose = f" of `{'`, `'.join(names)}`" if len(names) < len(outputs) else ""
+        shape = ", ".join(map(str, result.shape))
+        order = "channels first" if result.layout == "NCHW" else "channels last"
+        ends = "from 0 (black) to 255" if result.dtype == "uint8" else "from -1 (black) to 1"
+        yield f"- Output `{result.name}`{whose}: {result.dtype} ({shape}), {order}, {ends}."
     yield ""
 
 
@@ -225,23 +229,27 @@ def _onnxruntime_section(artifact: Artifact) -> str:
         f"{_drawing(manifest)}"
         f"session = onnxruntime.InferenceSession({_text(artifact.path.name)}, providers=PROVIDERS)\n"
         f"(images,) = session.run([{_text(result)}], {{{_text(source)}: latents}})\n"
-        f"{_saving()}```\n"
+        f"{_saving(manifest)}```\n"
     )
 
 
-def _saving() -> str:
+def _saving(manifest: Manifest) -> str:
+    """The Python lines that write `images` as PNG files, by way of bytes where the artifact makes floats."""
+    result = manifest.outputs[0]
+    turned = "image.transpose(1, 2, 0)" if result.layout == "NCHW" else "image"
+    to_bytes = "images = np.rint(np.clip(images, -1, 1) * 127.5 + 127.5).astype(np.uint8)\n"
     return (
-        "pixels = np.rint(np.clip(images, -1, 1) * 127.5 + 127.5).astype(np.uint8)\n"
-        "for seed, image in enumerate(pixels):\n"
-        '    Image.fromarray(image.transpose(1, 2, 0).squeeze()).save(f"image{seed}.png")\n'
+        f"{'' if result.dtype == 'uint8' else to_bytes}"
+        "for seed, image in enumerate(images):\n"
+        f'    Image.fromarray({turned}.squeeze()).save(f"image{{seed}}.png")\n'
     )
 
 
 def _tensorrt_section(artifact: Artifact) -> str:
-    manifest, architecture = artifact.manifest, artifact.manifest.architecture
+    manifest = artifact.manifest
     source, result = manifest.inputs[0].name, manifest.outputs[0].name
     library = "tensorrt_rtx" if manifest.builder.startswith("rtx") else "tensorrt"
-    shape = (_count(manifest), architecture.channels, architecture.size, architecture.size)
+    shape = (_count(manifest), *map(int, manifest.outputs[0].shape[1:]))
     return (
         "## TensorRT\n\n"
         "An engine is code for the GPU and the version of TensorRT that it was built for. The packages are "
@@ -252,7 +260,7 @@ def _tensorrt_section(artifact: Artifact) -> str:
         f'engine = runtime.deserialize_cuda_engine(open({_text(artifact.path.name)}, "rb").read())\n'
         "context = engine.create_execution_context()\n"
         f"context.set_input_shape({_text(source)}, latents.shape)\n"
-        f"images = np.empty({shape}, np.float32)\n"
+        f"images = np.empty({shape}, np.{manifest.outputs[0].dtype})\n"
         "source, result = (cuda.cudaMalloc(array.nbytes)[1] for array in (latents, images))\n"
         f"context.set_tensor_address({_text(source)}, source)\n"
         f"context.set_tensor_address({_text(result)}, result)\n"
@@ -262,7 +270,7 @@ def _tensorrt_section(artifact: Artifact) -> str:
         "context.execute_async_v3(int(stream))\n"
         "copy(images.ctypes.data, result, images.nbytes, kind.cudaMemcpyDeviceToHost, stream)\n"
         "cuda.cudaStreamSynchronize(stream)\n"
-        f"{_saving()}```\n"
+        f"{_saving(manifest)}```\n"
     )
 
 

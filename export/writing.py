@@ -15,13 +15,20 @@ from typing import Any
 import onnx
 
 from dcgan_edge.artifact import (
+    LAYOUTS,
+    OUTPUTS,
+    TARGETS,
     Architecture,
     Artifact,
     BatchProfile,
     Golden,
+    Layout,
     Manifest,
+    Output,
     Precision,
+    Target,
     embed_manifest,
+    file_suffix,
     generator_tensors,
     write_artifact,
 )
@@ -31,16 +38,18 @@ from dcgan_edge.files import check_writable
 from dcgan_edge.golden import golden_seeds, pack_golden
 from dcgan_edge.runtime.device import installed_versions
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
-from dcgan_edge.runtime.parity import GATES, Gate, Parity, compare
+from dcgan_edge.runtime.parity import GATES, Gate, Parity, compare_run
 from dcgan_edge.runtime.session import Session
 
 from .distribution import ReferenceImages
 from .int8 import Quantised, advice, sensitivity, to_int8
 from .onnx.cost import count
+from .onnx.for_target import for_target
 from .onnx.operators import refuse_operators
 from .onnx.overflow import half_overflow
 from .onnx.precision import to_fp16
 from .onnx.trial import try_to_load
+from .onnx.uint8 import with_uint8
 from .readme import write_readme
 from .tensorrt.build import build
 
@@ -55,7 +64,8 @@ class Wanted:
     `precisions` are "fp32", "fp16" and "int8"; with nodes in `keep_fp32` the fp16 file is mixed, and they
     stay float32 in the int8 file as well; those in `keep_fp16` are half there. `engine` adds engines for this
     GPU, or for `targets`, built from the fp16, mixed and int8 files, and the fp16 file where there is none
-    of them; `workspace` is the bytes their layers may use.
+    of them; `workspace` is the bytes their layers may use. `target` is what the graph is written for
+    (`for_target`), `output` what the images are, `layout` the order of their axes, NHWC of uint8 alone.
     """
 
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -64,11 +74,22 @@ class Wanted:
     keep_fp32: tuple[str, ...] = ()
     workspace: int | None = None
     keep_fp16: tuple[str, ...] = ()
+    target: Target = "any"
+    output: Output = "float32"
+    layout: Layout = "NCHW"
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what would be ignored."""
+        """Raise UsageError for what would be ignored, and for a target that is none."""
+        if self.target not in TARGETS:
+            raise UsageError(f"{self.target!r} is no target of a graph; those are {', '.join(TARGETS)}.")
+        if self.output not in OUTPUTS or self.layout not in LAYOUTS:
+            raise UsageError(f"Images are {' or '.join(OUTPUTS)} in {' or '.join(LAYOUTS)}.")
+        if self.output == "float32" and self.layout != "NCHW":
+            raise UsageError("Float images are NCHW; the layout is for bytes: add --output uint8.")
         if self.targets and not self.engine:
             raise UsageError("A target is for engines; add --format engine.")
+        if self.engine and self.target not in ("any", "tensorrt"):
+            raise UsageError(f"An engine is for TensorRT, not for {self.target}; leave --for out.")
         if self.workspace is not None and not self.engine:
             raise UsageError("Workspace is memory of an engine's layers; add --format engine.")
         if self.keep_fp32 and not self.half and "int8" not in self.precisions:
@@ -131,6 +152,10 @@ def write_generator(
     written, and where half precision overflows, the nodes are named), UnavailableError without a builder.
     """
     refuse_operators(graph)
+    graph, rewrites = for_target(graph, wanted.target)
+    making = dataclasses.replace(
+        making, notes={**making.notes, "for": wanted.target, "rewrites": list(rewrites)}
+    )
     models: dict[Precision, onnx.ModelProto | Quantised] = {"fp32": graph}  # all, before any is written
     if wanted.half:
         models["mixed" if wanted.keep_fp32 else "fp16"] = to_fp16(graph, keep_fp32=wanted.keep_fp32)
@@ -143,11 +168,11 @@ def write_generator(
             keep_fp16=wanted.keep_fp16,
             progress=progress,
         )
-    proof = _Proof(graph, reference, batch, making)
+    proof = _Proof(graph, reference, wanted, batch, making)
     written: list[Artifact] = []
     for precision in wanted.files:
         progress(f"writing and verifying {precision} ONNX")
-        path = out / f"generator.{precision}.onnx"
+        path = out / f"generator.{precision}{file_suffix(wanted.output)}.onnx"
         manifest, data = proof.verified(models[precision], precision, path.name)
         written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
     write_readme(out, written)
@@ -162,10 +187,16 @@ class _Proof:
     """The reference's images of the parity seeds, made once, and what each file is held against."""
 
     def __init__(
-        self, graph: onnx.ModelProto, reference: Session, batch: BatchProfile, making: Making
+        self,
+        graph: onnx.ModelProto,
+        reference: Session,
+        wanted: Wanted,
+        batch: BatchProfile,
+        making: Making,
     ) -> None:
         architecture = reference.manifest.architecture
         self._graph, self._reference, self._batch, self._making = graph, reference, batch, making
+        self._wanted = wanted
         self._seeds = _parity_seeds(architecture)
         self._latents = architecture.inputs(self._seeds)
         self._images = reference.run(self._latents)
@@ -176,6 +207,8 @@ class _Proof:
     ) -> tuple[Manifest, bytes]:
         """Return the manifest with its parity, and the file content that carries it."""
         model = made.model if isinstance(made, Quantised) else made
+        if self._wanted.output == "uint8":
+            model = with_uint8(model, self._wanted.layout)
         manifest = self._manifest(model, precision, made.notes() if isinstance(made, Quantised) else {})
         if precision != "fp32" and manifest.cost is not None:
             values = manifest.cost.activation_bytes
@@ -186,7 +219,7 @@ class _Proof:
             try_to_load(data, name)
         with OnnxRuntimeSession(manifest, data, device="cpu") as candidate:
             gate = GATES[precision] if precision == "int8" else self._making.gate or GATES[precision]
-            parity = compare(self._images, candidate.run(self._latents), self._seeds, gate)
+            parity = compare_run(self._images, candidate, self._latents, self._seeds, gate)
             facts = candidate.facts.to_dict()
             verdict = {"reference": self._making.reference, "measured_on": facts}
             if isinstance(made, Quantised):
@@ -209,7 +242,7 @@ class _Proof:
 
     def _manifest(self, model: onnx.ModelProto, precision: Precision, notes: Mapping[str, Any]) -> Manifest:
         reference, making = self._reference.manifest, self._making
-        source, result = generator_tensors(reference.architecture)
+        source, result = generator_tensors(reference.architecture, self._wanted.output, self._wanted.layout)
         return Manifest(
             kind="onnx",
             architecture=reference.architecture,

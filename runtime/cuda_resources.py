@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from dcgan_edge.errors import EdgeError
-from dcgan_edge.latents import FloatArray
 
 from .cuda import Cuda
 
@@ -47,10 +46,10 @@ class DeviceMemory(Owned):
 
 
 class HostArray(Owned):
-    """Page-locked float32 CPU memory as `array`. When mapped, the GPU sees it at `device_address`, else 0."""
+    """Page-locked CPU memory as `array`. When mapped, the GPU sees it at `device_address`, else 0."""
 
-    def __init__(self, cuda: Cuda, shape: tuple[int, ...], *, mapped: bool) -> None:
-        self.nbytes = 4 * math.prod(shape)
+    def __init__(self, cuda: Cuda, shape: tuple[int, ...], dtype: str = "float32", *, mapped: bool) -> None:
+        self.nbytes = np.dtype(dtype).itemsize * math.prod(shape)
         flags = cuda.rt.cudaHostAllocMapped if mapped else cuda.rt.cudaHostAllocDefault
         what = f"allocate {self.nbytes} bytes of page-locked memory"
         address = int(cuda.check(cuda.rt.cudaHostAlloc(self.nbytes, flags), what))
@@ -63,12 +62,12 @@ class HostArray(Owned):
                 self.close()
                 raise
             self.device_address = int(found)
-        raw = (ctypes.c_float * math.prod(shape)).from_address(address)
-        self.array: FloatArray = np.ctypeslib.as_array(raw).reshape(shape)
+        raw = (ctypes.c_ubyte * self.nbytes).from_address(address)
+        self.array: Any = np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
 
     def close(self) -> None:
         """Give the memory back to CUDA; `array` must not be used any more."""
-        self.array = np.empty(0, np.float32)  # the view must not outlive the memory
+        self.array = np.empty(0, self.array.dtype)  # the view must not outlive the memory
         super().close()
 
 

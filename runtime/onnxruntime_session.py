@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.files import cache_folder
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from .device import ComputeDevice, cpu_name, gpu_name, parse_device, why_no_gpu
@@ -24,6 +25,7 @@ EXECUTION_PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 TENSORRT_WORKSPACE = 256 * 2**20  # bytes
 REMEDY = "pip install 'dcgan-edge[gpu]' brings a build that has it; for a Jetson NVIDIA has one."
 SILENT = 4  # log severity "fatal": what goes wrong is raised, not printed beside our own output
@@ -73,21 +75,21 @@ class OnnxRuntimeSession(Session):
         """Return how ONNX Runtime computes: provider, device, options and, after `auto`, why."""
         return self._facts
 
-    def run(self, latents: FloatArray) -> FloatArray:
-        """Return images of latents, as `Session.run` does."""
+    def raw(self, latents: FloatArray) -> ImageArray:
+        """Return images of latents, as `Session.raw` does."""
         return in_chunks(self._run, latents, self.manifest)
 
     def close(self) -> None:
         """Let go of the session. Closing twice is harmless."""
         self._session = None
 
-    def _run(self, latents: FloatArray) -> FloatArray:
+    def _run(self, latents: FloatArray) -> ImageArray:
         if self._session is None:
             raise EdgeError("This session is closed.")
         try:
             if self._bound:
                 return run_bound(self._session, self._input, self._outputs[0], latents)
-            images: FloatArray = self._session.run(self._outputs, {self._input: latents})[0]
+            images: ImageArray = self._session.run(self._outputs, {self._input: latents})[0]
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise EdgeError(f"ONNX Runtime failed on this file: {_reason(error)}") from error
         return images
@@ -95,14 +97,14 @@ class OnnxRuntimeSession(Session):
 
 def run_bound(
     session: Any, source: str, result: str, latents: FloatArray, device: str = "cuda"
-) -> FloatArray:
+) -> ImageArray:
     """Run with the output left on `device` until it is complete, then copied to host memory once."""
     binding = session.io_binding()
     binding.bind_cpu_input(source, latents)
     binding.bind_output(result, device)
     session.run_with_iobinding(binding)
     binding.synchronize_outputs()
-    images: FloatArray = binding.copy_outputs_to_cpu()[0]
+    images: ImageArray = binding.copy_outputs_to_cpu()[0]
     return images
 
 
@@ -180,13 +182,13 @@ def _reason(error: Exception) -> str:
 
 
 def _check_tensors(session: Any, manifest: Manifest) -> None:
-    """Raise ArtifactError unless the graph takes and gives the float32 tensors of its manifest."""
+    """Raise ArtifactError unless the graph takes and gives the tensors of its manifest."""
     for found, described in (
         (session.get_inputs(), manifest.inputs),
         (session.get_outputs(), manifest.outputs),
     ):
         theirs = [(each.name, each.type, tuple(each.shape[1:])) for each in found]
-        ours = [(each.name, "tensor(float)", each.shape[1:]) for each in described]
+        ours = [(each.name, TYPES.get(each.dtype), each.shape[1:]) for each in described]
         if theirs != ours:
             raise ArtifactError(f"This graph has the tensors {theirs}, and its manifest describes {ours}.")
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from .device import cpu_name, parse_device
@@ -71,10 +72,10 @@ class OpenVinoSession(Session):
     def prepare(self, batch: int) -> None:
         """Compile for batches of `batch` images, or of the sizes that they are split into."""
         architecture = self.manifest.architecture
-        self.run(np.zeros((batch, architecture.input_dim, 1, 1), np.float32))
+        self.raw(np.zeros((batch, architecture.input_dim, 1, 1), np.float32))
 
-    def run(self, latents: FloatArray) -> FloatArray:
-        """Return images of latents, as `Session.run` does."""
+    def raw(self, latents: FloatArray) -> ImageArray:
+        """Return images of latents, as `Session.raw` does."""
         return in_chunks(self._run, latents, self.manifest)
 
     def close(self) -> None:
@@ -83,13 +84,13 @@ class OpenVinoSession(Session):
             self._model = None
             self._compiled.clear()
 
-    def _run(self, latents: FloatArray) -> FloatArray:
+    def _run(self, latents: FloatArray) -> ImageArray:
         requests = self._requests(len(latents))
         try:
             with requests.one() as request:
                 request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))
                 request.infer()
-                images: FloatArray = request.get_output_tensor().data.copy()
+                images: ImageArray = request.get_output_tensor().data.copy()
         except Exception as error:  # OpenVINO raises RuntimeError alone, and pybind11 what it likes
             raise EdgeError(f"OpenVINO failed on this file: {_reason(error)}") from error
         return images

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.classes import Pair, every_pair, file_stem, pair_for_each, parse_classes
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
-from dcgan_edge.images import PixelArray, check_grid, encode_png, to_uint8
+from dcgan_edge.images import PixelArray, check_grid, encode_png
 from dcgan_edge.images import grid as as_grid
 from dcgan_edge.latents import MAX_SEED, FloatArray
 
 from .parity import verification_words
 from .session import Backend, Session, SessionFacts, open_session
 
+Array = TypeVar("Array", FloatArray, PixelArray)
 BLOCK = 8  # images per call: small, so that a single seed is cheap; large enough to keep a CPU busy
 
 
@@ -107,6 +108,21 @@ def images_of(
     The image of a pair is the same, bit for bit, whatever is asked for beside it. `batch` is the number of
     images per call. Raises UsageError for one that the artifact does not take.
     """
+    return _in_blocks(session, session.run, pairs, batch)
+
+
+def pixels_of(
+    session: Session, pairs: Iterable[Pair], *, batch: int | None = None
+) -> Iterator[tuple[Pair, PixelArray]]:
+    """Yield (pair, uint8 image (size, size, channels)) as `images_of` does, where the artifact makes bytes
+    without a detour through floats.
+    """
+    return _in_blocks(session, session.pixels, pairs, batch)
+
+
+def _in_blocks(
+    session: Session, make: Callable[[FloatArray], Array], pairs: Iterable[Pair], batch: int | None
+) -> Iterator[tuple[Pair, Array]]:
     architecture = session.manifest.architecture
     block = block_size(session.manifest.batch, batch)
     for number, wanted in itertools.groupby(sorted(set(pairs)), lambda pair: pair[0] // block):
@@ -115,7 +131,7 @@ def images_of(
         while left:
             now = dict(reversed(left))  # the first class that is left of each seed
             classes = [now.get(seed, 0) for seed in rows] if architecture.classes else None
-            images = session.run(architecture.inputs(rows, classes))
+            images = make(architecture.inputs(rows, classes))
             for seed in sorted(now):
                 yield (seed, now[seed]), images[seed - rows[0]]
             left = [pair for pair in left if now[pair[0]] != pair[1]]
@@ -131,8 +147,8 @@ def generate(
     places: dict[Pair, list[int]] = {}
     for place, pair in enumerate(pairs):
         places.setdefault(pair, []).append(place)
-    for pair, image in images_of(session, pairs):
-        images[places[pair]] = to_uint8(image).transpose(1, 2, 0)
+    for pair, image in pixels_of(session, pairs):
+        images[places[pair]] = image
     return images
 
 
@@ -171,8 +187,8 @@ def sample_to_folder(
     pixels: dict[Pair, PixelArray] = {}
     paths = {}
     total = len(set(pairs))
-    for pair, image in images_of(session, pairs, batch=batch):
-        shown = to_uint8(image)
+    for pair, image in pixels_of(session, pairs, batch=batch):
+        shown = image.transpose(2, 0, 1)
         paths[pair] = folder / f"{file_stem(architecture, pair)}.png"
         write_atomic(paths[pair], encode_png(shown, scale=scale))
         if layout:

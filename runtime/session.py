@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from dcgan_edge.artifact import Manifest, read_artifact
 from dcgan_edge.errors import ArtifactError, UsageError
 from dcgan_edge.extras import is_installed
 from dcgan_edge.files import StrPath
-from dcgan_edge.images import PixelArray
+from dcgan_edge.images import ImageArray, PixelArray, as_images, as_pixels
 from dcgan_edge.latents import FloatArray, as_latents
 from dcgan_edge.words import quoted
 
@@ -68,13 +68,28 @@ class Session(Protocol):
         """How this session computes; an engine learns some of it at the first run of a batch size."""
         ...
 
-    def run(self, latents: FloatArray) -> FloatArray:
-        """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1].
+    def raw(self, latents: FloatArray) -> ImageArray:
+        """(batch, latent_dim, 1, 1) -> images as the artifact makes them: as `manifest.outputs[0]` says.
 
         Any batch is accepted and split to what the artifact takes. The images are complete on return.
         Raises UsageError for latents of another shape; other float types than float32 are cast.
+        A session overrides this or, where it makes float images, `run`.
         """
-        ...
+        return self.run(latents)
+
+    def run(self, latents: FloatArray) -> FloatArray:
+        """(batch, latent_dim, 1, 1) -> float32 (batch, channels, size, size) in [-1, 1], whatever `raw` is.
+
+        Raises as `raw` does.
+        """
+        return as_images(self.raw(latents), self.manifest.outputs[0].layout)
+
+    def pixels(self, latents: FloatArray) -> PixelArray:
+        """(batch, latent_dim, 1, 1) -> uint8 (batch, size, size, channels): where `raw` is bytes, those.
+
+        Raises as `raw` does, and EdgeError for images with NaN.
+        """
+        return as_pixels(self.raw(latents), self.manifest.outputs[0].layout)
 
     def generate(self, seeds: Sequence[int], classes: str | Sequence[int] | None = None) -> PixelArray:
         """Return uint8 images (n, size, size, channels), one for each of `seeds` in the order asked.
@@ -176,27 +191,32 @@ def _only_openvino(device: ComputeDevice) -> bool:
     return device.kind != "cuda" and not is_installed("onnxruntime") and is_installed("openvino")
 
 
-def in_chunks(run: Callable[[FloatArray], FloatArray], latents: FloatArray, manifest: Manifest) -> FloatArray:
-    """Run `latents` in pieces that the batch profile of `manifest` allows and join the images.
+Images = TypeVar("Images", bound=ImageArray)
+
+
+def in_chunks(run: Callable[[FloatArray], Images], latents: FloatArray, manifest: Manifest) -> Images:
+    """Run `latents` in pieces that the batch profile of `manifest` allows and join the images, which are as
+    its output says.
 
     The last piece is padded with zeros up to the profile's minimum, and the padding's images are dropped.
     Raises what `as_latents` raises.
     """
-    architecture, batch = manifest.architecture, manifest.batch
-    latents = as_latents(latents, architecture.input_dim)
-    shape = (architecture.channels, architecture.size, architecture.size)
+    batch, result = manifest.batch, manifest.outputs[0]
+    latents = as_latents(latents, manifest.architecture.input_dim)
+    shape = result.shape[1:]
     if batch.min <= len(latents) <= batch.max:
         return _checked(run(latents), (len(latents), *shape))
-    images = np.empty((len(latents), *shape), np.float32)
+    images: Any = np.empty((len(latents), *map(int, shape)), result.dtype)
     for start in range(0, len(latents), batch.max):
         chunk = latents[start : start + batch.max]
         missing = max(0, batch.min - len(chunk))
         padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else chunk
         images[start : start + len(chunk)] = _checked(run(padded), (len(padded), *shape))[: len(chunk)]
-    return images
+    made: Images = images
+    return made
 
 
-def _checked(images: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def _checked(images: Images, shape: tuple[int | str, ...]) -> Images:
     if images.shape != shape:
         raise ArtifactError(f"The artifact made images of shape {images.shape}; its manifest says {shape}.")
     return images

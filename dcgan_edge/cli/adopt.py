@@ -11,7 +11,7 @@ from dcgan_edge.architecture import LARGEST
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.cli import Command, json_option, print_json
 from dcgan_edge.cli.foreign_options import CLASSES, RANGE
-from dcgan_edge.cli.options import SIZE, targets_option
+from dcgan_edge.cli.options import SIZE, for_option, output_options, targets_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.latents import Distribution
 
@@ -42,6 +42,8 @@ OPTIONS = (
         show_default=True,
         help="Kind of file to write; engines are built from the fp16 and int8 ONNX files.",
     ),
+    for_option,
+    output_options,
     targets_option,
     click.option("--min-batch", type=BATCH, help="Smallest number of images per call. [default: 1]"),
     click.option("--opt-batch", type=BATCH, help="Number of images per call to tune for. [default: 16]"),

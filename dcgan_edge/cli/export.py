@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from dcgan_edge.artifact import Precision
+from dcgan_edge.artifact import Layout, Output, Precision, Target
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.module_options import ModuleOptions, module_options
-from dcgan_edge.cli.options import SIZE, batch_options, targets_option
+from dcgan_edge.cli.options import SIZE, batch_options, for_option, output_options, targets_option
 from dcgan_edge.cli.progress import steps
 
 
@@ -38,6 +38,8 @@ from dcgan_edge.cli.progress import steps
     show_default=True,
     help="Kind of file to write; engines are built from the fp16 and int8 ONNX files.",
 )
+@for_option
+@output_options
 @targets_option
 @batch_options
 @click.option("--workspace", type=SIZE, help="Memory the engine's layers may use, such as 256MiB.")
@@ -63,6 +65,9 @@ def command(
     out: Path,
     precisions: tuple[Precision, ...],
     formats: tuple[str, ...],
+    target: Target,
+    output: Output,
+    layout: Layout,
     targets: tuple[str, ...],
     min_batch: int,
     opt_batch: int,
@@ -104,6 +109,9 @@ def command(
             "keep_fp16": keep_fp16,
             "batch": BatchProfile(min_batch, opt_batch, max_batch),
             "workspace": workspace,
+            "target": target,
+            "output": output,
+            "layout": layout,
             "progress": say,
         }
         if module is not None:

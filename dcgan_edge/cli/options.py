@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dcgan_edge.artifact import LAYOUTS, OUTPUTS, TARGETS
 from dcgan_edge.cli import Command
 from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import parse_seeds
@@ -195,6 +196,34 @@ targets_option = click.option(
     metavar="SM",
     help="GPU generation to build an engine for ahead of time, such as sm86; may be given several times.",
 )
+
+
+for_option = click.option(
+    "--for",
+    "target",
+    type=click.Choice(TARGETS),
+    default="any",
+    show_default=True,
+    help="Runtime to write the graph for, in the exact form that it runs fastest.",
+)
+
+
+def output_options(command: Command) -> Command:
+    """Add `--output` and `--layout`: what the images of an artifact are."""
+    command = click.option(
+        "--layout",
+        type=click.Choice(LAYOUTS, case_sensitive=False),
+        default="NCHW",
+        show_default=True,
+        help="Order of the axes of uint8 images: channels before or after the pixels.",
+    )(command)
+    return click.option(
+        "--output",
+        type=click.Choice(OUTPUTS),
+        default="float32",
+        show_default=True,
+        help="What the graph gives: floats in [-1, 1], or pixels 0..255, a quarter of the bytes.",
+    )(command)
 
 
 def batch_options(command: Command) -> Command:

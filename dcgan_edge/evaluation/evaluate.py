@@ -30,8 +30,8 @@ from dcgan_edge.evaluation.scores import (
     make_reference,
 )
 from dcgan_edge.files import StrPath, write_atomic
-from dcgan_edge.images import PixelArray, to_uint8
-from dcgan_edge.runtime.sampling import images_of
+from dcgan_edge.images import PixelArray
+from dcgan_edge.runtime.sampling import pixels_of
 from dcgan_edge.runtime.session import Session
 
 Opener = Callable[[], Session]
@@ -162,10 +162,11 @@ def generate(session: Session, seeds: Sequence[int]) -> PixelArray:
     """Return the images of the rising `seeds`, uint8 (n, c, h, w). Raises EdgeError when one holds NaN."""
     pixels: PixelArray | None = None
     pairs = every_pair(session.manifest.architecture, seeds, None)
-    for place, (_, image) in enumerate(images_of(session, pairs)):
+    for place, (_, image) in enumerate(pixels_of(session, pairs)):
+        planes = image.transpose(2, 0, 1)
         if pixels is None:
-            pixels = np.empty((len(seeds), *image.shape), np.uint8)
-        pixels[place] = to_uint8(image)
+            pixels = np.empty((len(seeds), *planes.shape), np.uint8)
+        pixels[place] = planes
     if pixels is None:
         raise UsageError("There are no seeds to make images of.")
     return pixels

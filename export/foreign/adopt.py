@@ -16,7 +16,17 @@ import numpy as np
 import onnx
 
 from dcgan_edge.architecture import CUSTOM
-from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Manifest, Precision, generator_tensors
+from dcgan_edge.artifact import (
+    Architecture,
+    Artifact,
+    BatchProfile,
+    Layout,
+    Manifest,
+    Output,
+    Precision,
+    Target,
+    generator_tensors,
+)
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
@@ -60,6 +70,9 @@ def adopt(
     keep_fp16: Sequence[str] = (),
     batch: BatchProfile | None = None,
     workspace: int | None = None,
+    target: Target = "any",
+    output: Output = "float32",
+    layout: Layout = "NCHW",
     value_range: tuple[float, float] | None = None,
     distribution: Distribution | None = None,
     latent_dim: int | None = None,
@@ -83,7 +96,10 @@ def adopt(
     Raises UsageError when an option is missing or does not apply, ArtifactError for a file that is refused,
     and what `export` raises; parity is with the file in ONNX Runtime, not with PyTorch.
     """
-    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16))
+    wanted = Wanted(
+        tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16), target,
+        output, layout,
+    )  # fmt: skip
     check_folder(Path(out))
     say = progress or (lambda step: None)
     say("reading the file")

@@ -13,7 +13,16 @@ from typing import Any
 import onnx
 
 from dcgan_edge.architecture import CUSTOM, MOST_CLASSES, Architecture
-from dcgan_edge.artifact import Artifact, BatchProfile, Manifest, Precision, generator_tensors
+from dcgan_edge.artifact import (
+    Artifact,
+    BatchProfile,
+    Layout,
+    Manifest,
+    Output,
+    Precision,
+    Target,
+    generator_tensors,
+)
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
@@ -50,6 +59,9 @@ def export_module(
     keep_fp16: Sequence[str] = (),
     batch: BatchProfile | None = None,
     workspace: int | None = None,
+    target: Target = "any",
+    output: Output = "float32",
+    layout: Layout = "NCHW",
     progress: Callable[[str], None] | None = None,
 ) -> list[Artifact]:
     """Write the module of `name`, "package.module:factory", into the folder `out`, and return the files.
@@ -65,7 +77,10 @@ def export_module(
     code raises, its images are random or depend on the batch, torch.export cannot follow it), ArtifactError
     (the file of weights), VerificationError and UnavailableError as `export` does.
     """
-    wanted = Wanted(tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16))
+    wanted = Wanted(
+        tuple(precisions), engine, tuple(targets), tuple(keep_fp32), workspace, tuple(keep_fp16), target,
+        output, layout,
+    )  # fmt: skip
     check_folder(Path(out))
     say = progress or (lambda step: None)
     profile = batch or BatchProfile()

@@ -93,10 +93,10 @@ def build(
     built, cached = _compile(trt, choice, job, use_cache=use_cache, timeout=timeout, progress=progress)
     proof, golden = inherited_golden(onnx, source)
     manifest = dataclasses.replace(_manifest(source, job, built, trt, choice), golden=proof)
-    stem = onnx.stem.removesuffix(f".{source.precision}")
-    label = "-".join(manifest.targets)
+    stem = onnx.stem.removesuffix(f".{source.label}")
+    targets_label = "-".join(manifest.targets)
     folder = onnx.parent if out is None else Path(out)
-    path = folder / f"{stem}.{manifest.precision}.{label}.{manifest.builder}.engine"
+    path = folder / f"{stem}.{manifest.label}.{targets_label}.{manifest.builder}.engine"
     sealed = write_artifact(path, built.engine, manifest, golden=golden)
     engine = BuiltEngine(path, sealed, time.perf_counter() - started, cached)
     write_readme(folder, [engine])

@@ -109,7 +109,7 @@ def closed_loop(
         end = begin + int(seconds * 1e9)
         while True:
             start = clock()
-            session.run(z)
+            session.raw(z)
             stop = clock()
             times.append((start, stop - start))
             if stop >= end and len(times) >= least:
@@ -167,7 +167,7 @@ def open_loop(
             _wait_until(due, clock, sleep)
             if clock() - due > TOO_LATE_NS:
                 return
-            session.run(z)
+            session.raw(z)
             times.append((due, clock() - due))
 
     return _in_threads(work, streams, clock)
@@ -184,7 +184,7 @@ def one_query(
     parts = [z] if isinstance(session, Pipelined) else np.array_split(z, min(streams, images))
     start = clock()
     if len(parts) == 1:
-        session.run(z)
+        session.raw(z)
     else:
         _run_together([functools.partial(_run, session, part) for part in parts])
     stop = clock()
@@ -217,7 +217,7 @@ def batch_latents(session: Session, batch: int) -> FloatArray:
 
 
 def _run(session: Session, z: FloatArray) -> None:
-    session.run(z)
+    session.raw(z)
 
 
 def _wait_until(due: int, clock: Clock, sleep: Sleep) -> None:

@@ -12,7 +12,8 @@ from contextlib import ExitStack, closing
 
 import numpy as np
 
-from dcgan_edge.artifact import Architecture
+from dcgan_edge.artifact import Manifest
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from ..cuda import Cuda
@@ -20,22 +21,25 @@ from ..cuda_resources import CudaStream, DeviceMemory, HostArray
 
 
 class Buffers:
-    """`latents` (max_batch, latent_dim, 1, 1) and `images` (max_batch, channels, size, size), float32, on the
-    host; `latents_address` and `images_address` are where the GPU has them.
+    """`latents` and `images` of up to `max_batch` images on the host, as the engine's manifest describes its
+    input and its output; `latents_address` and `images_address` are where the GPU has them.
     """
 
-    def __init__(self, cuda: Cuda, architecture: Architecture, max_batch: int, *, zero_copy: bool) -> None:
-        self._latent_bytes = 4 * architecture.input_dim
-        self._image_bytes = 4 * architecture.channels * architecture.size**2
+    def __init__(self, cuda: Cuda, manifest: Manifest, max_batch: int, *, zero_copy: bool) -> None:
+        tensors = manifest.inputs[0], manifest.outputs[0]
+        self._blank = 0
         self._twins: tuple[DeviceMemory, DeviceMemory] | None = None
         with ExitStack() as stack:
             self._latents, self._images = (
-                stack.enter_context(closing(HostArray(cuda, (max_batch, *shape), mapped=zero_copy)))
-                for shape in (
-                    (architecture.input_dim, 1, 1),
-                    (architecture.channels, architecture.size, architecture.size),
+                stack.enter_context(
+                    closing(
+                        HostArray(cuda, (max_batch, *map(int, each.shape[1:])), each.dtype, mapped=zero_copy)
+                    )
                 )
+                for each in tensors
             )
+            self._latent_bytes = self._latents.nbytes // max_batch
+            self._image_bytes = self._images.nbytes // max_batch
             if not zero_copy:
                 latents = stack.enter_context(closing(DeviceMemory(cuda, max_batch * self._latent_bytes)))
                 images = stack.enter_context(closing(DeviceMemory(cuda, max_batch * self._image_bytes)))
@@ -45,12 +49,14 @@ class Buffers:
     @property
     def latents(self) -> FloatArray:
         """Return the host's array of latents, float32 (max_batch, latent_dim, 1, 1)."""
-        return self._latents.array
+        latents: FloatArray = self._latents.array
+        return latents
 
     @property
-    def images(self) -> FloatArray:
-        """Return the host's array of images, float32 (max_batch, channels, size, size)."""
-        return self._images.array
+    def images(self) -> ImageArray:
+        """Return the host's array of images (max_batch, ...), floats or bytes."""
+        images: ImageArray = self._images.array
+        return images
 
     @property
     def latents_address(self) -> int:
@@ -83,8 +89,12 @@ class Buffers:
             stream.copy_to_host(self._images, self._twins[1], batch * self._image_bytes)
 
     def blank_images(self, stream: CudaStream, batch: int) -> None:
-        """Overwrite `batch` images, on both sides, with NaN, and wait: what is not computed then shows."""
-        self.images[:batch] = np.nan
+        """Overwrite `batch` images, on both sides, and wait: what is not computed then shows.
+
+        Floats become NaN; bytes all 0 and, the next time, all 255, so that two runs of nothing differ.
+        """
+        self._blank ^= 255
+        self.images[:batch] = np.nan if self.images.dtype == np.float32 else self._blank
         if self._twins:
             stream.copy_to_device(self._twins[1], self._images, batch * self._image_bytes)
             stream.synchronize()

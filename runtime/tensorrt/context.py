@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcgan_edge.errors import ArtifactError, EdgeError
-from dcgan_edge.latents import FloatArray
+from dcgan_edge.images import ImageArray
 
 from ..cuda_resources import CudaGraph, CudaStream, DeviceMemory
 from .buffers import Buffers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of images in [-1, 1]. Kernels with atomics may sum in another order; a wrong graph gives NaN or noise.
 REPLAY_TOLERANCE = 0.02
+REPLAY_LEVELS = 3  # the same of pixels, whose range is 255
 
 
 class BatchContext:
@@ -53,7 +54,7 @@ class BatchContext:
         else:
             self._execute()
 
-    def warm_up(self) -> FloatArray:
+    def warm_up(self) -> ImageArray:
         """Run once on latents of its own and wait; return a copy of the images. Uses the buffers."""
         batch, buffers, stream = self.batch, self._buffers, self._stream
         probe = buffers.latents[:batch]
@@ -65,7 +66,7 @@ class BatchContext:
         stream.synchronize()
         return buffers.images[:batch].copy()
 
-    def capture(self, expected: FloatArray) -> None:
+    def capture(self, expected: ImageArray) -> None:
         """From now on launch a graph, after its replay has given `expected`, what `warm_up` had returned.
 
         Raises EdgeError when the capture fails or computes something else; the context then works as before.
@@ -73,7 +74,9 @@ class BatchContext:
         graph = self._stream.capture(self._execute)
         self._graph = graph
         try:
-            if not np.allclose(self.warm_up(), expected, rtol=0, atol=REPLAY_TOLERANCE):
+            allowed = REPLAY_TOLERANCE if expected.dtype == np.float32 else REPLAY_LEVELS
+            replayed, direct = (each.astype(np.float32) for each in (self.warm_up(), expected))
+            if not np.allclose(replayed, direct, rtol=0, atol=allowed):
                 raise EdgeError("The captured CUDA graph does not compute what the engine computes.")
         except BaseException:
             self._graph = None

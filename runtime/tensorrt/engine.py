@@ -122,7 +122,7 @@ class Engine:
             self.warnings = tuple(lines)
 
     def _check_tensors(self) -> None:
-        """Raises ArtifactError unless there is one input and one output, as the manifest says, in FP32."""
+        """Raises ArtifactError unless there is one input and one output, as the manifest says."""
         trt = self._trt
         expected = {self.manifest.inputs[0].name, self.manifest.outputs[0].name}
         names: list[str] = [
@@ -138,8 +138,9 @@ class Engine:
         trt = self._trt
         shape = tuple(int(extent) for extent in self._engine.get_tensor_shape(spec.name))
         wrong = []
-        if self._engine.get_tensor_dtype(spec.name) != trt.DataType.FLOAT:
-            wrong.append(f"{self._engine.get_tensor_dtype(spec.name)}, not float32")
+        expected = trt.DataType.UINT8 if spec.dtype == "uint8" else trt.DataType.FLOAT
+        if self._engine.get_tensor_dtype(spec.name) != expected:
+            wrong.append(f"{self._engine.get_tensor_dtype(spec.name)}, not {spec.dtype}")
         if self._engine.get_tensor_mode(spec.name) != mode:
             wrong.append(f"not {mode}")
         if self._engine.get_tensor_format(spec.name) != trt.TensorFormat.LINEAR:

@@ -2,9 +2,9 @@
 
     manifest, bytes -> library here? -> device here? -> do they match? -> deserialise -> streams -> run
 
-Latents and images are float32 at the boundary, whatever the engine computes in. Work is split into batches
-that the engine takes and spread over the streams. Several threads may use a session: each call takes streams
-that are free, and waits where there is none.
+Latents are float32 at the boundary, images as the manifest says, whatever the engine computes in. Work is
+split into batches that the engine takes and spread over the streams. Several threads may use a session: each
+call takes streams that are free, and waits where there is none.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import EdgeError, UnavailableError, UsageError
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray, as_latents
 
 from ..cuda import Cuda, open_cuda
@@ -154,8 +155,8 @@ class EngineSession(Session):
             },
         )
 
-    def run(self, latents: FloatArray) -> FloatArray:
-        """(batch, latent_dim, 1, 1) -> (batch, channels, size, size) in [-1, 1]; see `Session.run`."""
+    def raw(self, latents: FloatArray) -> ImageArray:
+        """(batch, latent_dim, 1, 1) -> images as the engine makes them; see `Session.raw`."""
         latents = as_latents(latents, self.manifest.architecture.input_dim)
         if len(latents) == 0:
             self._pool.require_open()
@@ -163,18 +164,18 @@ class EngineSession(Session):
         (images,) = self._made([latents], len(self._sizes.pieces(len(latents))))
         return images
 
-    def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """Make the images of each of `batches`, none empty, in order, keeping every free stream at work.
+    def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[ImageArray]:
+        """Make `raw` images of each of `batches`, none empty, in order, keeping every free stream at work.
 
         The next latents are taken while the GPU works on the last. What was yielded is complete and the
-        caller's. Raises what `run` raises; after an error of the GPU itself the session is closed.
+        caller's. Raises what `raw` raises; after an error of the GPU itself the session is closed.
         """
         return self._made(batches, MOST_STREAMS)
 
     def run_timed(
         self, latents: FloatArray, *, clock: Callable[[], int] = time.perf_counter_ns
-    ) -> tuple[FloatArray, PhaseTimes]:
-        """`run` on one stream, one batch after the other, with the time of each phase summed over them.
+    ) -> tuple[ImageArray, PhaseTimes]:
+        """`raw` on one stream, one batch after the other, with the time of each phase summed over them.
 
         `clock` counts nanoseconds on the host.
         """
@@ -203,7 +204,7 @@ class EngineSession(Session):
         """Do on every free stream what the first call with `batch` latents would have to do.
 
         Calls of that size are then run as they are, where others are padded to the next of the usual sizes.
-        Raises UsageError unless `batch` is positive, and what `run` raises.
+        Raises UsageError unless `batch` is positive, and what `raw` raises.
         """
         if batch < 1:
             raise UsageError(f"A batch has one or more latents, not {batch}.")
@@ -230,7 +231,7 @@ class EngineSession(Session):
             self._cuda.make_current()
             yield taken
 
-    def _made(self, batches: Iterable[FloatArray], most: int) -> Iterator[FloatArray]:
+    def _made(self, batches: Iterable[FloatArray], most: int) -> Iterator[ImageArray]:
         """`run_batches` on up to `most` streams."""
         with self._in_use(most) as taken:
             streams = cycle(taken)
@@ -252,7 +253,7 @@ class EngineSession(Session):
             while flights:
                 yield from self._land(flights)
 
-    def _land(self, flights: deque[_Flight]) -> Iterator[FloatArray]:
+    def _land(self, flights: deque[_Flight]) -> Iterator[ImageArray]:
         """Complete the oldest flight; yield its batch if that was the last piece."""
         self._pool.require_open()
         flight = flights.popleft()
@@ -260,9 +261,10 @@ class EngineSession(Session):
         if flight.done is not None:
             yield flight.done
 
-    def _images(self, count: int) -> FloatArray:
-        architecture = self.manifest.architecture
-        return np.empty((count, architecture.channels, architecture.size, architecture.size), np.float32)
+    def _images(self, count: int) -> ImageArray:
+        result = self.manifest.outputs[0]
+        images: ImageArray = np.empty((count, *map(int, result.shape[1:])), result.dtype)
+        return images
 
     def _count_memory(self) -> dict[str, int]:
         """Return bytes. `taken` is what the GPU lost since before the engine was loaded, to everybody."""
@@ -287,5 +289,5 @@ class _Flight:
     """A piece of a batch that was submitted: where its images go, and the batch's if it is the last piece."""
 
     stream: EngineStream
-    target: FloatArray
-    done: FloatArray | None
+    target: ImageArray
+    done: ImageArray | None

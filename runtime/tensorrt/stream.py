@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields
 
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from ..cuda import Cuda
@@ -61,11 +62,10 @@ class EngineStream:
         self._prepared = prepared
         self._contexts: OrderedDict[int, BatchContext] = OrderedDict()  # the last used at the end
         self._waiting = 0  # images that were submitted and not collected
-        architecture = engine.manifest.architecture
         with ExitStack() as stack:
             self._stream = stack.enter_context(closing(CudaStream(cuda)))
             self.buffers = stack.enter_context(
-                closing(Buffers(cuda, architecture, engine.max_batch, zero_copy=zero_copy))
+                closing(Buffers(cuda, engine.manifest, engine.max_batch, zero_copy=zero_copy))
             )
             self._scratch = stack.enter_context(closing(DeviceMemory(cuda, max(1, engine.scratch_bytes))))
             self._events = [stack.enter_context(closing(CudaEvent(cuda))) for _ in range(4)]
@@ -91,14 +91,14 @@ class EngineStream:
         context.enqueue()
         self.buffers.download(self._stream, batch)
 
-    def collect(self, images: FloatArray) -> None:
+    def collect(self, images: ImageArray) -> None:
         """Wait for what was submitted and copy it to `images`, which has as many rows as the latents had."""
         self._stream.synchronize()
         images[:] = self.buffers.images[: self._waiting]
         self._waiting = 0
 
     def timed(
-        self, latents: FloatArray, batch: int, images: FloatArray, clock: Callable[[], int]
+        self, latents: FloatArray, batch: int, images: ImageArray, clock: Callable[[], int]
     ) -> PhaseTimes:
         """`submit` and `collect`, with an event between the phases. `clock` counts nanoseconds."""
         context = self._context(batch)
@@ -164,7 +164,7 @@ class EngineStream:
             raise
         return context
 
-    def _capture(self, context: BatchContext, expected: FloatArray) -> None:
+    def _capture(self, context: BatchContext, expected: ImageArray) -> None:
         try:
             context.capture(expected)
         except EdgeError as error:

@@ -135,7 +135,12 @@ class IExecutionContext(Surface):
         )
         error = self._blob.error
         source, result = (self._addresses[name] for name in self._blob.names)
-        sizes = [4 * batch * int(np.prod(self.get_tensor_shape(name)[1:])) for name in self._blob.names]
+        engine = self._engine()
+        widths = (4, 1 if engine is not None and engine._bytes_out else 4)
+        sizes = [
+            width * batch * int(np.prod(self.get_tensor_shape(name)[1:]))
+            for name, width in zip(self._blob.names, widths, strict=True)
+        ]
         scratch, scratch_bytes = self._scratch
         owner = weakref.ref(self)
 
@@ -151,7 +156,8 @@ class IExecutionContext(Surface):
             room[:] = 0
             gpu.latents = latents.view(np.float32).reshape(batch, -1).copy()
             batch_of_latents = latents.view(np.float32).reshape(batch, -1, 1, 1)
-            made = evaluate(onnx, batch_of_latents) + np.float32(error)
+            made = evaluate(onnx, batch_of_latents)
+            made = made + np.asarray(error, made.dtype)
             images[:] = np.ascontiguousarray(made).view(np.uint8).reshape(-1)
             gpu.executed.append((profile, batch))
 

@@ -64,6 +64,7 @@ class ICudaEngine(Surface):
         self._blob = blob
         session = evaluator(blob.onnx)
         tensors = (*session.get_inputs(), *session.get_outputs())
+        self._bytes_out = tensors[-1].type == "tensor(uint8)"
         self._shapes = {
             name: (-1, *tensor.shape[1:]) for name, tensor in zip(blob.names, tensors, strict=True)
         }
@@ -82,7 +83,8 @@ class ICudaEngine(Surface):
         return self._blob.names[index]
 
     def get_tensor_dtype(self, name: str) -> Any:
-        return self._library.enums["DataType"][self._blob.dtype]
+        bytes_out = self._bytes_out and name == self._blob.names[1]
+        return self._library.enums["DataType"]["UINT8" if bytes_out else self._blob.dtype]
 
     def get_tensor_mode(self, name: str) -> Any:
         return self._library.enums["TensorIOMode"]["INPUT" if name == self._blob.names[0] else "OUTPUT"]

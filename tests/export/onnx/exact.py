@@ -51,7 +51,9 @@ def exact(model: onnx.ModelProto, count: int = 2) -> Images:
 
 
 class ConvTranspose(OpRun):
-    """By its definition, as ONNX's own mixes groups up: each pixel adds its value times the kernel to where the stride puts it."""
+    """By its definition, as ONNX's own mixes groups up: each pixel adds its value times the kernel to where
+    the stride puts it.
+    """
 
     def _run(self, *given: Any, **facts: Any) -> tuple[Images]:
         x, w, *bias = given

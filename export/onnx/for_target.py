@@ -1,0 +1,38 @@
+"""Which exact rewrites the graph of an artifact gets: one table, by what it is to run on.
+
+A rewrite stands here where it was measured to gain, or where it changes nothing; the figures are in
+docs/performance.md. What gains on one runtime and costs another something is for that runtime alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx
+
+from dcgan_edge.artifact import Target
+
+from .projection import project_by_product
+from .upsampling import fuse_upsampling
+
+Rewrite = Callable[[onnx.ModelProto], onnx.ModelProto]
+REWRITES: dict[Target, tuple[Rewrite, ...]] = {
+    # 4 multiply-adds for 9: faster on every runtime, the more the larger the batch.
+    "any": (fuse_upsampling,),
+    # Its own compiler makes a product of the projection; of a Gemm in float32 it makes none for Turing.
+    "tensorrt": (fuse_upsampling,),
+    # Both run a transposed convolution image by image, and a product for the whole batch.
+    "onnxruntime-cpu": (fuse_upsampling, project_by_product),
+    "openvino": (fuse_upsampling, project_by_product),
+}
+
+
+def for_target(model: onnx.ModelProto, target: Target) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Return `model`, which is checked, as `target` runs it fastest, and the names of what was rewritten."""
+    done = []
+    for rewrite in REWRITES[target]:
+        rewritten = rewrite(model)
+        if [node.op_type for node in rewritten.graph.node] != [node.op_type for node in model.graph.node]:
+            done.append(rewrite.__name__)
+            model = rewritten
+    return model, tuple(done)
