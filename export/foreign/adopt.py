@@ -16,21 +16,11 @@ import numpy as np
 import onnx
 
 from dcgan_edge.architecture import CUSTOM
-from dcgan_edge.artifact import (
-    Architecture,
-    Artifact,
-    BatchProfile,
-    Layout,
-    Manifest,
-    Output,
-    Precision,
-    Target,
-    generator_tensors,
-)
+from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Manifest, generator_tensors
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
-from dcgan_edge.manifest import Origin
+from dcgan_edge.manifest import Layout, Origin, Output, Precision, Target
 from dcgan_edge.names import shown
 from dcgan_edge.runtime.onnxruntime_session import OnnxRuntimeSession
 from dcgan_edge.runtime.parity import FP16_GATE, FP32_GATE, Gate, compare
