@@ -67,7 +67,7 @@ class HostArray(Owned):
 
     def close(self) -> None:
         """Give the memory back to CUDA; `array` must not be used any more."""
-        self.array = np.empty(0, self.array.dtype)  # the view must not outlive the memory
+        self.array = np.empty(0)  # the view must not outlive the memory
         super().close()
 
 
