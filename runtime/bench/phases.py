@@ -10,6 +10,7 @@ import statistics
 import time
 from typing import Protocol, runtime_checkable
 
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from ..session import Session
@@ -35,8 +36,8 @@ class Times(Protocol):
 class Timed(Protocol):
     """A session that can time the phases of a call, such as an engine."""
 
-    def run_timed(self, latents: FloatArray) -> tuple[FloatArray, Times]:
-        """Return the images of `Session.run` and the times of its phases."""
+    def run_timed(self, latents: FloatArray) -> tuple[ImageArray, Times]:
+        """Return the images of `Session.raw` and the times of its phases."""
         ...
 
 

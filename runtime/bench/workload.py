@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
 from ..session import Session
@@ -36,7 +37,7 @@ SPIN_NS = 300_000  # the last part of a wait is spun, because sleeping overshoot
 class Pipelined(Protocol):
     """A session that keeps several queries in flight by itself, such as an engine on several streams."""
 
-    def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    def run_batches(self, batches: Iterable[FloatArray]) -> Iterator[ImageArray]:
         """Yield the images of each of `batches`, in order."""
         ...
 
