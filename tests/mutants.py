@@ -29,7 +29,8 @@ TESTS = Path(__file__).parent
 RUNTIME = Path(str(runtime.__file__)).parent
 SUITES = (
     "tensorrt.test_tensorrt_session", "tensorrt.test_tensorrt_graphs", "tensorrt.test_tensorrt_refusals",
-    "tensorrt.test_tensorrt_inspect", "tensorrt.test_tensorrt_devices", "test_cuda",
+    "tensorrt.test_tensorrt_inspect", "tensorrt.test_tensorrt_devices", "tensorrt.test_tensorrt_uint8",
+    "test_cuda",
 )  # fmt: skip
 VERSIONS = ("10.3.0", "rtx-1.7.1.116")
 

@@ -34,6 +34,7 @@ class Blob:
     verbosity: str = "DETAILED"
     computes_in: str = "FP32"  # between its layers, as the inspector tells it: "FP32" or "FP16"
     error: float = 0.0  # added to every pixel: an engine that computes something slightly wrong
+    replay_error: float = 0.0  # the same, where a captured graph computes
 
     def pack(self) -> bytes:
         facts = {key: value for key, value in vars(self).items() if key != "onnx"}

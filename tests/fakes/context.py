@@ -133,7 +133,7 @@ class IExecutionContext(Surface):
             self._blob.onnx,
             self._version,
         )
-        error = self._blob.error
+        error = self._blob.error + (self._blob.replay_error if captured else 0.0)
         source, result = (self._addresses[name] for name in self._blob.names)
         engine = self._engine()
         widths = (4, 1 if engine is not None and engine._bytes_out else 4)
@@ -157,7 +157,8 @@ class IExecutionContext(Surface):
             gpu.latents = latents.view(np.float32).reshape(batch, -1).copy()
             batch_of_latents = latents.view(np.float32).reshape(batch, -1, 1, 1)
             made = evaluate(onnx, batch_of_latents)
-            made = made + np.asarray(error, made.dtype)
+            most = 255 if made.dtype == np.uint8 else np.inf
+            made = np.minimum(made + np.float32(error), most).astype(made.dtype)
             images[:] = np.ascontiguousarray(made).view(np.uint8).reshape(-1)
             gpu.executed.append((profile, batch))
 
