@@ -7,6 +7,7 @@ import torch
 
 from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, Precision, generator_tensors
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.export.onnx.for_target import for_target
 from dcgan_edge.export.onnx.graph import build_graph
 from dcgan_edge.export.onnx.precision import to_fp16
 from dcgan_edge.export.tensorrt.compile import compile_engine
@@ -28,7 +29,8 @@ SEEDS = range(8)
 def test_a_preset_exports_matches_and_builds(preset: str, batch: BatchProfile) -> None:
     architecture = Architecture(preset, 28, 1, 8, latent_dim=16)
     generator = lively_generator(architecture)
-    graph = build_graph(generator, architecture, batch)
+    graph, rewrites = for_target(build_graph(generator, architecture, batch), "any")
+    assert rewrites == (("fuse_upsampling",) if preset == "dcgan-upsample" else ())
     z = latents(SEEDS, architecture.latent_dim)
     with torch.inference_mode():
         expected = generator(torch.from_numpy(z)).numpy()

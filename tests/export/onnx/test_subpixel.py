@@ -20,7 +20,7 @@ def transposed(size: int, kernel: int, stride: int, pads: list[int], extra: int 
     return graph([made], ["n", 3, size, size + 1], [short("w", 3, 2, kernel, kernel), short("b", 2)])
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     size=st.integers(1, 4),
     kernel=st.integers(1, 5),

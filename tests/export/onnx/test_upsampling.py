@@ -46,7 +46,7 @@ def test_doubling_and_3x3_is_one_4x4_of_stride_2_and_the_same_at_the_borders() -
     assert_same(before, after)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     kernel=st.integers(2, 5),
     rows=st.integers(1, 3),
