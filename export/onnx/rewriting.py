@@ -30,9 +30,8 @@ class Rewriting:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         """`model` is checked, with the inferred shapes of its tensors."""
-        self._model = onnx.ModelProto()
-        self._model.CopyFrom(model)
-        graph = self._model.graph
+        self._model = model
+        graph = model.graph
         self.before = list(graph.node)
         self.nodes: list[NodeProto] = []
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -88,20 +87,26 @@ class Rewriting:
         return made
 
     def result(self) -> onnx.ModelProto:
-        """Return the graph of `nodes` without what nothing reads, checked, with its shapes."""
+        """Return the graph of `nodes` without what nothing reads, checked, with its shapes; where nothing was
+        rewritten, the model itself.
+        """
+        if self.nodes == self.before:
+            return self._model
         wanted, kept = set(self._ends), []
         for node in reversed(self.nodes):
             if wanted.intersection(node.output):
                 kept.append(node)
                 wanted.update(node.input)
-        graph = self._model.graph
+        result = onnx.ModelProto()
+        result.CopyFrom(self._model)
+        graph = result.graph
         made = {name for node in kept for name in node.output}
         known = [value for value in graph.value_info if value.name in made]
         del graph.node[:], graph.initializer[:], graph.value_info[:]
         graph.value_info.extend(known)
         graph.node.extend(reversed(kept))
         graph.initializer.extend(each for name, each in self._weights.items() if name in wanted)
-        return check_graph(self._model)
+        return check_graph(result)
 
 
 def facts_of(node: NodeProto) -> dict[str, Any]:
