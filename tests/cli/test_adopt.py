@@ -45,6 +45,20 @@ def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_child")
+def test_a_runtime_and_pixels_are_asked_for_by_options(tmp_path: Path) -> None:
+    path, out = saved(graphs.generator(), tmp_path), tmp_path / "out"
+    words = ["adopt", path, "--out", out, "--precision", "fp32", "--layout", "nhwc"]
+    code, said, heard = run(*words, "--output", "uint8", "--for", "onnxruntime-cpu", "--json")
+    assert code == 0, heard
+    (file,) = json.loads(said)["files"]
+    assert Path(file["path"]).name == "generator.fp32.uint8.onnx"
+    assert (file["notes"]["for"], file["notes"]["rewrites"]) == ("onnxruntime-cpu", ["project_by_product"])
+    assert (file["outputs"][0]["dtype"], file["outputs"][0]["layout"]) == ("uint8", "NHWC")
+    assert run(*words)[0] == 2
+    assert run("adopt", path, "--out", out, "--format", "engine", "--for", "openvino")[0] == 2
+
+
+@pytest.mark.usefixtures("_no_child")
 def test_another_original_proves_nothing(tmp_path: Path) -> None:
     path, out = saved(graphs.generator(), tmp_path), tmp_path / "out"
     assert run("adopt", path, "--out", out, "--precision", "fp32")[0] == 0
