@@ -47,7 +47,7 @@ def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_child")
 def test_a_runtime_and_pixels_are_asked_for_by_options(tmp_path: Path) -> None:
     path, out = saved(graphs.generator(), tmp_path), tmp_path / "out"
-    words = ["adopt", path, "--out", out, "--precision", "fp32", "--layout", "nhwc"]
+    words: list[str | Path] = ["adopt", path, "--out", out, "--precision", "fp32", "--layout", "nhwc"]
     code, said, heard = run(*words, "--output", "uint8", "--for", "onnxruntime-cpu", "--json")
     assert code == 0, heard
     (file,) = json.loads(said)["files"]
