@@ -17,9 +17,20 @@ from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray
 
 from .onnx.calibration import METHODS, Method, Ranges, calibrate, run_graph
+from .onnx.cost import count
 from .onnx.precision import to_fp16
-from .onnx.quantise import quantisable, quantise
+from .onnx.quantise import ASYMMETRIC, SYMMETRIC, Scheme, quantisable, quantise
+from .onnx.subpixel import to_subpixel
 
+SCHEMES = {
+    "any": SYMMETRIC,
+    "openvino": SYMMETRIC,
+    "tensorrt": SYMMETRIC,
+    "onnxruntime-cpu": ASYMMETRIC,
+}
+# Transposed convolutions become convolutions where there is no INT8 kernel of theirs: ONNX Runtime has none, and
+# TensorRT-RTX rounds their inputs to INT8 and back in a kernel of its own, to compute them in float.
+SUBPIXEL = ("onnxruntime-cpu", "tensorrt")
 CALIBRATION_SEEDS = range(10_000, 10_128)
 COMPARISON_SEEDS = range(20_000, 20_064)
 MOST_CLASSES = 1024  # that calibration and comparison cover, with a seed for each
@@ -28,11 +39,13 @@ NAMED = 3  # layers in the advice
 
 @dataclass(frozen=True)
 class Quantised:
-    """An INT8 graph, the `method` of its calibration, the worst seed's PSNR in dB by each method, the names
-    of the layers in each precision, and what `sensitivity` needs.
+    """An INT8 `model` of the float32 `graph` by `scheme`, the `method` of its calibration, the worst seed's
+    PSNR in dB by each method, the names of the layers in each precision, and what `sensitivity` needs.
     """
 
     model: onnx.ModelProto
+    graph: onnx.ModelProto
+    scheme: Scheme
     method: Method
     psnr_db: Mapping[Method, float]
     layers: Mapping[str, tuple[str, ...]]
@@ -42,6 +55,7 @@ class Quantised:
     def notes(self) -> dict[str, Any]:
         """Return what the manifest keeps of it."""
         facts = {
+            "values": self.scheme.values,
             "calibration": self.method,
             "worst_psnr_db": {method: round(value, 2) for method, value in self.psnr_db.items()},
             "calibration_seeds": [CALIBRATION_SEEDS.start, CALIBRATION_SEEDS.stop - 1],
@@ -55,7 +69,7 @@ def to_int8(
     graph: onnx.ModelProto,
     architecture: Architecture,
     *,
-    image_bytes: float,
+    target: str = "any",
     keep_fp32: Sequence[str] = (),
     keep_fp16: Sequence[str] = (),
     methods: Sequence[Method] | None = None,
@@ -63,13 +77,17 @@ def to_int8(
 ) -> Quantised:
     """Return `graph` in INT8, calibrated by that of `methods` (None: all) whose images are the closest.
 
-    All layers that can be INT8 are, but those in `keep_fp32` and `keep_fp16`, which compute so; `image_bytes`
-    is what all values of one image take in float32.
+    All layers that can be INT8 are, but those in `keep_fp32` and `keep_fp16`, which compute so. `target` is
+    what the file is to run on: "any", or a runtime (see SCHEMES and SUBPIXEL).
 
     Raises UsageError for names that the graph does not have or that are kept twice, and without a layer left;
     EdgeError when the graph does not come out as it has to.
     """
+    scheme = SCHEMES[target]
+    if target in SUBPIXEL:
+        graph = to_subpixel(graph)
     layers = _layers(graph, keep_fp32, keep_fp16)
+    image_bytes = count(graph).activation_bytes
     given = architecture.inputs(_covering(architecture, CALIBRATION_SEEDS))
     z = architecture.inputs(_covering(architecture, COMPARISON_SEEDS))
     images = run_graph(graph, z, image_bytes)
@@ -77,7 +95,7 @@ def to_int8(
     for method in methods or METHODS:
         progress(f"calibrating INT8: {method}")
         ranges = calibrate(graph, given, method, image_bytes=image_bytes)
-        model = quantise(graph, layers, ranges)
+        model = quantise(graph, layers, ranges, scheme)
         tried[method] = (float(psnr(run_graph(model, z, image_bytes), images).min()), model, ranges)
     best = max(tried, key=lambda method: tried[method][0])
     _, model, ranges = tried[best]
@@ -88,6 +106,8 @@ def to_int8(
     others = [name for name in quantisable(graph) if name not in layers]
     return Quantised(
         model=model,
+        graph=graph,
+        scheme=scheme,
         method=best,
         psnr_db={method: found[0] for method, found in tried.items()},
         layers={
@@ -100,12 +120,13 @@ def to_int8(
     )
 
 
-def sensitivity(graph: onnx.ModelProto, quantised: Quantised, image_bytes: float) -> dict[str, float]:
+def sensitivity(quantised: Quantised) -> dict[str, float]:
     """Return the worst seed's PSNR in dB with each INT8 layer of `quantised` as the only one, worst first."""
     z, images = quantised.tried_on
+    image_bytes = count(quantised.graph).activation_bytes
     found = {}
     for name in quantised.layers["int8"]:
-        alone = quantise(graph, (name,), quantised.ranges)
+        alone = quantise(quantised.graph, (name,), quantised.ranges, quantised.scheme)
         found[name] = float(psnr(run_graph(alone, z, image_bytes), images).min())
     return dict(sorted(found.items(), key=lambda each: each[1]))
 

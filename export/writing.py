@@ -163,7 +163,6 @@ def write_generator(
         models["int8"] = to_int8(
             graph,
             reference.manifest.architecture,
-            image_bytes=count(graph).activation_bytes,
             keep_fp32=wanted.keep_fp32,
             keep_fp16=wanted.keep_fp16,
             progress=progress,
@@ -237,8 +236,7 @@ class _Proof:
         except VerificationError as error:
             if not isinstance(made, Quantised):
                 raise
-            costs = sensitivity(self._graph, made, count(self._graph).activation_bytes)
-            raise VerificationError(f"{error} {advice(costs)}") from error
+            raise VerificationError(f"{error} {advice(sensitivity(made))}") from error
 
     def _manifest(self, model: onnx.ModelProto, precision: Precision, notes: Mapping[str, Any]) -> Manifest:
         reference, making = self._reference.manifest, self._making

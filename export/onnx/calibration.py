@@ -22,6 +22,7 @@ from dcgan_edge.latents import FloatArray
 Method = Literal["min-max", "percentile", "entropy"]
 METHODS: tuple[Method, ...] = get_args(Method)
 QUANTISED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+OBSERVED_OPERATORS = (*QUANTISED_OPERATORS, "Relu")  # whose inputs and outputs are measured
 PERCENTILE = 99.99  # of the values on which the range is measured; the rest are cut off
 BINS = 256  # of a histogram by which the least entropy is searched, in a time that grows with their square
 MOST_BYTES = 2**28  # of all values of the images that are run at once
@@ -52,7 +53,7 @@ def calibrate(model: onnx.ModelProto, latents: FloatArray, method: Method, *, im
         onnx.save(model, path)
         calibrator = quantization.create_calibrator(
             path,
-            QUANTISED_OPERATORS,
+            OBSERVED_OPERATORS,
             augmented_model_path=str(Path(folder) / "observed.onnx"),
             calibrate_method=kinds[method],
             extra_options=options[method],

@@ -2,8 +2,9 @@
 
 Q/DQ is what TensorRT, OpenVINO and ONNX Runtime all read: a layer whose input and weight come from
 DequantizeLinear is computed in INT8 by those that can, and in float with the same values by the others. The
-settings are those that all of them take: symmetric, zero point 0, a scale for each *output* channel of a
-weight, float biases.
+settings of SYMMETRIC are those that all of them take: zero point 0, a scale for each *output* channel of a
+weight, float biases. ONNX Runtime computes in INT8 only what is also quantised behind a layer, so ASYMMETRIC,
+which is for it, quantises that as well: ReLU goes into the layer, and what it makes needs no sign.
 
 Source: Jacob et al. 2017, arXiv:1712.05877; Wu et al. 2020, arXiv:2004.09602, sections 3 and 4.
 """
@@ -11,7 +12,8 @@ Source: Jacob et al. 2017, arXiv:1712.05877; Wu et al. 2020, arXiv:2004.09602, s
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -19,17 +21,22 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from dcgan_edge.errors import EdgeError, UsageError
 
-from .calibration import QUANTISED_OPERATORS, Ranges, quiet
+from .calibration import OBSERVED_OPERATORS, QUANTISED_OPERATORS, Ranges, quiet
 from .checking import check_graph
 
-SETTINGS = {
-    "ActivationSymmetric": True,
-    "WeightSymmetric": True,
-    "QuantizeBias": False,
-    "OpTypesToExcludeOutputQuantization": QUANTISED_OPERATORS,  # what follows, ReLU say, is fused or float
-    "QDQKeepRemovableActivations": True,
-    "QDQOpTypePerChannelSupportToAxis": {"Conv": 0, "ConvTranspose": 1},
-}
+
+@dataclass(frozen=True)
+class Scheme:
+    """How values are quantised, weights always with zero point 0: inputs to `values` ("int8" with zero point
+    0, or "uint8" with any), and with `outputs` also what comes out of a layer, ReLU included.
+    """
+
+    values: Literal["int8", "uint8"]
+    outputs: bool
+
+
+SYMMETRIC = Scheme("int8", outputs=False)
+ASYMMETRIC = Scheme("uint8", outputs=True)
 
 
 def quantisable(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -50,11 +57,13 @@ def quantisable(model: onnx.ModelProto) -> tuple[str, ...]:
     )
 
 
-def quantise(model: onnx.ModelProto, layers: Collection[str], ranges: Ranges) -> onnx.ModelProto:
+def quantise(
+    model: onnx.ModelProto, layers: Collection[str], ranges: Ranges, scheme: Scheme = SYMMETRIC
+) -> onnx.ModelProto:
     """Return `model` with `layers`, of those that are `quantisable`, in INT8; the others stay float32.
 
     The input of each has one scale, by its range in `ranges` (see `calibrate`), and its weight one for each
-    output channel. All zero points are 0, and input and output of the graph stay float32.
+    output channel, by `scheme`. Input and output of the graph stay float32.
 
     Raises UsageError when there are no layers, EdgeError when the graph does not come out as it has to.
     """
@@ -69,35 +78,44 @@ def quantise(model: onnx.ModelProto, layers: Collection[str], ranges: Ranges) ->
     }
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    kinds = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
     with quiet():
         quantiser = quantization.QDQQuantizer(
             copy,
             per_channel=True,
             reduce_range=False,
             weight_qType=quantization.QuantType.QInt8,
-            activation_qType=quantization.QuantType.QInt8,
+            activation_qType=kinds[scheme.values],
             tensors_range=TensorsData(quantization.CalibrationMethod.MinMax, found),
-            nodes_to_quantize=list(layers),
+            nodes_to_quantize=[*layers, *_activations(model, layers)],
             nodes_to_exclude=[],
-            op_types_to_quantize=QUANTISED_OPERATORS,
-            extra_options=SETTINGS,
+            op_types_to_quantize=OBSERVED_OPERATORS if scheme.outputs else QUANTISED_OPERATORS,
+            extra_options={
+                "ActivationSymmetric": scheme.values == "int8",
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": () if scheme.outputs else QUANTISED_OPERATORS,
+                "QDQKeepRemovableActivations": not scheme.outputs,
+                "QDQOpTypePerChannelSupportToAxis": {"Conv": 0, "ConvTranspose": 1},
+            },
         )
         quantiser.quantize_model()
         quantiser.model.topological_sort()
     quantised = quantiser.model.model
     quantised.producer_name, quantised.producer_version = model.producer_name, model.producer_version
     quantised = check_graph(quantised)
-    check_scales(quantised, layers)
+    check_scales(quantised, layers, scheme)
     return quantised
 
 
-def check_scales(model: onnx.ModelProto, layers: Collection[str]) -> None:
-    """Raise EdgeError unless each of `layers` in `model` is quantised in the way that every library takes.
+def check_scales(model: onnx.ModelProto, layers: Collection[str], scheme: Scheme = SYMMETRIC) -> None:
+    """Raise EdgeError unless each of `layers` in `model` is quantised by `scheme`, as kernels can compute it.
 
-    That is int8 with zero points 0, one scale for the input, one for each output channel of the weight along
-    the axis of these channels, and a float bias. A graph with the scales along another axis makes almost the
-    same images in ONNX Runtime, so that no comparison of images finds it; INT8 kernels, which multiply a sum
-    over input channels by the scale of its output channel, cannot compute it.
+    That is one scale for the input, one for each output channel of the weight along the axis of these
+    channels, zero points of 0 (by an asymmetric scheme that of the weight alone), and a float bias. A graph
+    with the scales along another axis makes almost the same images in ONNX Runtime, so that no comparison of
+    images finds it; INT8 kernels, which multiply a sum over input channels by the scale of its output
+    channel, cannot compute it.
     """
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
@@ -111,17 +129,16 @@ def check_scales(model: onnx.ModelProto, layers: Collection[str]) -> None:
         if bias is not None and bias.data_type != TensorProto.FLOAT:
             raise EdgeError(f"The bias of {node.name} is not float32.")
         axis = channel_axis(node)
-        values = constants[weight.input[0]]
-        wanted = {source.name: (0, ()), weight.name: (axis, (values.dims[axis],))}
-        for each in (source, weight):
-            where, shape = wanted[each.name]
+        channels = (constants[weight.input[0]].dims[axis],)
+        for each, kind, where, shape in ((source, scheme.values, 0, ()), (weight, "int8", axis, channels)):
             scale, zero = (numpy_helper.to_array(constants[name]) for name in each.input[1:3])
             along = _attribute(each, "axis", 1) if scale.ndim else 0
-            if zero.dtype != np.int8 or zero.any() or scale.shape != shape or along % 4 != where:
+            off = kind == "int8" and zero.any()
+            if zero.dtype != kind or off or scale.shape != shape or along != where:
                 raise EdgeError(
                     f"{each.name}, before {node.name}, has scales of shape {scale.shape} along axis {along} "
-                    f"and zero points {zero.dtype}; wanted are scales of shape {shape} along axis {where} "
-                    "and int8 zero points of 0."
+                    f"and {zero.dtype} zero points{' other than 0' * bool(off)}; wanted are scales of shape "
+                    f"{shape} along axis {where} and {kind}."
                 )
 
 
@@ -130,6 +147,12 @@ def channel_axis(node: NodeProto) -> int:
     if node.op_type == "Gemm":
         return 0 if _attribute(node, "transB", 0) else 1
     return 0 if node.op_type == "Conv" else 1
+
+
+def _activations(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
+    """The names of each ReLU right behind one of `layers`."""
+    made = {node.output[0] for node in model.graph.node if node.name in layers}
+    return [node.name for node in model.graph.node if node.op_type == "Relu" and node.input[0] in made]
 
 
 def _attribute(node: NodeProto, name: str, default: Any) -> Any:

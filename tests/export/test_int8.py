@@ -11,7 +11,7 @@ import pytest
 from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, read_artifact
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.export import distribution, int8
-from dcgan_edge.export.int8 import advice
+from dcgan_edge.export.int8 import advice, to_int8
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.quantise import check_scales
 from dcgan_edge.export.pipeline import export
@@ -136,6 +136,24 @@ def test_a_distribution_that_changed_is_a_missed_gate_too(
     with pytest.raises(VerificationError, match="KID rises by 1"):
         rewritten(exported, tmp_path, Wanted(("int8",)))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "layer", "values"),
+    [("any", "ConvTranspose", np.int8), ("openvino", "ConvTranspose", np.int8), ("tensorrt", "Conv", np.int8),
+     ("onnxruntime-cpu", "Conv", np.uint8)],
+)  # fmt: skip
+def test_a_target_gets_layers_that_it_has_in_int8(
+    exported: Path, target: str, layer: str, values: type
+) -> None:
+    with open_session(exported / "generator.fp32.onnx") as session:
+        architecture = session.manifest.architecture
+    graph = check_graph(onnx.load(exported / "generator.fp32.onnx"))
+    made = to_int8(graph, architecture, target=target, methods=("min-max",))
+    assert {each.op_type for each in made.model.graph.node if each.name in (FIRST, LAST)} <= {layer, "Conv"}
+    assert next(each.op_type for each in made.model.graph.node if each.name == LAST) == layer
+    assert made.notes()["quantisation"]["values"] == np.dtype(values).name
+    assert made.psnr_db["min-max"] > INT8_GATE.psnr_db
 
 
 def test_the_advice_names_the_layers_that_cost_most() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
@@ -15,7 +17,7 @@ from dcgan_edge.export.onnx.calibration import METHODS, Method, calibrate, run_g
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.cost import count
 from dcgan_edge.export.onnx.precision import to_fp16
-from dcgan_edge.export.onnx.quantise import check_scales, quantisable, quantise
+from dcgan_edge.export.onnx.quantise import ASYMMETRIC, Scheme, check_scales, quantisable, quantise
 from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray, latents
 from tests.foreign_graphs import constant, model, node, port, weight
@@ -195,6 +197,36 @@ def test_other_settings_than_every_library_takes_are_found(
     change(copy)
     with pytest.raises(EdgeError, match="up"):
         check_scales(copy, LAYERS)
+
+
+@pytest.fixture(scope="module")
+def for_onnxruntime(graph: onnx.ModelProto, z: FloatArray) -> onnx.ModelProto:
+    ranges = calibrate(graph, z, "min-max", image_bytes=BYTES)
+    return quantise(graph, ("gemm", "conv"), ranges, ASYMMETRIC)
+
+
+def test_onnxruntime_computes_the_layers_of_its_scheme_in_int8(
+    for_onnxruntime: onnx.ModelProto, tmp_path: Path
+) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(
+        for_onnxruntime.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    kinds = [each.op_type for each in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert {"QGemm", "QLinearConv"} <= set(kinds)
+    assert {"Gemm", "Conv", "FusedGemm"}.isdisjoint(kinds)
+
+
+def test_the_schemes_are_told_apart(quantised: onnx.ModelProto, for_onnxruntime: onnx.ModelProto) -> None:
+    check_scales(for_onnxruntime, ("gemm", "conv"), ASYMMETRIC)
+    with pytest.raises(EdgeError, match="int8"):
+        check_scales(for_onnxruntime, ("gemm", "conv"))
+    with pytest.raises(EdgeError, match="uint8"):
+        check_scales(quantised, LAYERS, ASYMMETRIC)
+    with pytest.raises(EdgeError, match="axis 0"):
+        check_scales(planted_axis(quantised, "up"), ("up",), Scheme("int8", outputs=True))
 
 
 def test_without_a_layer_there_is_nothing_to_do(graph: onnx.ModelProto) -> None:
