@@ -1,11 +1,11 @@
-"""A float32 graph to its INT8 file: the best calibration found by trying, and which layers it costs most.
+"""A float32 graph to its INT8 file: the best calibration found by trying, and which layers INT8 costs most.
 
 Calibration, the comparison of its methods, and what decides whether the file is written all use other seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray
+from dcgan_edge.runtime.parity import INT8_GATE
 
 from .onnx.calibration import METHODS, Method, Ranges, calibrate, run_graph
 from .onnx.cost import count
@@ -28,39 +29,69 @@ SCHEMES = {
     "tensorrt": SYMMETRIC,
     "onnxruntime-cpu": ASYMMETRIC,
 }
-# Transposed convolutions become convolutions where there is no INT8 kernel of theirs: ONNX Runtime has none, and
-# TensorRT-RTX rounds their inputs to INT8 and back in a kernel of its own, to compute them in float.
+# Transposed convolutions become convolutions where these alone are INT8: ONNX Runtime has no other kernels,
+# and TensorRT-RTX rounds inputs to INT8 and back in a kernel of its own, to compute the layer in float.
 SUBPIXEL = ("onnxruntime-cpu", "tensorrt")
 CALIBRATION_SEEDS = range(10_000, 10_128)
+EXTREMES = 4  # times as many seeds for min-max, which needs rare values and no histograms
 COMPARISON_SEEDS = range(20_000, 20_064)
 MOST_CLASSES = 1024  # that calibration and comparison cover, with a seed for each
+MARGIN = 2.0  # dB above the gate that are wanted on the seeds of the comparison: others differ by as much
 NAMED = 3  # layers in the advice
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A float32 `graph`, how it is to be quantised, and the images (n, c, h, w) that it makes of `latents`.
+
+    `image_bytes` is what all values of one image take.
+    """
+
+    graph: onnx.ModelProto
+    scheme: Scheme
+    latents: FloatArray
+    images: FloatArray
+    image_bytes: float
+
+    @classmethod
+    def of(cls, graph: onnx.ModelProto, architecture: Architecture, target: str) -> Trial:
+        """Return the trial of `graph`, rewritten where `target` has no INT8 kernel for its layers."""
+        if target in SUBPIXEL:
+            graph = to_subpixel(graph)
+        image_bytes = count(graph).activation_bytes
+        latents = architecture.inputs(_covering(architecture, COMPARISON_SEEDS))
+        return cls(graph, SCHEMES[target], latents, run_graph(graph, latents, image_bytes), image_bytes)
+
+    def quantised(self, layers: Collection[str], ranges: Ranges) -> tuple[onnx.ModelProto, float]:
+        """Return the graph with `layers` in INT8, and the PSNR of the worst seed in dB."""
+        model = quantise(self.graph, layers, ranges, self.scheme)
+        return model, float(psnr(run_graph(model, self.latents, self.image_bytes), self.images).min())
+
+
+@dataclass(frozen=True)
 class Quantised:
-    """An INT8 `model` of the float32 `graph` by `scheme`, the `method` of its calibration, the worst seed's
-    PSNR in dB by each method, the names of the layers in each precision, and what `sensitivity` needs.
+    """An INT8 `model`, the `method` of its calibration, the worst seed's PSNR in dB by each method, the names
+    of the layers in each precision, and those of them that were `given_up` for the sake of the images.
     """
 
     model: onnx.ModelProto
-    graph: onnx.ModelProto
-    scheme: Scheme
+    trial: Trial
     method: Method
+    ranges: Ranges
     psnr_db: Mapping[Method, float]
     layers: Mapping[str, tuple[str, ...]]
-    ranges: Ranges
-    tried_on: tuple[FloatArray, FloatArray]
+    given_up: tuple[str, ...] = ()
 
     def notes(self) -> dict[str, Any]:
         """Return what the manifest keeps of it."""
         facts = {
-            "values": self.scheme.values,
+            "values": self.trial.scheme.values,
             "calibration": self.method,
             "worst_psnr_db": {method: round(value, 2) for method, value in self.psnr_db.items()},
-            "calibration_seeds": [CALIBRATION_SEEDS.start, CALIBRATION_SEEDS.stop - 1],
+            "calibration_seeds": [CALIBRATION_SEEDS.start, _seeds_of(self.method).stop - 1],
             "comparison_seeds": [COMPARISON_SEEDS.start, COMPARISON_SEEDS.stop - 1],
             "layers": {precision: list(names) for precision, names in self.layers.items()},
+            "given_up": list(self.given_up),
         }
         return {"quantisation": facts}
 
@@ -77,66 +108,75 @@ def to_int8(
 ) -> Quantised:
     """Return `graph` in INT8, calibrated by that of `methods` (None: all) whose images are the closest.
 
-    All layers that can be INT8 are, but those in `keep_fp32` and `keep_fp16`, which compute so. `target` is
-    what the file is to run on: "any", or a runtime (see SCHEMES and SUBPIXEL).
+    All layers that can be INT8 are, but those in `keep_fp32` and `keep_fp16`, which compute so. Where nothing
+    is kept and the images are not close enough, the layers that cost most are given up for float32, one by
+    one. `target` is what the file is to run on: "any", or a runtime (see SCHEMES and SUBPIXEL).
 
     Raises UsageError for names that the graph does not have or that are kept twice, and without a layer left;
     EdgeError when the graph does not come out as it has to.
     """
-    scheme = SCHEMES[target]
-    if target in SUBPIXEL:
-        graph = to_subpixel(graph)
-    layers = _layers(graph, keep_fp32, keep_fp16)
-    image_bytes = count(graph).activation_bytes
-    given = architecture.inputs(_covering(architecture, CALIBRATION_SEEDS))
-    z = architecture.inputs(_covering(architecture, COMPARISON_SEEDS))
-    images = run_graph(graph, z, image_bytes)
-    tried: dict[Method, tuple[float, onnx.ModelProto, Ranges]] = {}
+    trial = Trial.of(graph, architecture, target)
+    layers = _layers(trial.graph, keep_fp32, keep_fp16)
+    tried: dict[Method, tuple[onnx.ModelProto, float]] = {}
+    ranges: dict[Method, Ranges] = {}
     for method in methods or METHODS:
         progress(f"calibrating INT8: {method}")
-        ranges = calibrate(graph, given, method, image_bytes=image_bytes)
-        model = quantise(graph, layers, ranges, scheme)
-        tried[method] = (float(psnr(run_graph(model, z, image_bytes), images).min()), model, ranges)
-    best = max(tried, key=lambda method: tried[method][0])
-    _, model, ranges = tried[best]
+        given = architecture.inputs(_covering(architecture, _seeds_of(method)))
+        ranges[method] = calibrate(trial.graph, given, method, image_bytes=trial.image_bytes)
+        tried[method] = trial.quantised(layers, ranges[method])
+    best = max(tried, key=lambda method: tried[method][1])
+    model, given_up = _good_enough(
+        trial, () if keep_fp32 or keep_fp16 else layers, ranges[best], tried[best], progress
+    )
+    layers = tuple(name for name in layers if name not in given_up)
     if keep_fp16:
-        model = to_fp16(
-            model, keep_fp32=[each.name for each in model.graph.node if each.name not in keep_fp16]
-        )
-    others = [name for name in quantisable(graph) if name not in layers]
+        others = [each.name for each in model.graph.node if each.name not in keep_fp16]
+        model = to_fp16(model, keep_fp32=others)
+    wide = tuple(name for name in quantisable(trial.graph) if name not in {*layers, *keep_fp16})
     return Quantised(
         model=model,
-        graph=graph,
-        scheme=scheme,
+        trial=trial,
         method=best,
-        psnr_db={method: found[0] for method, found in tried.items()},
-        layers={
-            "int8": layers,
-            "fp16": tuple(keep_fp16),
-            "fp32": tuple(name for name in others if name not in keep_fp16),
-        },
-        ranges=ranges,
-        tried_on=(z, images),
+        ranges=ranges[best],
+        psnr_db={method: decibels for method, (_, decibels) in tried.items()},
+        layers={"int8": layers, "fp16": tuple(keep_fp16), "fp32": wide},
+        given_up=given_up,
     )
 
 
-def sensitivity(quantised: Quantised) -> dict[str, float]:
-    """Return the worst seed's PSNR in dB with each INT8 layer of `quantised` as the only one, worst first."""
-    z, images = quantised.tried_on
-    image_bytes = count(quantised.graph).activation_bytes
-    found = {}
-    for name in quantised.layers["int8"]:
-        alone = quantise(quantised.graph, (name,), quantised.ranges, quantised.scheme)
-        found[name] = float(psnr(run_graph(alone, z, image_bytes), images).min())
+def sensitivity(trial: Trial, layers: Sequence[str], ranges: Ranges) -> dict[str, float]:
+    """Return the worst seed's PSNR in dB with each of `layers` as the only one in INT8, worst first."""
+    found = {name: trial.quantised((name,), ranges)[1] for name in layers}
     return dict(sorted(found.items(), key=lambda each: each[1]))
 
 
-def advice(costs: Mapping[str, float]) -> str:
-    """Return the sentences that name the layers of `costs` (see `sensitivity`) which INT8 costs most."""
-    named = list(costs)[:NAMED]
-    told = ", ".join(f"{name} {costs[name]:.1f} dB" for name in named)
-    options = " ".join(f"--keep-fp32 {name}" for name in named[:1])
-    return f"In INT8 alone, the layers that cost most leave: {told}. Keep the first of them: {options}"
+def advice(quantised: Quantised) -> str:
+    """Return the sentences that name the layers which INT8 costs most, and how to keep the first."""
+    costs = sensitivity(quantised.trial, quantised.layers["int8"], quantised.ranges)
+    told = ", ".join(f"{name} {costs[name]:.1f} dB" for name in list(costs)[:NAMED])
+    kept = [f"--keep-fp32 {name}" for name in (*quantised.layers["fp32"], next(iter(costs)))]
+    return f"In INT8 alone, the layers that cost most leave: {told}. Keep the first: {' '.join(kept)}"
+
+
+def _good_enough(
+    trial: Trial,
+    layers: tuple[str, ...],
+    ranges: Ranges,
+    made: tuple[onnx.ModelProto, float],
+    progress: Callable[[str], None],
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Give up those of `layers` that cost most until the gate is met with a margin; one stays INT8."""
+    wanted = INT8_GATE.psnr_db + MARGIN
+    given_up: list[str] = []
+    if made[1] >= wanted or len(layers) < 2:
+        return made[0], ()
+    for name in list(sensitivity(trial, layers, ranges))[:-1]:
+        progress(f"leaving {name} in float32: {made[1]:.1f} dB with it in INT8, {wanted:.0f} are wanted")
+        given_up.append(name)
+        made = trial.quantised([each for each in layers if each not in given_up], ranges)
+        if made[1] >= wanted:
+            break
+    return made[0], tuple(given_up)
 
 
 def _layers(graph: onnx.ModelProto, keep_fp32: Sequence[str], keep_fp16: Sequence[str]) -> tuple[str, ...]:
@@ -147,6 +187,11 @@ def _layers(graph: onnx.ModelProto, keep_fp32: Sequence[str], keep_fp16: Sequenc
     if both := sorted(set(keep_fp32) & set(keep_fp16)):
         raise UsageError(f"{', '.join(both)} cannot be kept in float32 and in half precision at once.")
     return tuple(name for name in quantisable(graph) if name not in {*keep_fp32, *keep_fp16})
+
+
+def _seeds_of(method: Method) -> range:
+    first, seeds = CALIBRATION_SEEDS.start, len(CALIBRATION_SEEDS)
+    return range(first, first + seeds * (EXTREMES if method == "min-max" else 1))
 
 
 def _covering(architecture: Architecture, seeds: range) -> range:

@@ -42,7 +42,7 @@ from dcgan_edge.runtime.parity import GATES, Gate, Parity, compare_run
 from dcgan_edge.runtime.session import Session
 
 from .distribution import ReferenceImages
-from .int8 import Quantised, advice, sensitivity, to_int8
+from .int8 import Quantised, advice, to_int8
 from .onnx.cost import count
 from .onnx.for_target import for_target
 from .onnx.operators import refuse_operators
@@ -236,7 +236,7 @@ class _Proof:
         except VerificationError as error:
             if not isinstance(made, Quantised):
                 raise
-            raise VerificationError(f"{error} {advice(sensitivity(made))}") from error
+            raise VerificationError(f"{error} {advice(made)}") from error
 
     def _manifest(self, model: onnx.ModelProto, precision: Precision, notes: Mapping[str, Any]) -> Manifest:
         reference, making = self._reference.manifest, self._making

@@ -11,7 +11,7 @@ import pytest
 from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, read_artifact
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.export import distribution, int8
-from dcgan_edge.export.int8 import advice, to_int8
+from dcgan_edge.export.int8 import advice, sensitivity, to_int8
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.quantise import check_scales
 from dcgan_edge.export.pipeline import export
@@ -57,6 +57,7 @@ def test_the_manifest_says_how_it_was_calibrated_and_what_that_cost(written: lis
     assert set(facts["worst_psnr_db"]) == {"min-max", "percentile", "entropy"}
     assert facts["worst_psnr_db"][facts["calibration"]] == max(facts["worst_psnr_db"].values())
     assert facts["layers"] == {"int8": [FIRST, "ConvTranspose_2", LAST], "fp16": [], "fp32": []}
+    assert facts["given_up"] == []
     assert set(range(*facts["calibration_seeds"])).isdisjoint(range(*facts["comparison_seeds"]))
     found = manifest.parity
     assert (found["verdict"], found["seeds"]) == ("passed", 64)
@@ -156,9 +157,25 @@ def test_a_target_gets_layers_that_it_has_in_int8(
     assert made.psnr_db["min-max"] > INT8_GATE.psnr_db
 
 
-def test_the_advice_names_the_layers_that_cost_most() -> None:
-    assert "--keep-fp32 b" in advice({"b": 30.0, "a": 41.0, "c": 50.0, "d": 60.0})
-    assert "d " not in advice({"b": 30.0, "a": 41.0, "c": 50.0, "d": 60.0})
+def test_the_layers_that_cost_most_are_given_up_where_the_images_would_be_too_far(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_session(exported / "generator.fp32.onnx") as session:
+        architecture = session.manifest.architecture
+    graph = check_graph(onnx.load(exported / "generator.fp32.onnx"))
+    all_int8 = to_int8(graph, architecture, methods=("min-max",))
+    assert all_int8.given_up == ()
+    costs = sensitivity(all_int8.trial, all_int8.layers["int8"], all_int8.ranges)
+    assert list(costs.values()) == sorted(costs.values())
+    assert f"--keep-fp32 {next(iter(costs))}" in advice(all_int8)
+    monkeypatch.setattr(int8, "MARGIN", all_int8.psnr_db["min-max"] + 0.1 - INT8_GATE.psnr_db)
+    fewer = to_int8(graph, architecture, methods=("min-max",))
+    assert fewer.given_up == fewer.layers["fp32"] == tuple(costs)[: len(fewer.given_up)]
+    assert len(fewer.given_up) >= 1
+    monkeypatch.setattr(int8, "MARGIN", 200.0)
+    assert len(to_int8(graph, architecture, methods=("min-max",)).layers["int8"]) == 1
+    chosen = to_int8(graph, architecture, methods=("min-max",), keep_fp32=(LAST,))
+    assert chosen.given_up == ()  # whoever names layers decides
 
 
 @pytest.mark.parametrize(
