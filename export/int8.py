@@ -11,7 +11,7 @@ from typing import Any
 
 import onnx
 
-from dcgan_edge.artifact import Architecture
+from dcgan_edge.artifact import Architecture, Target
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray
@@ -23,7 +23,7 @@ from .onnx.precision import to_fp16
 from .onnx.quantise import ASYMMETRIC, SYMMETRIC, Scheme, quantisable, quantise
 from .onnx.subpixel import to_subpixel
 
-SCHEMES = {
+SCHEMES: dict[Target, Scheme] = {
     "any": SYMMETRIC,
     "openvino": SYMMETRIC,
     "tensorrt": SYMMETRIC,
@@ -31,7 +31,7 @@ SCHEMES = {
 }
 # Transposed convolutions become convolutions where these alone are INT8: ONNX Runtime has no other kernels,
 # and TensorRT-RTX rounds inputs to INT8 and back in a kernel of its own, to compute the layer in float.
-SUBPIXEL = ("onnxruntime-cpu", "tensorrt")
+SUBPIXEL: tuple[Target, ...] = ("onnxruntime-cpu", "tensorrt")
 CALIBRATION_SEEDS = range(10_000, 10_128)
 EXTREMES = 4  # times as many seeds for min-max, which needs rare values and no histograms
 COMPARISON_SEEDS = range(20_000, 20_064)
@@ -54,7 +54,7 @@ class Trial:
     image_bytes: float
 
     @classmethod
-    def of(cls, graph: onnx.ModelProto, architecture: Architecture, target: str) -> Trial:
+    def of(cls, graph: onnx.ModelProto, architecture: Architecture, target: Target) -> Trial:
         """Return the trial of `graph`, rewritten where `target` has no INT8 kernel for its layers."""
         if target in SUBPIXEL:
             graph = to_subpixel(graph)
@@ -100,7 +100,7 @@ def to_int8(
     graph: onnx.ModelProto,
     architecture: Architecture,
     *,
-    target: str = "any",
+    target: Target = "any",
     keep_fp32: Sequence[str] = (),
     keep_fp16: Sequence[str] = (),
     methods: Sequence[Method] | None = None,

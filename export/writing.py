@@ -163,6 +163,7 @@ def write_generator(
         models["int8"] = to_int8(
             graph,
             reference.manifest.architecture,
+            target=wanted.target,
             keep_fp32=wanted.keep_fp32,
             keep_fp16=wanted.keep_fp16,
             progress=progress,

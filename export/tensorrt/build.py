@@ -84,6 +84,11 @@ def build(
     source, data = read_artifact(onnx)
     if source.kind != "onnx":
         raise ArtifactError(f"{onnx.name} is already an engine; build from the ONNX file.")
+    if source.precision == "int8" and source.notes.get("for") == "onnxruntime-cpu":
+        raise UsageError(
+            f"{onnx.name} has the zero points of ONNX Runtime, which no GPU computes with. Export it for "
+            "engines: dcgan-edge export CHECKPOINT --precision int8 --for tensorrt"
+        )
     if workspace is not None and workspace < 1:
         raise UsageError(f"A workspace of {workspace} bytes is no workspace.")
     ranges = _profiles(source.batch, (min_batch, opt_batch, max_batch), tuple(profiles))

@@ -8,13 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, read_artifact
+from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Target, read_artifact
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.export import distribution, int8
 from dcgan_edge.export.int8 import advice, sensitivity, to_int8
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.quantise import check_scales
 from dcgan_edge.export.pipeline import export
+from dcgan_edge.export.tensorrt.build import build
 from dcgan_edge.export.writing import Making, Wanted, write_generator
 from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import INT8_GATE, Gate
@@ -104,6 +105,16 @@ def rewritten(exported: Path, out: Path, wanted: Wanted) -> list[Artifact]:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_file_for_onnxruntime_has_its_form_and_no_engine(exported: Path, tmp_path: Path) -> None:
+    (made,) = rewritten(exported, tmp_path, Wanted(("int8",), target="onnxruntime-cpu", output="uint8"))
+    assert made.path.name == "generator.int8.uint8.onnx"
+    assert made.manifest.notes["quantisation"]["values"] == "uint8"
+    assert made.manifest.parity["verdict"] == "passed"
+    with pytest.raises(UsageError, match="--for tensorrt"):
+        build(made.path, targets=("sm86",))
+
+
+@pytest.mark.usefixtures("quick")
 def test_layers_are_kept_in_float_and_in_half(exported: Path, tmp_path: Path) -> None:
     wanted = Wanted(("int8",), keep_fp32=(LAST,), keep_fp16=(FIRST,))
     (made,) = rewritten(exported, tmp_path, wanted)
@@ -145,7 +156,7 @@ def test_a_distribution_that_changed_is_a_missed_gate_too(
      ("onnxruntime-cpu", "Conv", np.uint8)],
 )  # fmt: skip
 def test_a_target_gets_layers_that_it_has_in_int8(
-    exported: Path, target: str, layer: str, values: type
+    exported: Path, target: Target, layer: str, values: type
 ) -> None:
     with open_session(exported / "generator.fp32.onnx") as session:
         architecture = session.manifest.architecture
