@@ -109,8 +109,8 @@ def to_int8(
     """Return `graph` in INT8, calibrated by that of `methods` (None: all) whose images are the closest.
 
     All layers that can be INT8 are, but those in `keep_fp32` and `keep_fp16`, which compute so. Where nothing
-    is kept and the images are not close enough, the layers that cost most are given up for float32, one by
-    one. `target` is what the file is to run on: "any", or a runtime (see SCHEMES and SUBPIXEL).
+    is kept and the images are not close enough, the layers that cost most are given up for half precision,
+    one by one. `target` is what the file is to run on: "any", or a runtime (see SCHEMES and SUBPIXEL).
 
     Raises UsageError for names that the graph does not have or that are kept twice, and without a layer left;
     EdgeError when the graph does not come out as it has to.
@@ -129,17 +129,18 @@ def to_int8(
         trial, () if keep_fp32 or keep_fp16 else layers, ranges[best], tried[best], progress
     )
     layers = tuple(name for name in layers if name not in given_up)
-    if keep_fp16:
-        others = [each.name for each in model.graph.node if each.name not in keep_fp16]
+    half = (*keep_fp16, *given_up)
+    if half:
+        others = [each.name for each in model.graph.node if each.name not in half]
         model = to_fp16(model, keep_fp32=others)
-    wide = tuple(name for name in quantisable(trial.graph) if name not in {*layers, *keep_fp16})
+    wide = tuple(name for name in quantisable(trial.graph) if name not in {*layers, *half})
     return Quantised(
         model=model,
         trial=trial,
         method=best,
         ranges=ranges[best],
         psnr_db={method: decibels for method, (_, decibels) in tried.items()},
-        layers={"int8": layers, "fp16": tuple(keep_fp16), "fp32": wide},
+        layers={"int8": layers, "fp16": half, "fp32": wide},
         given_up=given_up,
     )
 
@@ -154,8 +155,11 @@ def advice(quantised: Quantised) -> str:
     """Return the sentences that name the layers which INT8 costs most, and how to keep the first."""
     costs = sensitivity(quantised.trial, quantised.layers["int8"], quantised.ranges)
     told = ", ".join(f"{name} {costs[name]:.1f} dB" for name in list(costs)[:NAMED])
-    kept = [f"--keep-fp32 {name}" for name in (*quantised.layers["fp32"], next(iter(costs)))]
-    return f"In INT8 alone, the layers that cost most leave: {told}. Keep the first: {' '.join(kept)}"
+    kept = [
+        f"--keep-{precision} {name}" for precision in ("fp32", "fp16") for name in quantised.layers[precision]
+    ]
+    options = " ".join([*kept, f"--keep-fp16 {next(iter(costs))}"])
+    return f"In INT8 alone, the layers that cost most leave: {told}. Keep the first: {options}"
 
 
 def _good_enough(
@@ -171,7 +175,7 @@ def _good_enough(
     if made[1] >= wanted or len(layers) < 2:
         return made[0], ()
     for name in list(sensitivity(trial, layers, ranges))[:-1]:
-        progress(f"leaving {name} in float32: {made[1]:.1f} dB with it in INT8, {wanted:.0f} are wanted")
+        progress(f"leaving {name} in half precision: {made[1]:.1f} dB in INT8, {wanted:.0f} are wanted")
         given_up.append(name)
         made = trial.quantised([each for each in layers if each not in given_up], ranges)
         if made[1] >= wanted:

@@ -134,7 +134,7 @@ def test_a_missed_gate_leaves_nothing_and_names_what_to_keep(
 ) -> None:
     monkeypatch.setitem(parity.GATES, "int8", Gate(None, 90.0, None, "beyond 8 bits"))
     with pytest.raises(
-        VerificationError, match=r"does not match PyTorch: seed .* dB.*--keep-fp32 ConvTranspose_"
+        VerificationError, match=r"does not match PyTorch: seed .* dB.*--keep-fp16 ConvTranspose_"
     ):
         rewritten(exported, tmp_path, Wanted(("int8",)))
     assert list(tmp_path.iterdir()) == []
@@ -178,10 +178,10 @@ def test_the_layers_that_cost_most_are_given_up_where_the_images_would_be_too_fa
     assert all_int8.given_up == ()
     costs = sensitivity(all_int8.trial, all_int8.layers["int8"], all_int8.ranges)
     assert list(costs.values()) == sorted(costs.values())
-    assert f"--keep-fp32 {next(iter(costs))}" in advice(all_int8)
+    assert f"--keep-fp16 {next(iter(costs))}" in advice(all_int8)
     monkeypatch.setattr(int8, "MARGIN", all_int8.psnr_db["min-max"] + 0.1 - INT8_GATE.psnr_db)
     fewer = to_int8(graph, architecture, methods=("min-max",))
-    assert fewer.given_up == fewer.layers["fp32"] == tuple(costs)[: len(fewer.given_up)]
+    assert fewer.given_up == fewer.layers["fp16"] == tuple(costs)[: len(fewer.given_up)]
     assert len(fewer.given_up) >= 1
     monkeypatch.setattr(int8, "MARGIN", 200.0)
     assert len(to_int8(graph, architecture, methods=("min-max",)).layers["int8"]) == 1
