@@ -49,15 +49,17 @@ def _export_words(parity: Mapping[str, Any]) -> str:
         return verdict
     levels = count_words(parity["grey_levels"], "grey level")
     said = f"{verdict}, {parity['worst_psnr_db']:.1f} dB, {levels} at most"
-    return said + _distribution_words(parity.get("distribution"))
+    return ", ".join(filter(None, [said, distribution_words(parity.get("distribution"))]))
 
 
-def _distribution_words(facts: Any) -> str:
-    """What INT8 did to the distribution of the images; "" where that was not measured."""
+def distribution_words(facts: Any) -> str:
+    """Return what a parity says of the images' distribution: "KID +1.0e-04 [-2.0e-04, 4.0e-04]"; "" where it
+    was not measured.
+    """
     try:
         change = facts["kid"]
-        said = f", KID {change['value']:+.1e} [{change['low']:.1e}, {change['high']:.1e}]"
+        said = f"KID {change['value']:+.1e} [{change['low']:.1e}, {change['high']:.1e}]"
         changed = facts["changed_class"]
-        return said + ("" if changed is None else f", {changed:.1%} of digits read as others")
+        return said if changed is None else f"{said}, {changed:.1%} of digits read as others"
     except (KeyError, TypeError, ValueError):
         return ""

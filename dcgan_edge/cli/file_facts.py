@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_edge.classes import listed
-from dcgan_edge.words import count_words, size_words
+from dcgan_edge.words import count_words, distribution_words, size_words
 
 Lines = dict[str, str]
 KINDS = {
@@ -133,6 +133,8 @@ def _parity(facts: Mapping[str, Any]) -> Lines:
             "worst PSNR": f"{facts['worst_psnr_db']:.1f} dB, seed {facts['worst_seed']}",
             "pixels that differ": f"{facts['pixels_differ']:.3%} of {count_words(facts['seeds'], 'image')}",
         }
+    if said := distribution_words(facts.get("distribution")):
+        lines["distribution"] = said
     measured = facts.get("measured_on") or {}
     if measured:
         lines["measured on"] = f"{measured['backend']} {measured['version']}, {measured.get('device', 'cpu')}"

@@ -14,7 +14,7 @@ from dcgan_edge.report.words import (
     significant,
 )
 from dcgan_edge.runtime.bench.statistics import Percentile
-from dcgan_edge.words import parity_words, size_words
+from dcgan_edge.words import distribution_words, parity_words, size_words
 from tests.report_pieces import bench_report, manifest, measurement
 
 
@@ -80,3 +80,15 @@ def test_what_an_outlier_is_said_to_be() -> None:
     )
     found = outlier_words(Outlier(row, "joules per image", 0.005, 0.01, 0.5, -9.0))
     assert found == "energy per image 5.00 mJ (0.50\N{MULTIPLICATION SIGN})"
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"kid": 3}, {"kid": {"value": "x"}}, [], "kid"])
+def test_a_distribution_that_is_not_there_or_damaged_is_not_told(facts: object) -> None:
+    assert distribution_words(facts) == ""
+
+
+def test_a_distribution_is_told_by_its_kid_and_its_digits() -> None:
+    kid = {"value": 1e-4, "low": -2e-4, "high": 4e-4}
+    said = distribution_words({"kid": kid, "changed_class": 0.019})
+    assert all(figure in said for figure in ("+1.0e-04", "-2.0e-04", "4.0e-04", "1.9%"))
+    assert "%" not in distribution_words({"kid": kid, "changed_class": None})
