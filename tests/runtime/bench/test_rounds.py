@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dcgan_edge.runtime.bench.measurement import Course, Measurement, WarmUp
 from dcgan_edge.runtime.bench.plan import BenchPlan
@@ -153,6 +155,24 @@ def test_where_it_is_never_quiet_every_round_counts_and_waiting_has_an_end() -> 
     assert all(each.disturbance for each in found.counted)
     assert found.waited_s <= WAIT_SHARE * 60 + LONGEST_WAIT_S / 10  # the last look of the last wait
     assert 60 <= machine.now <= 61  # the round in which the time passed is finished
+
+
+@settings(max_examples=25)
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from([1, 5]), st.floats(0.0, 0.2))
+def test_whatever_others_do_no_round_is_lost_and_there_is_an_end(
+    busy: list[bool], processes: int, noise: float
+) -> None:
+    """`busy` says for each half of a second whether others work, again and again."""
+    plan = BenchPlan((1,), duration_s=0.3, max_time_s=8.0, processes=processes).in_pairs()
+    machine = Machine(1, noise=noise, hog=lambda seconds: float(busy[int(2 * seconds) % len(busy)]))
+    found = taken(machine, plan)
+    every = sorted((*found.counted, *found.set_aside), key=lambda each: each.number)
+    assert [each.number for each in every] == list(range(len(every)))
+    assert [each.process for each in every] == [each.number // 2 % processes for each in every]
+    quiet = [each for each in every if not each.disturbance]
+    assert list(found.counted) == (quiet if len(quiet) >= plan.rounds else every)
+    assert found.waited_s <= WAIT_SHARE * 8 + LONGEST_WAIT_S / 10  # the last look of the last wait
+    assert machine.now <= 8 + plan.rounds * 2 * ROUND_S  # never less than the rounds of the plan
 
 
 def test_precision_ends_the_rounds_and_no_difference_does() -> None:
