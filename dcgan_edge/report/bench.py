@@ -9,6 +9,7 @@ from dcgan_edge.report import charts
 from dcgan_edge.report.charts import Chart, Points
 from dcgan_edge.report.keys import key
 from dcgan_edge.report.rows import Row, grouped
+from dcgan_edge.runtime.bench.explaining import course_words, precision_words
 from dcgan_edge.runtime.bench.record import Measurement
 
 
@@ -70,6 +71,16 @@ def sessions(rows: Sequence[Row]) -> list[tuple[str, str]]:
         for label, ways in said.items()
         for words, runs in ways.items()
     ]
+
+
+def course_notes(rows: Sequence[Row]) -> list[str]:
+    """What precision of one run was not met, what was waited for and which rounds were taken again."""
+    notes = [
+        f"{row.label}, {row.workload}: {words}." for row in rows for words in precision_words(row.measurement)
+    ]
+    for workload, members in grouped(rows, "workload").items():
+        notes += [f"{workload}: {words}." for words in course_words(members[0].measurement)]
+    return notes
 
 
 def conditions(measurement: Measurement) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
+from dcgan_edge.report.bench import course_notes
 from dcgan_edge.report.comparison import Compared, compared
 from dcgan_edge.report.content import FLEET, ReportContent
 from dcgan_edge.report.cost import bound_of, energy_of
@@ -14,6 +15,7 @@ from dcgan_edge.report.fleet import RULE, Fleet, fleet, model
 from dcgan_edge.report.incidents import all_well, incidents
 from dcgan_edge.report.rows import MLPERF_STYLE, Row, intervals, is_mlperf_style, rows
 from dcgan_edge.report.words import bounds, milliseconds, outlier_words, significant, speed
+from dcgan_edge.runtime.bench.record import Ratio
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE, ENOUGH_FOR_P99
 
 Cells = Sequence[str]
@@ -70,13 +72,17 @@ def _measurement(content: ReportContent, row: Row) -> dict[str, str]:
         f">{CONFIDENCE:.0%} interval": bounds(middle) if middle else "",
         ">p99, ms": milliseconds(stats.p99) + ("" if stats.p99_trusted else " \N{DAGGER}"),
         ">images/s": f"{row.images_per_second:,.0f}",
-        "against the first": escaped(speed(row.ratio)) if row.ratio else "",
+        "against the first": _speed(row.ratio) if row.ratio else "",
         ">mJ/image": significant(1e3 * energy.joules_per_image) if energy else "",
         ">measured/roofline bound": f"{bound.ratio:.1f} ({escaped(bound.bound)})" if bound else "",
         ">worst PSNR": f"{parity.worst_psnr_db:.1f} dB" if parity else "",
         "parity": "" if parity is None else "passed" if parity.passed else "FAILED",
         "verdict": "UNSTABLE" if row.unstable else "stable",
     }
+
+
+def _speed(ratio: Ratio) -> str:
+    return escaped(speed(ratio)) + (", UNSTABLE" if ratio.unstable_because else "")
 
 
 def _reading_notes(content: ReportContent, measured: Sequence[Row]) -> list[str]:
@@ -97,7 +103,8 @@ def _reading_notes(content: ReportContent, measured: Sequence[Row]) -> list[str]
         for row in measured
         if row.unstable
     ]
-    return [*notes, *(["\n".join(unstable)] if unstable else [])]
+    course = [f"- {escaped(note)}" for note in course_notes(measured)] if len(content.runs) == 1 else []
+    return [*notes, *("\n".join(lines) for lines in (unstable, course) if lines)]
 
 
 def _comparison(found: Compared, different: Sequence[tuple[str, Fact]]) -> list[str]:

@@ -107,6 +107,7 @@ def _bench(measured: Sequence[Row], runs: int) -> dict[str, Any]:
         "enough": ENOUGH_FOR_P99,
         "mlperf_style": MLPERF_STYLE if is_mlperf_style(measured) else "",
         "sessions": bench.sessions(measured) if runs == 1 else [],
+        "course_notes": bench.course_notes(measured) if runs == 1 else [],
         "bench_charts": charts,
         "starts": [row for row in measured if row.measurement.load_s is not None],
         "energy": cost.energy_rows(measured),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dcgan_edge.report.bench import (
+    course_notes,
     distributions,
     fact,
     percents,
@@ -12,6 +13,7 @@ from dcgan_edge.report.bench import (
 from dcgan_edge.report.charts import Chart
 from dcgan_edge.report.drawing import COLOURS
 from dcgan_edge.report.rows import Row, rows
+from dcgan_edge.runtime.bench.record import Course
 from tests.report_pieces import bench_report, measurement, plotted
 
 
@@ -54,6 +56,16 @@ def test_the_lines_of_several_runs_are_named_with_their_run() -> None:
 def test_percentiles_of_all_records_have_a_column() -> None:
     asked = [measurement("a", percentiles=(50.0, 99.0)), measurement("b", percentiles=(90.0, 50.0))]
     assert percents(rows({"": bench_report(*asked)})) == [50, 90, 99]
+
+
+def test_what_was_waited_for_is_said_once_for_a_workload_and_what_was_not_met_for_each() -> None:
+    course = Course(1, 2.5, 0, ("other programs were busy",), 0.03)
+    both = [measurement(name, calls=9, course=course) for name in ("a", "b")]
+    first, second, waited = course_notes(rows({"": bench_report(*both)}))
+    assert (first[:11], second[:11]) == ("a, batch 1:", "b, batch 1:")
+    assert "not met" in first
+    assert waited == "batch 1: waited 2.5 s for a quiet machine, before 1 round."
+    assert course_notes(rows({"": bench_report(measurement("a", calls=9))})) == []
 
 
 def test_what_ran_an_artifact_is_said_once_and_in_words() -> None:
