@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from dcgan_edge.errors import BenchmarkError, UsageError
 
-from .intervals import Estimate, estimate, units, welch_half_width
+from .intervals import Estimate, estimate, geometric, units, welch_half_width
 from .outcome import GOAL, judge
 from .ratios import paired, resolution
 from .record import BenchReport, Comparison, Measurement, matching
@@ -141,7 +141,7 @@ def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
     )
     means = statistics.fmean(before), statistics.fmean(after)
     effect, half = means[1] - means[0], welch_half_width(before, after)
-    ratio = Estimate(*(math.exp(value) for value in (effect, effect - half, effect + half)))
+    ratio = geometric(effect, half)
     doubt = now.disturbed_because or then.disturbed_because
     found = _comparison(now, gate, (math.exp(means[0]), math.exp(means[1])), ratio, doubt)
     if not _overlap(then, before, now, after):

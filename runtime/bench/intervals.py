@@ -18,9 +18,8 @@ from statistics import NormalDist
 
 from .statistics import CONFIDENCE, interval_ranks
 
-LEAST_UNITS = (
-    5  # rounds of a run or processes, for Student's t; `t_quantile` is good from 4 degrees of freedom
-)
+LEAST_UNITS = 5  # rounds of a run, or processes; `t_quantile` is good from 4 degrees of freedom
+LARGEST_LOG = 700.0  # a float holds e to the power of 709
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,13 @@ def estimate(values: Sequence[float], processes: Sequence[int] = ()) -> Estimate
             ordered[high - 1] if high <= len(ordered) else math.inf,
         )
     logs = [math.log(value) for value in units(values, processes)]
-    centre, half = statistics.fmean(logs), student_half_width(logs)
-    return Estimate(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+    return geometric(statistics.fmean(logs), student_half_width(logs))
+
+
+def geometric(centre: float, half: float) -> Estimate:
+    """Return the estimate whose logarithm is `centre`, with an interval of `half` on both sides."""
+    low, high = centre - half, centre + half
+    return Estimate(math.exp(centre), math.exp(low), math.exp(high) if high < LARGEST_LOG else math.inf)
 
 
 def units(values: Sequence[float], processes: Sequence[int] = ()) -> list[float]:

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcgan_edge.runtime.bench.intervals import Estimate, estimate, student_half_width, units
+from dcgan_edge.runtime.bench.intervals import Estimate, estimate, geometric, student_half_width, units
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE
 
 VALUES = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=60)
@@ -76,6 +76,10 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(rounds: int) -> None:
         for found in (estimate(generator.lognormal(0, 0.3, rounds).tolist()) for _ in range(runs))
     )
     assert held >= 0.975 * runs  # three standard deviations below 99 % of 400
+
+
+def test_an_interval_that_no_number_holds_has_no_end() -> None:
+    assert geometric(0.0, 1e4) == Estimate(1.0, 0.0, math.inf)
 
 
 def test_what_is_unbounded_has_no_width() -> None:
