@@ -9,7 +9,8 @@ import numpy as np
 
 from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import MAX_SEEDS, FloatArray
+from dcgan_edge.latents import FloatArray
+from dcgan_edge.seeds import MAX_SEEDS
 
 Pair = tuple[int, int]  # a seed and the number of a class, 0 where there are none
 EVERY = "all"
@@ -68,7 +69,7 @@ def every_pair(architecture: Architecture, seeds: Sequence[int], classes: Sequen
     """
     if classes is None:
         return [(seed, seed % max(1, len(architecture.classes))) for seed in seeds]
-    _check_conditional(architecture)
+    check_conditional(architecture)
     if len(seeds) * len(classes) > MAX_SEEDS:
         raise UsageError(f"{len(seeds):,} seeds in {len(classes):,} classes are too many images at a time.")
     return [(seed, number) for seed in seeds for number in classes]
@@ -86,7 +87,7 @@ def pair_for_each(
         classes = classes * len(seeds) if len(classes) == 1 else classes
     if classes is None:
         return every_pair(architecture, seeds, None)
-    _check_conditional(architecture)
+    check_conditional(architecture)
     if len(classes) != len(seeds):
         raise UsageError(
             f"Give one class for all, or one for each of {len(seeds)} seeds: not {len(classes)}."
@@ -126,7 +127,7 @@ def file_stem(architecture: Architecture, pair: Pair) -> str:
     return f"class{number:0{len(str(count - 1))}d}-seed{seed:04d}" if count else f"seed{seed:04d}"
 
 
-def _check_conditional(architecture: Architecture) -> None:
+def check_conditional(architecture: Architecture) -> None:
     if not architecture.classes:
         raise UsageError(UNCONDITIONAL)
 

@@ -13,7 +13,6 @@ Sources: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; Box 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -21,12 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_edge.errors import UsageError
+from dcgan_edge.seeds import MAX_SEED
 
 FloatArray = npt.NDArray[np.float32]
 Distribution = Literal["normal", "uniform"]
-MAX_SEED = 2**64 - 1
 LN2 = 0.6931471805599453
-MAX_SEEDS = 10_000_000  # one range on the command line; more is a typing error
 
 
 def latents(seeds: Iterable[int], dim: int, distribution: Distribution = "normal") -> FloatArray:
@@ -45,27 +43,6 @@ def latents(seeds: Iterable[int], dim: int, distribution: Distribution = "normal
     unit = ((np.stack(words) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     values = 2.0 * unit - 1.0 if distribution == "uniform" else _box_muller(unit)
     return values[:, :dim].astype(np.float32).reshape(-1, dim, 1, 1)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Read `0-35` or `1,4,7-9` into a list of seeds, in the order written.
-
-    Raises UsageError for anything else: empty, reversed or negative ranges, seeds above 2**64-1, and more
-    than MAX_SEEDS of them.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", part.strip())
-        if match is None:
-            raise UsageError(f"{text!r} is not a list of seeds; write 7, 0-63 or 1,4,7-9.")
-        start = int(match[1])
-        stop = int(match[2] or match[1])
-        if stop < start or stop > MAX_SEED:
-            raise UsageError(f"{part.strip()!r} is not a range of seeds: they rise, and end at 2**64-1.")
-        if len(seeds) + stop - start >= MAX_SEEDS:
-            raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds; ask for fewer at a time.")
-        seeds.extend(range(start, stop + 1))
-    return seeds
 
 
 def _words(seed: int, count: int) -> npt.NDArray[np.uint64]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import MAX_SEED, latents, parse_seeds
+from dcgan_edge.latents import latents
+from dcgan_edge.seeds import MAX_SEED
 from tests import philox
 
 SEEDS = st.integers(0, MAX_SEED)
@@ -86,25 +87,3 @@ def test_shapes_and_bounds() -> None:
 def test_impossible_latents_are_refused(seeds: list[int], dim: int) -> None:
     with pytest.raises(UsageError):
         latents(seeds, dim)
-
-
-def test_parse_seeds() -> None:
-    assert parse_seeds("0-3") == [0, 1, 2, 3]
-    assert parse_seeds("1, 4,7-9,4") == [1, 4, 7, 8, 9, 4]
-    assert parse_seeds(str(MAX_SEED)) == [MAX_SEED]
-
-
-@pytest.mark.parametrize("text", ["", "a", "3-1", "-1", "1-", "1,,2", "0-9999999999", "1.5", "٣", str(2**64)])
-def test_other_text_is_no_list_of_seeds(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_seeds(text)
-
-
-@given(st.text(max_size=30))
-def test_parse_seeds_never_fails_otherwise(text: str) -> None:
-    try:
-        seeds = parse_seeds(text)
-    except UsageError:
-        return
-    assert seeds
-    assert all(0 <= seed <= MAX_SEED for seed in seeds)

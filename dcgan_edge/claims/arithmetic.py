@@ -28,8 +28,9 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.extras import need
 from dcgan_edge.files import StrPath
 from dcgan_edge.latent.pools import MEASURES, Classify, Pool, classified, make_pool
-from dcgan_edge.latents import MAX_SEED, FloatArray
+from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.session import Backend, Session, open_session
+from dcgan_edge.seeds import MAX_SEED
 
 Places = npt.NDArray[np.int64]
 CONFIDENCE = 0.95

@@ -13,7 +13,7 @@ import click
 from dcgan_edge.cli import Command, json_option
 from dcgan_edge.cli.options import FiniteRange, backend_option, device_option, threads_option
 from dcgan_edge.latent.plan import MOST, MOST_PRIOR, MOST_RATE, SearchPlan
-from dcgan_edge.latents import MAX_SEED
+from dcgan_edge.seeds import MAX_SEED
 
 scale_option = click.option(
     "--scale", type=click.IntRange(1, 64), default=2, show_default=True, help="Draw each pixel N x N."

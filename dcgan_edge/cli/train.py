@@ -13,9 +13,10 @@ from dcgan_edge.cli import Command, json_option, print_json
 from dcgan_edge.cli.options import DEVICE, FiniteRange, Minutes
 from dcgan_edge.cli.progress import stderr
 from dcgan_edge.cli.training import show_result, training_bar
-from dcgan_edge.latents import MAX_SEED, Distribution
+from dcgan_edge.latents import Distribution
 from dcgan_edge.models import CHANNELS, PRESETS
 from dcgan_edge.recipes import DEFAULT_RECIPE, RECIPES
+from dcgan_edge.seeds import MAX_SEED
 from dcgan_edge.words import quoted
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from dcgan_edge.artifact import Architecture
 from dcgan_edge.classes import in_class
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import PixelArray, grid, to_uint8
-from dcgan_edge.latents import MAX_SEED, FloatArray, latents
+from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.session import Session
+from dcgan_edge.seeds import MAX_SEED
 
 AROUND = 3  # pictures of a side of the neighbourhood; the answer is in its middle
 MOST_NOISE = 1e6  # far beyond any latent, and far within float32

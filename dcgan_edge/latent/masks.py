@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.latents import MAX_SEED, FloatArray
+from dcgan_edge.latents import FloatArray
+from dcgan_edge.seeds import MAX_SEED
 
 BoolArray = npt.NDArray[np.bool_]
 SHARES = {"centre": 0.25, "random": 0.8, "left": 0.5}  # of the image that is missing, unless asked otherwise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import MAX_SEED
+from dcgan_edge.seeds import MAX_SEED
 
 Loss = Literal["l1", "l2"]
 MOST = {"steps": 100_000, "restarts": 1000, "pool": 100_000, "batch": 100_000}

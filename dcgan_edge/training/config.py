@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 
 from dcgan_edge.architecture import Architecture
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import MAX_SEED
 from dcgan_edge.models import check
 from dcgan_edge.recipes import Loss, Normalisation, Recipe
 from dcgan_edge.runtime.device import parse_device
 from dcgan_edge.schema import build
+from dcgan_edge.seeds import MAX_SEED
 
 Arithmetic = Literal["fp32", "bf16"]
 TrainPrecision = Literal["auto", "fp32", "bf16"]
