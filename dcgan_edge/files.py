@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
-import secrets
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import platformdirs
 
 from dcgan_edge.errors import EdgeError
 
@@ -28,23 +27,45 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     Raises EdgeError naming the path and the reason when the file system refuses (no space, no permission).
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    temporary = target.with_name(f".{_shortened(target.name)}.{secrets.token_hex(4)}.tmp")
-    try:
+    with _written(path):
         if _is_special(target):
             _write_into(target, data)
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "xb") as file:
+    with replacing(target) as write:
+        write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Callable[[bytes | memoryview], object]]:
+    """Yield what takes the content of `path` piece by piece, for files that are larger than memory should be.
+
+    Everything is put at `path` at the end, as `write_atomic` does, and nothing if an error ends the block.
+    Raises EdgeError naming the path and the reason when the file system refuses.
+    """
+    temporary = path.with_name(f".{_shortened(path.name)}.{os.urandom(4).hex()}.tmp")
+    try:
+        with _written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(temporary, "xb")  # noqa: SIM115  # closed below
+
+        def write(data: bytes | memoryview) -> None:
+            with _written(path):
                 file.write(data)
+
+        try:
+            yield write
+            with _written(path):
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
         finally:
+            with _written(path):  # what a full disk did not take is tried once more
+                file.close()
+        with _written(path):
+            temporary.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError, ValueError):
             temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise EdgeError(f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def check_writable(path: Path) -> None:
@@ -88,7 +109,20 @@ def cache_folder() -> Path:
     $XDG_CACHE_HOME/dcgan-edge or ~/.cache/dcgan-edge. It may not exist yet.
     """
     chosen = os.environ.get("DCGAN_EDGE_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("dcgan-edge", appauthor=False)
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # what runs an artifact needs no cache
+
+    return platformdirs.user_cache_path("dcgan-edge", appauthor=False)
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an EdgeError about `path`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise EdgeError(f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _shortened(name: str) -> str:

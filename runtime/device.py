@@ -6,13 +6,14 @@ import os
 import platform
 import re
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.machine import cpu_count
 
+Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "openvino", "tensorrt"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 ROOT = Path("/")
 MOST_THREADS = 4096
 # In /dev: a desktop's, of which a container may have nvidia1 alone; Tegra's; WSL's.
@@ -66,6 +67,8 @@ def why_no_gpu(root: Path = ROOT) -> str:
 
 def installed_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """The installed ones of `names`, as distributions, with their versions."""
+    from importlib.metadata import PackageNotFoundError, version  # which takes as long to load as click
+
     found = {}
     for name in names:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from dcgan_edge.images import ImageArray, PixelArray, as_images, as_pixels
 from dcgan_edge.latents import FloatArray, as_latents
 from dcgan_edge.words import quoted
 
-from .device import ComputeDevice, check_threads, parse_device
+from .device import Backend, ComputeDevice, check_threads, parse_device
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Self
 
-Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "openvino", "tensorrt"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+__all__ = ["Backend", "EngineOptions", "Session", "SessionFacts", "in_chunks", "open_session"]
 
 
 @dataclass(frozen=True)

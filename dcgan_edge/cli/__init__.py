@@ -85,6 +85,11 @@ class _DcganEdge(Program):
             command.short_help = SUMMARIES[cmd_name]
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their summaries, without importing them all."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
 
 @click.command(
     cls=_DcganEdge,

@@ -12,7 +12,7 @@ from dcgan_edge.cli import Command, json_option, print_json
 from dcgan_edge.cli.options import backend_option, device_option, seeds_option, threads_option
 from dcgan_edge.cli.progress import steps
 from dcgan_edge.evaluation.extractor import Features
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import Backend
 
 
 def features_options(command: Command) -> Command:

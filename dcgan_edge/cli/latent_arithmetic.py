@@ -11,8 +11,8 @@ from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import all_of, one_class_option, scale_option, session_options
 from dcgan_edge.cli.options import SEEDS, FiniteRange, seeds_option
 from dcgan_edge.cli.progress import fraction
-from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import Backend
+from dcgan_edge.seeds import MAX_SEED
 
 if TYPE_CHECKING:
     from dcgan_edge.claims.arithmetic import ArithmeticMeasurement

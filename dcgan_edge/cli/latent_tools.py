@@ -9,7 +9,7 @@ import click
 from dcgan_edge.cli import print_json
 from dcgan_edge.cli.latent_options import all_of, one_class_option, out_option, scale_option, session_options
 from dcgan_edge.cli.options import SEEDS, FiniteRange, class_option
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import Backend
 
 FORMATS = ("png", "gif", "mp4")
 INTERPOLATE_OPTIONS = [

@@ -12,9 +12,8 @@ import click
 from dcgan_edge.artifact import LAYOUTS, OUTPUTS, TARGETS
 from dcgan_edge.cli import Command
 from dcgan_edge.errors import UsageError
-from dcgan_edge.latents import parse_seeds
-from dcgan_edge.runtime.device import parse_device
-from dcgan_edge.runtime.session import BACKENDS
+from dcgan_edge.runtime.device import BACKENDS, parse_device
+from dcgan_edge.seeds import parse_seeds
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
@@ -150,14 +149,15 @@ PERCENTILES = Parsed("percentiles", parse_percentiles)
 SHARE = Parsed("share", parse_share)
 SIZE = Parsed("size", parse_size)
 DEVICE = Parsed("device", lambda text: str(parse_device(text)))
-SEEDS = Parsed("seeds", parse_seeds)
+SEED_RANGES = Parsed("seeds", parse_seeds)
+SEEDS = Parsed("seeds", lambda text: list(parse_seeds(text)))
 
 
-def seeds_option(default: str) -> Callable[[Command], Command]:
-    """Add `--seeds`, the latent seeds as a list of integers."""
+def seeds_option(default: str, kind: Parsed = SEEDS) -> Callable[[Command], Command]:
+    """Add `--seeds`, the latent seeds as a list of integers, or as `kind` has them."""
     return click.option(
         "--seeds",
-        type=SEEDS,
+        type=kind,
         default=default,
         show_default=True,
         help="Latent seeds, such as 7, 0-63 or 1,4,7-9. A seed is the same latent everywhere.",

@@ -9,7 +9,7 @@ import click
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import SEEDS, backend_option, device_option, threads_option
 from dcgan_edge.cli.progress import steps
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import Backend
 
 
 @click.command("verify")
