@@ -23,8 +23,8 @@ from dcgan_edge.models import PRESETS
 from dcgan_edge.runtime.bench.measure import measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.record import Measurement
-from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
+from dcgan_edge.sampling import sample_to_folder
 from dcgan_edge.training import CHECKPOINT_NAME
 
 BATCHES = (1, 16)

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from dcgan_edge.report import animate, write_report
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
-    from dcgan_edge.runtime.sampling import Sampled, sample
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
+    from dcgan_edge.sampling import Sampled, sample
     from dcgan_edge.training.loop import TrainResult
     from dcgan_edge.training.monitor import TrainEvent
     from dcgan_edge.training.progress import TrainProgress
@@ -84,7 +84,7 @@ _HOMES = {  # public name -> the module that it lives in
     "Prepared": "data.prepare",
     "PresetComparison": "claims.presets",
     "Restored": "latent.restoring",
-    "Sampled": "runtime.sampling",
+    "Sampled": "sampling",
     "SearchPlan": "latent.plan",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
@@ -118,7 +118,7 @@ _HOMES = {  # public name -> the module that it lives in
     "open_session": "runtime.session",
     "prepare": "data.prepare",
     "run_demo": "demo",
-    "sample": "runtime.sampling",
+    "sample": "sampling",
     "stylize": "latent.restoring",
     "train": "training.request",
     "verify": "verification",

@@ -23,8 +23,8 @@ from dcgan_edge.recipes import recipe_settings
 from dcgan_edge.report import ReportContent, WorstSeed, render, require_libraries, worst_seed
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity
-from dcgan_edge.runtime.sampling import sample_to_folder
 from dcgan_edge.runtime.session import open_session
+from dcgan_edge.sampling import sample_to_folder
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.loop import TrainProgress, TrainResult, run_training

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import (
+    SEED_RANGES,
     backend_option,
     class_option,
     device_option,
@@ -15,12 +18,15 @@ from dcgan_edge.cli.options import (
     threads_option,
 )
 from dcgan_edge.cli.progress import fraction
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import Backend
+
+if TYPE_CHECKING:
+    from dcgan_edge.sampling import Format
 
 
 @click.command("sample")
 @click.argument("artifact", type=click.Path(path_type=Path))
-@seeds_option("0-63")
+@seeds_option("0-63", SEED_RANGES)
 @class_option("Draw every seed in these classes, by name or number: 3, cat,dog, 0-4 or all.")
 @click.option(
     "--grid",
@@ -42,6 +48,14 @@ from dcgan_edge.runtime.session import Backend
     show_default=True,
     help="Draw each pixel as a square of N x N.",
 )
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(("png", "npy", "webdataset")),
+    default="png",
+    show_default=True,
+    help="One PNG for each image, one array images.npy, or tar files of 10,000 PNG files.",
+)
 @click.option("--batch", type=click.IntRange(min=1), help="Number of images per call. [default: 8]")
 @device_option
 @backend_option
@@ -49,40 +63,46 @@ from dcgan_edge.runtime.session import Backend
 @json_option
 def command(
     artifact: Path,
-    seeds: list[int],
+    seeds: Sequence[int],
     classes: str | None,
     layout: str | None,
     out: Path,
     scale: int,
+    shape: Format,
     batch: int | None,
     device: str,
     backend: Backend,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Write one PNG for each seed, made by ARTIFACT (.onnx or .engine).
+    """Write the image of each seed, made by ARTIFACT (.onnx or .engine).
 
     A seed gives the same file whether it is asked for alone or among others. Between different --batch it may
     differ by rounding. A generator of K classes draws seed s in class s modulo K, or in those of --class; a
     grid of several has a row for each seed and a column for each class.
 
+    Memory does not grow with the number of seeds. With --format npy or webdataset, a run that was cut off
+    goes on where it was; a folder with files of another artifact or request is refused.
+
     \b
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-63 --grid 8x8 --out samples
     dcgan-edge sample out/generator.fp16.onnx --seeds 7,12,100-103 --scale 8
     dcgan-edge sample out/generator.fp16.onnx --class 3 --seeds 0-9
+    dcgan-edge sample out/generator.fp16.onnx --seeds 0-999999 --format webdataset --out shards
     dcgan-edge sample out/generator.fp16.onnx --class all --seeds 0-7 --grid 8x10
     """
     from dcgan_edge.images import parse_grid
-    from dcgan_edge.runtime.sampling import sample
+    from dcgan_edge.sampling import sample
     from dcgan_edge.words import count_words
 
     with fraction("Sampling", "images") as progress:
         made = sample(
             artifact, seeds, out, classes=classes, grid=parse_grid(layout) if layout else None, scale=scale,
-            batch=batch, device=device, backend=backend, threads=threads, progress=progress,
+            batch=batch, format=shape, device=device, backend=backend, threads=threads, progress=progress,
         )  # fmt: skip
     if as_json:
         print_json(made.to_dict())
         return
-    pictures = count_words(len(made.files), "picture")
-    click.echo(f"{pictures} in {out}, the last {made.files[-1].name}; {artifact.name} is {made.verification}")
+    pictures = count_words(made.images, "picture")
+    last = f", the last {made.files[-1].name}" if made.files else ""
+    click.echo(f"{pictures} in {out}{last}; {artifact.name} is {made.verification}")

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.classes import Pair
 from dcgan_edge.errors import UsageError
 from dcgan_edge.images import to_uint8
-from dcgan_edge.latents import MAX_SEED
-from dcgan_edge.runtime.sampling import block_size, images_of, sample_to_folder
+from dcgan_edge.runtime.sampling import block_size, images_of, pixel_blocks
+from dcgan_edge.seeds import MAX_SEED
 from tests.doubles import ArithmeticSession
 
 PROFILES = st.sampled_from(
@@ -75,49 +74,15 @@ def test_generate_takes_classes_for_all_for_each_and_by_default() -> None:
         ArithmeticSession().generate([7], [0])
 
 
-def test_files_and_grid(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    paths = sample_to_folder(
-        ArithmeticSession(),
-        [9, 2, 9],
-        tmp_path,
-        layout=(2, 2),
-        scale=2,
-        progress=lambda *said: told.append(said),
-    )
-    assert [path.name for path in paths] == ["seed0002.png", "seed0009.png", "grid.png"]
-    assert told == [(1, 2), (2, 2)]
-    nine, two = (np.asarray(Image.open(tmp_path / f"seed000{seed}.png")) for seed in (9, 2))
-    laid = np.asarray(Image.open(tmp_path / "grid.png"))
-    assert nine.shape == (8, 8)
-    assert laid.shape == (20, 20)
-    np.testing.assert_array_equal(laid[:8, :8], nine)
-    np.testing.assert_array_equal(laid[:8, 12:], two)
-    np.testing.assert_array_equal(laid[12:, :8], nine)
+def test_blocks_take_pairs_as_they_need_them() -> None:
+    taken: list[int] = []
 
+    def pairs() -> Iterator[Pair]:
+        for seed in range(10**6):
+            taken.append(seed)
+            yield seed, 0
 
-def test_a_grid_has_a_row_for_each_seed_and_a_column_for_each_class(tmp_path: Path) -> None:
-    session = ArithmeticSession(classes=NAMES)
-    paths = sample_to_folder(session, [4, 2], tmp_path, classes=[0, 2], layout=(2, 2))
-    names = ["class0-seed0002.png", "class2-seed0002.png", "class0-seed0004.png", "class2-seed0004.png"]
-    assert [path.name for path in paths] == [*names, "grid.png"]
-    laid = np.asarray(Image.open(tmp_path / "grid.png"))
-    for name, row, column in zip(names, (6, 6, 0, 0), (0, 6, 0, 6), strict=True):
-        own = np.asarray(Image.open(tmp_path / name))
-        np.testing.assert_array_equal(laid[row : row + 4, column : column + 4], own)
-    with pytest.raises(UsageError, match="a column for each"):
-        sample_to_folder(session, [4, 2], tmp_path / "out", classes=[0, 2], layout=(2, 3))
-
-
-def test_a_pair_is_the_same_file_with_and_without_its_class(tmp_path: Path) -> None:
-    session = ArithmeticSession(classes=NAMES)
-    (own,) = sample_to_folder(session, [7], tmp_path / "own")
-    both = sample_to_folder(session, [6, 7], tmp_path / "both", classes=[0, 1])
-    assert own.name == "class1-seed0007.png"
-    assert own.read_bytes() == both[3].read_bytes()
-
-
-def test_a_grid_too_small_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="do not fit"):
-        sample_to_folder(ArithmeticSession(), range(5), tmp_path / "out", layout=(2, 2))
-    assert not (tmp_path / "out").exists()
+    made, images = next(pixel_blocks(ArithmeticSession(), pairs()))
+    assert made == [(seed, 0) for seed in range(8)]
+    assert images.shape == (8, 4, 4, 1)
+    assert len(taken) == 9
