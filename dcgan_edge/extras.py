@@ -18,6 +18,7 @@ def need(library: str, extra: str) -> None:
 
 def is_installed(library: str) -> bool:
     """Whether `library` can be imported, without importing it."""
-    if library in sys.modules:
-        return sys.modules[library] is not None
-    return importlib.util.find_spec(library) is not None
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ValueError:  # a module that somebody put into sys.modules by hand
+        return sys.modules.get(library) is not None
