@@ -123,7 +123,7 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
                 f"{sidecar.name} does not say of {path.name} what the file says of itself: one was changed. "
                 "Copy both again, or export again."
             )
-        manifest = manifest or embedded
+        manifest = manifest or embedded.sealed(data)
     if manifest is None or manifest.kind != kind:
         described = manifest.kind if manifest else "nothing"
         raise ArtifactError(f"{path.name} is described as {described} by its manifest.")
@@ -157,7 +157,7 @@ def embed_manifest(data: bytes, manifest: Manifest) -> bytes:
 
 
 def _embedded_manifest(name: str, data: bytes) -> Manifest:
-    """The manifest that the ONNX file `data` carries, sealed, once its digest was found to match."""
+    """The manifest that the ONNX file `data` carries, once its digest was found to match."""
     text = onnx_file.metadata(data, name).get(METADATA_KEY)
     if text is None:
         raise ArtifactError(
@@ -168,7 +168,7 @@ def _embedded_manifest(name: str, data: bytes) -> Manifest:
         raise ArtifactError(f"The metadata of {name} is damaged.")
     if entry["digest"] != _digest(data, entry["manifest"]):
         raise ArtifactError(f"{name} was changed after it was exported. Copy it again, or export again.")
-    return Manifest.from_facts(entry["manifest"], name).sealed(data)
+    return Manifest.from_facts(entry["manifest"], name)
 
 
 def _digest(data: bytes, facts: dict[str, Any]) -> str:

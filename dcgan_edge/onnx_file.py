@@ -23,12 +23,12 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
     """Return the metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole one."""
     props: dict[str, str] = {}
     try:
-        found = list(fields(data))
+        found = list(fields(memoryview(data)))  # weights are not copied
         if GRAPH not in (number for number, _, _ in found):
             raise ValueError("no graph")
         for number, _, value in found:
             if number == METADATA_PROPS:
-                entry = {key: text.decode() for key, _, text in fields(value)}
+                entry = {key: bytes(text).decode() for key, _, text in fields(value)}
                 props[entry[1]] = entry.get(2, "")
     except (ValueError, KeyError, IndexError) as error:
         raise ArtifactError(f"{name} is not a whole ONNX file ({error}).") from error
@@ -38,7 +38,7 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
 def content_digest(data: bytes) -> str:
     """Return the SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
     digest = hashlib.sha256()
-    for number, raw, _ in fields(data):
+    for number, raw, _ in fields(memoryview(data)):
         if number != METADATA_PROPS:
             digest.update(raw)
     return digest.hexdigest()
