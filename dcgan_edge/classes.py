@@ -128,6 +128,7 @@ def file_stem(architecture: Architecture, pair: Pair) -> str:
 
 
 def check_conditional(architecture: Architecture) -> None:
+    """Raise UsageError unless the generator has classes."""
     if not architecture.classes:
         raise UsageError(UNCONDITIONAL)
 
