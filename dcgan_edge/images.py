@@ -129,19 +129,23 @@ def encode_pngs(pixels: PixelArray, *, scale: int = 1) -> list[bytes]:
         pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3)
     height, width = pixels.shape[2:]
     rows = np.moveaxis(pixels, 1, -1).reshape(count, height, width * channels)
-    coders = [zlib.compressobj(PNG_LEVEL) for _ in rows]
-    packed = [b""] * count
-    band = max(1, FILTERED_BYTES // max(1, rows[:, 0].size))
-    for top in range(0, height, band):  # with the row above, which is then left out
-        filtered = _filtered(rows[:, max(0, top - 1) : top + band], channels)[:, min(top, 1) :]
-        for place, image in enumerate(filtered):
-            packed[place] += coders[place].compress(image.tobytes())
+    if rows.size <= FILTERED_BYTES:
+        packed = [zlib.compress(image.tobytes(), PNG_LEVEL) for image in _filtered(rows, channels)]
+    else:
+        packed = [_in_bands(image, channels) for image in rows]
     head = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOURS[channels], 0, 0, 0)
     start, end = PNG_SIGNATURE + _chunk(b"IHDR", head), _chunk(b"IEND", b"")
-    return [
-        start + _chunk(b"IDAT", data + coder.flush()) + end
-        for data, coder in zip(packed, coders, strict=True)
-    ]
+    return [start + _chunk(b"IDAT", data) + end for data in packed]
+
+
+def _in_bands(rows: PixelArray, step: int) -> bytes:
+    """Return `rows` (h, bytes) of a large image filtered and compressed, some at a time."""
+    coder, data = zlib.compressobj(PNG_LEVEL), b""
+    band = max(1, FILTERED_BYTES // max(1, rows.shape[1]))
+    for top in range(0, len(rows), band):  # with the row above, which is then left out
+        filtered = _filtered(rows[None, max(0, top - 1) : top + band], step)[0, min(top, 1) :]
+        data += coder.compress(filtered.tobytes())
+    return data + coder.flush()
 
 
 def _filtered(rows: PixelArray, step: int) -> PixelArray:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dcgan_edge import images
 from dcgan_edge.errors import EdgeError, UsageError
-from dcgan_edge.images import encode_png, from_uint8, grid, parse_grid, square_grid, to_uint8
+from dcgan_edge.images import encode_png, encode_pngs, from_uint8, grid, parse_grid, square_grid, to_uint8
 
 
 def test_the_range_maps_to_the_whole_byte_and_beyond_it_is_clipped() -> None:
@@ -35,7 +36,7 @@ def test_infinity_is_clipped_and_nan_is_an_error() -> None:
         to_uint8(np.array([np.nan], np.float32))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_png_holds_the_pixels(channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (channels, 5, 4), np.uint8)
     png = encode_png(pixels)
@@ -44,6 +45,19 @@ def test_png_holds_the_pixels(channels: int) -> None:
     expected = pixels[0] if channels == 1 else np.moveaxis(pixels, 0, -1)
     np.testing.assert_array_equal(shown, expected)
     assert Image.open(io.BytesIO(encode_png(pixels, scale=3))).size == (12, 15)
+
+
+def test_a_large_png_is_filtered_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 20, 7), np.uint8)
+    whole = encode_pngs(pixels)
+    assert whole == [encode_png(image) for image in pixels]
+    monkeypatch.setattr(images, "FILTERED_BYTES", 50)  # two rows
+    assert encode_pngs(pixels) == whole
+
+
+def test_a_png_of_more_channels_than_there_are_is_refused() -> None:
+    with pytest.raises(EdgeError, match="1 to 4 channels"):
+        encode_png(np.zeros((5, 2, 2), np.uint8))
 
 
 def test_grid_lays_out_row_by_row() -> None:
