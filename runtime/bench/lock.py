@@ -42,7 +42,7 @@ def only_benchmark(
         yield
         return
     try:
-        waited = 0.0
+        waited, said = 0.0, ""
         while not _locked(descriptor):
             line = os.pread(descriptor, LONGEST_LINE, 0).decode(errors="replace").strip()
             holder = line or "another process"
@@ -51,7 +51,9 @@ def only_benchmark(
                     f"Another benchmark is running on this machine ({holder}), and two would measure "
                     "each other. Begin again when it has ended."
                 )
-            say(f"waiting for another benchmark to end ({holder})")
+            if holder != said:
+                say(f"waiting for another benchmark to end ({holder})")
+                said = holder
             sleep(POLL_S)
             waited += POLL_S
         os.ftruncate(descriptor, 0)

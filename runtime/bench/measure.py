@@ -101,7 +101,10 @@ def _measure_workload(
     before = [_prepared(team) for team in teams]
 
     def take(number: int, process: int) -> Round:
-        say(f"{what}: round {number + 1} of {plan.rounds}{'' if plan.max_time_s is None else ' or more'}")
+        if number < plan.rounds:
+            say(f"{what}: round {number + 1} of {plan.rounds}")
+        elif number == plan.rounds:
+            say(f"{what}: more rounds, until the figures are precise")
         samples: dict[str, Samples] = {}
         spans: dict[str, tuple[int, int]] = {}
         for team in in_fair_order(list(teams), number):
