@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from .rewriting import Rewriting, facts_of, padding
+from .rewriting import Rewriting, facts_of, padding, rewrite
 
 
 def project_by_product(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -20,17 +20,10 @@ def project_by_product(model: onnx.ModelProto) -> onnx.ModelProto:
 
     An activation that follows is applied before the features become pixels, where runtimes fuse it.
     """
-    graph = Rewriting(model)
-    done: set[str] = set()  # activations that are in place already
-    for node in graph.before:
-        if node.name in done:
-            continue
-        if node.op_type != "ConvTranspose" or not _project(graph, node, done):
-            graph.nodes.append(node)
-    return graph.result()
+    return rewrite(model, "ConvTranspose", _project)
 
 
-def _project(graph: Rewriting, node: NodeProto, done: set[str]) -> bool:
+def _project(graph: Rewriting, node: NodeProto) -> bool:
     """Add what takes the place of `node`. Returns whether something does."""
     weight, facts = graph.values(node.input[1]), facts_of(node)
     pixels, made = graph.shape(node.input[0])[2:], graph.shape(node.output[0])
@@ -55,9 +48,8 @@ def _project(graph: Rewriting, node: NodeProto, done: set[str]) -> bool:
         inputs.append(graph.weight(f"{node.name}_bias", bias.repeat(math.prod(weight.shape[2:]))))
     product = graph.add("Gemm", inputs, name=node.name)
     result = node.output[0]
-    activation = graph.activation_of(result)
+    activation = graph.take_activation(result)
     if activation is not None:
-        done.add(activation.name)
         result = activation.output[0]
         product = graph.add(activation.op_type, [product], name=activation.name, **facts_of(activation))
     shape = graph.weight(f"{node.name}_shape", [-1, *weight.shape[1:]], np.int64)

@@ -6,7 +6,7 @@ whatever form it gets, so that --keep-fp32 means the same layer in every file. A
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,25 @@ ACTIVATIONS = ("LeakyRelu", "Relu")  # which runtimes fuse into the layer before
 NO_END = 2**63 - 1  # of a Slice: to the end
 
 
+def rewrite(
+    model: onnx.ModelProto, operator: str, replace: Callable[[Rewriting, NodeProto], bool]
+) -> onnx.ModelProto:
+    """Return `model`, which is checked, with nodes of `operator` replaced; itself where none was.
+
+    `replace` is given each such node. It adds what takes the node's place to the graph, or returns False.
+    """
+    graph = Rewriting(model)
+    for node in graph.before:
+        if node.name in graph.placed:
+            continue
+        if node.op_type != operator or not replace(graph, node):
+            graph.nodes.append(node)
+    return graph.result()
+
+
 class Rewriting:
-    """A graph that is being rewritten: `nodes` are those of the result so far, in order.
+    """A graph that is being rewritten: `nodes` are those of the result so far, in order, and `placed` the
+    names of nodes that are among them before their turn.
 
     The model that it was made of is left as it is.
     """
@@ -34,6 +51,7 @@ class Rewriting:
         graph = model.graph
         self.before = list(graph.node)
         self.nodes: list[NodeProto] = []
+        self.placed: set[str] = set()
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
         self._made_by = {name: node for node in graph.node for name in node.output}
         self._ends = {value.name for value in graph.output}
@@ -58,11 +76,17 @@ class Rewriting:
             return None
         return numpy_helper.to_array(tensor).astype(np.float64)
 
-    def activation_of(self, name: str) -> NodeProto | None:
-        """Return the activation that alone reads the tensor `name`; None where something else does."""
+    def take_activation(self, name: str) -> NodeProto | None:
+        """Return the activation that alone reads the tensor `name`, for its caller to place; None where
+        something else does.
+        """
         readers = [node for node in self.before if name in node.input]
         alone = len(readers) == 1 and name not in self._ends and readers[0].op_type in ACTIVATIONS
-        return readers[0] if alone else None
+        if not alone:
+            return None
+        activation: NodeProto = readers[0]
+        self.placed.add(activation.name)
+        return activation
 
     def weight(self, name: str, values: npt.ArrayLike, kind: type = np.float32) -> str:
         """Add a weight called `name`, or longer, and return what it is called."""

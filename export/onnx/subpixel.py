@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from .rewriting import NO_END, Rewriting, Values, facts_of
+from .rewriting import NO_END, Rewriting, Values, facts_of, rewrite
 
 
 def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -24,17 +24,10 @@ def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Those with groups, dilations or unequal strides stay as they are.
     """
-    graph = Rewriting(model)
-    done: set[str] = set()  # activations that are in place already
-    for node in graph.before:
-        if node.name in done:
-            continue
-        if node.op_type != "ConvTranspose" or not _rearrange(graph, node, done):
-            graph.nodes.append(node)
-    return graph.result()
+    return rewrite(model, "ConvTranspose", _rearrange)
 
 
-def _rearrange(graph: Rewriting, node: NodeProto, done: set[str]) -> bool:
+def _rearrange(graph: Rewriting, node: NodeProto) -> bool:
     """Add what takes the place of `node`. Returns whether something does."""
     weight, facts = graph.values(node.input[1]), facts_of(node)
     bias = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(0)
@@ -55,9 +48,8 @@ def _rearrange(graph: Rewriting, node: NodeProto, done: set[str]) -> bool:
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("Conv", inputs, node.name, {"kernel_shape": kernel, "pads": pads})
     ]
-    result, activation = node.output[0], graph.activation_of(node.output[0])
+    result, activation = node.output[0], graph.take_activation(node.output[0])
     if activation is not None:
-        done.add(activation.name)
         result = activation.output[0]
         steps.append((activation.op_type, [], activation.name, facts_of(activation)))
     if factor > 1:

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from .rewriting import Rewriting, Values, facts_of, padding
+from .rewriting import Rewriting, Values, facts_of, padding, rewrite
 
 COORDINATES: dict[str, Callable[[float, float], float]] = {  # of an output pixel, by the scale
     "asymmetric": lambda pixel, scale: pixel / scale,
@@ -39,11 +39,7 @@ def fuse_upsampling(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Other enlargements, and convolutions with strides or dilations, stay as they are.
     """
-    graph = Rewriting(model)
-    for node in graph.before:
-        if node.op_type != "Conv" or not _fuse(graph, node):
-            graph.nodes.append(node)
-    return graph.result()
+    return rewrite(model, "Conv", _fuse)
 
 
 def _fuse(graph: Rewriting, conv: NodeProto) -> bool:
