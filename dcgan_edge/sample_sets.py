@@ -68,6 +68,8 @@ def write_set(
         part = pairs[start : start + size]
         path = folder / (f"{start // size:05d}.tar" if format == "webdataset" else ARRAY)
         if not path.is_file():
+            for left in folder.glob(f".{path.name}.*.tmp"):  # by a run that was killed
+                left.unlink(missing_ok=True)
             told = _shifted(progress, start, len(pairs))
             if format == "webdataset":
                 _write_shard(session, part, path, several=several, scale=scale, batch=batch, told=told)

@@ -103,12 +103,17 @@ def test_a_run_that_was_cut_off_goes_on_with_its_first_unfinished_shard(tmp_path
         write(Failing(), range(60), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.tar", "samples.json"]
     finished = (tmp_path / "00000.tar").stat()
+    (tmp_path / ".00001.tar.0a1b2c3d.tmp").write_bytes(b"half")  # as kill -9 leaves it
     session = ArithmeticSession()
     shards = write(session, range(60), tmp_path)
     assert len(session.batches) < 60 // 8  # the first twenty were not made again
     assert (tmp_path / "00000.tar").stat() == finished
     fresh = write(ArithmeticSession(), range(60), tmp_path / "fresh")
     assert [path.read_bytes() for path in shards] == [path.read_bytes() for path in fresh]
+    assert sorted(path.name for path in (tmp_path / "fresh").iterdir()) == [
+        *(path.name for path in fresh), "samples.json"
+    ]  # fmt: skip
+    assert not list(tmp_path.glob(".*"))
     again = ArithmeticSession()
     assert write(again, range(60), tmp_path) == shards
     assert again.batches == []
