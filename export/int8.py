@@ -36,19 +36,21 @@ CALIBRATION_SEEDS = range(10_000, 10_128)
 EXTREMES = 4  # times as many seeds for min-max, which needs rare values and no histograms
 COMPARISON_SEEDS = range(20_000, 20_064)
 MOST_CLASSES = 1024  # that calibration and comparison cover, with a seed for each
+MOST_BYTES = 2**32  # of all values of the images of either, fewer of which are made of very large ones
+LEAST_IMAGES = 16
 MARGIN = 2.0  # dB above the gate that are wanted on the seeds of the comparison: others differ by as much
 NAMED = 3  # layers in the advice
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A float32 `graph`, how it is to be quantised, and the images (n, c, h, w) that it makes of `latents`.
-
-    `image_bytes` is what all values of one image take.
+    """A float32 `graph`, how it is to be quantised, and the images (n, c, h, w) that it makes of `latents`,
+    which are those of `seeds`. `image_bytes` is what all values of one image take.
     """
 
     graph: onnx.ModelProto
     scheme: Scheme
+    seeds: range
     latents: FloatArray
     images: FloatArray
     image_bytes: float
@@ -59,8 +61,10 @@ class Trial:
         if target in SUBPIXEL:
             graph = to_subpixel(graph)
         image_bytes = count(graph).activation_bytes
-        latents = architecture.inputs(_covering(architecture, COMPARISON_SEEDS))
-        return cls(graph, SCHEMES[target], latents, run_graph(graph, latents, image_bytes), image_bytes)
+        seeds = _covering(architecture, COMPARISON_SEEDS, image_bytes)
+        latents = architecture.inputs(seeds)
+        images = run_graph(graph, latents, image_bytes)
+        return cls(graph, SCHEMES[target], seeds, latents, images, image_bytes)
 
     def quantised(self, layers: Collection[str], ranges: Ranges) -> tuple[onnx.ModelProto, float]:
         """Return the graph with `layers` in INT8, and the PSNR of the worst seed in dB."""
@@ -70,13 +74,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Quantised:
-    """An INT8 `model`, the `method` of its calibration, the worst seed's PSNR in dB by each method, the names
-    of the layers in each precision, and those of them that were `given_up` for the sake of the images.
+    """An INT8 `model`, the `method` of its calibration and its `seeds`, the worst seed's PSNR in dB by each
+    method, the names of the layers in each precision, and those that were `given_up` for the images' sake.
     """
 
     model: onnx.ModelProto
     trial: Trial
     method: Method
+    seeds: range
     ranges: Ranges
     psnr_db: Mapping[Method, float]
     layers: Mapping[str, tuple[str, ...]]
@@ -88,8 +93,8 @@ class Quantised:
             "values": self.trial.scheme.values,
             "calibration": self.method,
             "worst_psnr_db": {method: round(value, 2) for method, value in self.psnr_db.items()},
-            "calibration_seeds": [CALIBRATION_SEEDS.start, _seeds_of(self.method).stop - 1],
-            "comparison_seeds": [COMPARISON_SEEDS.start, COMPARISON_SEEDS.stop - 1],
+            "calibration_seeds": [self.seeds.start, self.seeds.stop - 1],
+            "comparison_seeds": [self.trial.seeds.start, self.trial.seeds.stop - 1],
             "layers": {precision: list(names) for precision, names in self.layers.items()},
             "given_up": list(self.given_up),
         }
@@ -118,10 +123,12 @@ def to_int8(
     trial = Trial.of(graph, architecture, target)
     layers = _layers(trial.graph, keep_fp32, keep_fp16)
     tried: dict[Method, tuple[onnx.ModelProto, float]] = {}
+    seeds: dict[Method, range] = {}
     ranges: dict[Method, Ranges] = {}
     for method in methods or METHODS:
         progress(f"calibrating INT8: {method}")
-        given = architecture.inputs(_covering(architecture, _seeds_of(method)))
+        seeds[method] = _covering(architecture, _seeds_of(method), trial.image_bytes)
+        given = architecture.inputs(seeds[method])
         ranges[method] = calibrate(trial.graph, given, method, image_bytes=trial.image_bytes)
         tried[method] = trial.quantised(layers, ranges[method])
     best = max(tried, key=lambda method: tried[method][1])
@@ -138,6 +145,7 @@ def to_int8(
         model=model,
         trial=trial,
         method=best,
+        seeds=seeds[best],
         ranges=ranges[best],
         psnr_db={method: decibels for method, (_, decibels) in tried.items()},
         layers={"int8": layers, "fp16": half, "fp32": wide},
@@ -198,6 +206,7 @@ def _seeds_of(method: Method) -> range:
     return range(first, first + seeds * (EXTREMES if method == "min-max" else 1))
 
 
-def _covering(architecture: Architecture, seeds: range) -> range:
-    """`seeds`, or more of them where there are more classes."""
-    return range(seeds.start, seeds.start + max(len(seeds), min(len(architecture.classes), MOST_CLASSES)))
+def _covering(architecture: Architecture, seeds: range, image_bytes: float) -> range:
+    """`seeds`, or more of them where there are more classes, or fewer of very large images."""
+    wanted = max(len(seeds), min(len(architecture.classes), MOST_CLASSES))
+    return range(seeds.start, seeds.start + int(max(LEAST_IMAGES, min(wanted, MOST_BYTES // image_bytes))))

@@ -215,5 +215,7 @@ def test_what_does_not_apply_is_refused() -> None:
 
 def test_classes_are_all_calibrated() -> None:
     many = Architecture("custom", 8, 1, 0, 4, classes=tuple(map(str, range(300))))
-    inputs = many.inputs(int8._covering(many, int8.CALIBRATION_SEEDS))
+    inputs = many.inputs(int8._covering(many, int8.CALIBRATION_SEEDS, 1e6))
     assert np.all(inputs[:, 4:, 0, 0].sum(0) >= 1)
+    assert len(int8._covering(many, int8.CALIBRATION_SEEDS, 1e8)) == 42  # 4 GiB
+    assert len(int8._covering(many, int8.CALIBRATION_SEEDS, 1e12)) == int8.LEAST_IMAGES
