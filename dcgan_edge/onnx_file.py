@@ -16,6 +16,17 @@ from dcgan_edge.errors import ArtifactError
 GRAPH = 7
 METADATA_PROPS = 14
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
+EXTERNAL_DATA = 13  # of a tensor: where else its values are
+MESSAGES = {  # fields by the kind of message that they hold, as far as tensors are within
+    "model": {GRAPH: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
 Data = TypeVar("Data", bytes, memoryview)
 
 
@@ -33,6 +44,24 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
     except (ValueError, KeyError, IndexError) as error:
         raise ArtifactError(f"{name} is not a whole ONNX file ({error}).") from error
     return props
+
+
+def has_external_data(data: bytes, name: str = "The file") -> bool:
+    """Return whether a tensor anywhere in an ONNX file has its values in another file, which a library may
+    then read, wherever it is. Raises ArtifactError when `data` is not a whole ONNX file.
+    """
+    left: list[tuple[str, memoryview]] = [("model", memoryview(data))]
+    try:
+        while left:
+            kind, message = left.pop()
+            for number, _, value in fields(message):
+                if kind == "tensor" and number == EXTERNAL_DATA:
+                    return True
+                if number in MESSAGES[kind]:
+                    left.append((MESSAGES[kind][number], value))
+    except ValueError as error:
+        raise ArtifactError(f"{name} is not a whole ONNX file ({error}).") from error
+    return False
 
 
 def content_digest(data: bytes) -> str:

@@ -55,7 +55,7 @@ WANTED = (  # import name, distributions that bring it, reason, extra
     ("onnx", ("onnx",), "writes and checks ONNX files", "export"),
     ("onnxscript", ("onnxscript",), "is what torch.onnx exports with", "export"),
     ("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "runs ONNX files", "cpu"),
-    ("openvino", ("openvino",), "runs ONNX files on the CPU, the faster for large batches", "openvino"),
+    ("openvino", ("openvino",), "runs ONNX files on the CPU", "openvino"),
     ("tensorrt", ("tensorrt",), "builds and runs engines on this GPU", "gpu"),
     ("tensorrt_rtx", ("tensorrt-rtx",), "builds engines for RTX GPUs, also without a GPU", "rtx"),
     ("cuda.bindings", ("cuda-bindings",), "moves latents and images to the GPU and back", "gpu"),
