@@ -1,8 +1,8 @@
-"""`python -m benchmarks.ablation`: which part of the default recipe is worth what.
+"""`python -m benchmarks.ablation`: which part of a recipe is worth what.
 
-Every variant is the default recipe with one thing changed, and gets the same CPU time on one core: as many
-steps as fit into what STEPS steps of the default take. How long its step takes is measured beside the
-default's, in alternating rounds. Results are lines of benchmarks/results/ablation.jsonl; what is there is not
+Every variant is the recipe `sn-hinge` with one thing changed, and gets the same CPU time on one core: as many
+steps as fit into what STEPS steps of it take. How long its step takes is measured beside that of `sn-hinge`,
+in alternating rounds. Results are lines of benchmarks/results/ablation.jsonl; what is there is not
 made again. `--table` prints them.
 """
 
@@ -23,13 +23,13 @@ from benchmarks.digit_scores import FIGURES, real_scores, score_generator
 from dcgan_edge.claims.spread import spread
 
 RESULTS = Path(__file__).parent / "results" / "ablation.jsonl"
-STEPS = 600  # of the default recipe
+STEPS = 600  # of sn-hinge
 ROUNDS, ROUND_STEPS = 4, 8
 HEAD = ("what is changed", "to", "runs", "steps", "FID", "precision", "recall", "read", "class sizes")
 
 
 @click.command()
-@click.option("--steps", default=STEPS, show_default=True, help="The budget, in steps of the default recipe.")
+@click.option("--steps", default=STEPS, show_default=True, help="The budget, in steps of sn-hinge.")
 @click.option(
     "--runs", default=3, show_default=True, help="Trainings of each variant, of the seeds from 0 on."
 )
@@ -64,7 +64,7 @@ def _run_once(variant: Variant, seed: int, steps: int, results: Path) -> None:
 
 
 def _cost(variant: Variant) -> float:
-    """How many times the CPU time of the default's step a step of `variant` takes."""
+    """How many times the CPU time of a step of `sn-hinge` one of `variant` takes."""
     if variant == VARIANTS[0]:
         return 1.0
     usual, own = seconds_per_step((VARIANTS[0], variant), rounds=ROUNDS, steps=ROUND_STEPS)

@@ -28,6 +28,7 @@ def test_a_recipe_is_known_by_its_name() -> None:
 
 
 def test_larger_images_are_learnt_at_a_lower_rate_unless_by_the_papers_recipe() -> None:
-    assert recipe_settings("sn-hinge", size=28)["learning_rate"] == 2.5e-3
-    assert recipe_settings("sn-hinge", size=64)["learning_rate"] == 8e-4
+    for name in ("spectral", "sn-hinge"):
+        assert recipe_settings(name, size=28)["learning_rate"] == 2.5e-3
+        assert recipe_settings(name, size=64)["learning_rate"] == 8e-4
     assert recipe_settings("paper", size=64) == recipe_settings("paper")

@@ -76,7 +76,7 @@ def command(
 
     \b
     dcgan-edge compare-archs --out comparison
-    dcgan-edge compare-archs --recipe sn-hinge --out comparison-sn
+    dcgan-edge compare-archs --recipe spectral --out comparison-spectral
     dcgan-edge compare-archs --presets dcgan,gan --runs 5 --epochs 50 --out comparison
     """
     from dcgan_edge.claims.presets import compare_presets

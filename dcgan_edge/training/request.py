@@ -103,7 +103,7 @@ def train(
     The folder `out` gets checkpoint.safetensors, metrics.jsonl and grids of samples. `None` is the default:
     preset "dcgan", the size in pixels and the channels of the data, width 64, latents of 100 from "normal",
     25 epochs, seed 0, precision and device "auto", and the batch size, the rates and all else of the
-    `recipe` "sn-hinge"; "paper" is the DCGAN paper's. Time may be the budget instead, as `minutes`, resumed
+    `recipe` "spectral"; "paper" is the DCGAN paper's. Time may be the budget instead, as `minutes`, resumed
     runs included. With `conditional` the classes of the data are learnt as well, and can be asked for.
 
     A grid is drawn every `grid_every` steps, and the last `keep` checkpoints of such steps stay. Every

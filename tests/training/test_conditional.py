@@ -78,7 +78,7 @@ def test_a_step_tells_both_networks_the_classes_of_the_images() -> None:
     assert outcome.labels is LABELS
 
 
-@pytest.mark.parametrize("recipe", ["paper", "sn-hinge"])
+@pytest.mark.parametrize("recipe", ["paper", "spectral"])
 def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, recipe: str) -> None:
     data = write_digits(tmp_path / "data")
     settings = {**recipe_settings(recipe), "batch": 16, "architecture": CONDITIONAL}

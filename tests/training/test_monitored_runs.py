@@ -159,8 +159,9 @@ def test_a_collapse_is_over_when_it_is_and_a_resumed_run_remembers(
     assert [TrainEvent(**event) for event in written] == list(whole.events)
 
 
-def test_a_sound_training_by_hinges_raises_nothing(tmp_path: Path, data: Path) -> None:
-    settings = {**recipe_settings("sn-hinge"), "batch": BATCH}
+@pytest.mark.parametrize("recipe", ["spectral", "sn-hinge"])
+def test_a_sound_training_by_spectral_norms_raises_nothing(tmp_path: Path, data: Path, recipe: str) -> None:
+    settings = {**recipe_settings(recipe), "batch": BATCH}
     epochs = 2 * STEPS // STEPS_PER_EPOCH
     assert run_training(tiny_config(data, epochs=epochs, **settings), tmp_path).events == ()
 
