@@ -15,7 +15,7 @@ from dcgan_edge.evaluation.classifier import CLASSES, DigitFeatures, load_digit_
 from dcgan_edge.evaluation.frechet import Moments, frechet_distance, moments
 from dcgan_edge.evaluation.manifold import precision_recall
 from dcgan_edge.images import PixelArray, from_uint8
-from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.latents import FloatArray
 
 SAMPLES = 2000  # generated images, of the seeds from 0 on
 BATCH = 250
@@ -40,8 +40,10 @@ class DigitScores:
 
 
 def score_generator(generator: nn.Module, architecture: Architecture) -> DigitScores:
-    """Return the figures of `generator`, which is in eval mode and makes grey digits of 28 pixels."""
-    drawn = torch.from_numpy(latents(range(SAMPLES), architecture.latent_dim, architecture.distribution))
+    """Return the figures of `generator`, which is in eval mode and makes grey digits of 28 pixels, of all
+    classes alike if it knows them.
+    """
+    drawn = torch.from_numpy(architecture.inputs(range(SAMPLES)))
     with torch.inference_mode():
         images = torch.cat([generator(part) for part in torch.split(drawn, BATCH)])
     pixels = images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
