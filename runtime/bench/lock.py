@@ -56,8 +56,9 @@ def only_benchmark(
                 said = holder
             sleep(POLL_S)
             waited += POLL_S
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _self_description().encode()[:LONGEST_LINE], 0)
+        with contextlib.suppress(OSError):  # a full disk: others then wait for "another process"
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, _self_description().encode(errors="replace")[:LONGEST_LINE], 0)
         yield
     finally:
         os.close(descriptor)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,4 +55,19 @@ def test_the_lock_is_free_again_afterwards_whatever_happened(tmp_path: Path) -> 
 def test_where_no_lock_can_be_made_the_benchmark_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with only_benchmark(quiet, path=tmp_path / "file" / "lock"):
+        pass
+
+
+def test_a_name_of_any_bytes_and_a_full_disk_do_not_stop_a_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dcgan-edge", "bench", os.fsdecode(b"\xff.onnx")])
+    with only_benchmark(quiet, path=tmp_path / "lock"):
+        assert b"bench ?.onnx" in (tmp_path / "lock").read_bytes()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with only_benchmark(quiet, path=tmp_path / "lock"):
         pass
