@@ -7,7 +7,9 @@ for the command; it was never run on a board by us.
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dcgan_edge.errors import UnavailableError
@@ -34,7 +36,8 @@ class PowerModes:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.first = self.current = self.ask()
+        self.first = self.ask()
+        self.current: int | None = self.first  # None where it is not known
 
     def ask(self) -> int:
         """Return the number of the mode that the board is in. Raises UnavailableError where it has none."""
@@ -57,13 +60,15 @@ class PowerModes:
         """
         if number == self.current:
             return
+        self.current = None  # until the board has said it: the command may be cut off when it is half done
         try:
             self._run(("nvpmodel", "-m", str(number)))
-            self.current = self.ask()
         except (OSError, subprocess.SubprocessError) as error:
+            self.current = self.ask()
             raise UnavailableError(
                 f"The power mode could not be changed to {number}: {_why(error)}. It takes root (sudo)."
             ) from error
+        self.current = self.ask()
         if self.current != number:
             raise UnavailableError(
                 f"The board stayed in power mode {self.current} when it was told to go to {number}; that "
@@ -73,12 +78,29 @@ class PowerModes:
 
 @contextlib.contextmanager
 def power_modes(run: Run = run_command) -> Iterator[PowerModes]:
-    """Open the board's power modes; the mode it was in is put back in the end, whatever happens."""
+    """Open the board's power modes; the mode it was in is put back in the end, whatever happens.
+
+    SIGTERM, with which services are stopped, is a KeyboardInterrupt meanwhile.
+    """
     modes = PowerModes(run)
+    with _interrupted_by_sigterm():
+        try:
+            yield modes
+        finally:
+            modes.change(modes.first)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Raise KeyboardInterrupt at SIGTERM; signals are the main thread's, in others nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield modes
+        yield
     finally:
-        modes.change(modes.first)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _why(error: Exception) -> str:

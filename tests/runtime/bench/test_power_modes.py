@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Sequence
 
@@ -51,6 +52,34 @@ def test_it_is_put_back_after_an_error_too() -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert board.mode == 1
+
+
+def test_it_is_put_back_where_the_command_was_cut_off() -> None:
+    board = Nvpmodel(mode=1)
+
+    def run(words: Sequence[str]) -> str:
+        said = board(words)
+        if words[-1] == "2":
+            raise KeyboardInterrupt
+        return said
+
+    with pytest.raises(KeyboardInterrupt), power_modes(run) as modes:
+        modes.change(2)
+    assert board.mode == 1
+
+
+def test_it_is_put_back_when_the_program_is_stopped() -> None:
+    board, before = Nvpmodel(mode=1), signal.getsignal(signal.SIGTERM)
+
+    def stop() -> None:
+        with power_modes(board) as modes:
+            modes.change(2)
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert board.mode == 1
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_mode_that_it_is_in_is_not_set() -> None:
