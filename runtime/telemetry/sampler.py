@@ -65,7 +65,7 @@ class Recorder:
 
     def latest(self) -> dict[str, float]:
         """Return the last value of every reading so far."""
-        return {name: values[-1] for name, (_, values) in list(self._series.items())}
+        return {name: values[-1] for name, (_, values) in list(self._series.items()) if values}
 
     @property
     def limits(self) -> dict[str, float]:

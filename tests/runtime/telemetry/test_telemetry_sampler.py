@@ -130,6 +130,13 @@ def test_a_reading_is_dated_to_the_middle_of_its_read() -> None:
     assert recorder.telemetry().series[0].times_ns == (start + 100_000_000,)
 
 
+def test_the_last_reading_may_be_asked_for_while_the_first_of_a_kind_is_kept() -> None:
+    recorder = Recorder([Counting()], [], 1.0, ManualClock())
+    recorder.tick()
+    recorder._series["power/later"] = ([], [])  # as the thread that samples leaves it for a moment
+    assert recorder.latest() == {"power/x": 1.0}
+
+
 def test_a_slow_source_is_read_less_often_but_first_and_last() -> None:
     clock, slow = ManualClock(), Counting(interval_s=1.0)
     telemetry = run(clock, slow, rate_hz=10, ticks=25).telemetry()
