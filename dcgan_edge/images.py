@@ -129,8 +129,13 @@ def encode_pngs(pixels: PixelArray, *, scale: int = 1) -> list[bytes]:
         pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3)
     height, width = pixels.shape[2:]
     rows = np.moveaxis(pixels, 1, -1).reshape(count, height, width * channels)
-    if rows.size <= FILTERED_BYTES:
-        packed = [zlib.compress(image.tobytes(), PNG_LEVEL) for image in _filtered(rows, channels)]
+    at_once = FILTERED_BYTES // max(1, height * width * channels)  # what the others are changes no bytes
+    if at_once:
+        packed = [
+            zlib.compress(image.tobytes(), PNG_LEVEL)
+            for first in range(0, count, at_once)
+            for image in _filtered(rows[first : first + at_once], channels)
+        ]
     else:
         packed = [_in_bands(image, channels) for image in rows]
     head = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOURS[channels], 0, 0, 0)

@@ -55,6 +55,17 @@ def test_a_large_png_is_filtered_in_bands(monkeypatch: pytest.MonkeyPatch) -> No
     assert encode_pngs(pixels) == whole
 
 
+def test_the_way_of_an_image_to_its_png_does_not_depend_on_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, 20, 7), np.uint8)
+    alone = [encode_png(image) for image in pixels]
+    monkeypatch.setattr(images, "FILTERED_BYTES", 2 * 20 * 21)  # two of them
+    monkeypatch.setattr(images, "_in_bands", None)  # a zlib may compress bands otherwise than a whole
+    assert encode_pngs(pixels) == alone
+    assert encode_pngs(pixels[:0]) == []
+
+
 def test_a_png_of_more_channels_than_there_are_is_refused() -> None:
     with pytest.raises(EdgeError, match="1 to 4 channels"):
         encode_png(np.zeros((5, 2, 2), np.uint8))
