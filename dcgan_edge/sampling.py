@@ -148,9 +148,9 @@ def sample_to_folder(
     architecture = session.manifest.architecture
     pairs = rising_pairs(architecture, seeds, classes)
     if layout:
-        shown = every_pair(architecture, seeds, classes)
-        _check_layout(layout, len(shown), len(classes or ()))
+        _check_layout(layout, len(seeds) * (1 if classes is None else len(classes)), len(classes or ()))
         check_grid(*layout, architecture.size, scale=scale)
+        shown = every_pair(architecture, seeds, classes)
     pixels: dict[Pair, PixelArray] = {}
 
     def path_of(pair: Pair) -> Path:

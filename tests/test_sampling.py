@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dcgan_edge import sampling
 from dcgan_edge.artifact import BatchProfile
 from dcgan_edge.classes import every_pair
 from dcgan_edge.errors import UsageError
@@ -114,7 +115,10 @@ def test_a_pair_is_the_same_file_with_and_without_its_class(tmp_path: Path) -> N
     assert own.read_bytes() == both[3].read_bytes()
 
 
-def test_a_grid_too_small_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_grid_too_small_is_refused_before_anything_is_listed_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "every_pair", None)
     with pytest.raises(UsageError, match="do not fit"):
         sample_to_folder(ArithmeticSession(), range(5), tmp_path / "out", layout=(2, 2))
     assert not (tmp_path / "out").exists()
