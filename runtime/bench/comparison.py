@@ -88,16 +88,19 @@ def compare_rounds(
 def _compare_rounds(base: Measurement, now: Measurement, gate: Gate) -> Comparison:
     ratio = estimate(paired(base, now, gate.metric), now.processes)
     middle = [statistics.median(each.figures(gate.metric)) for each in (base, now)]
-    return _comparison(now, gate, (middle[0], middle[1]), ratio, now.disturbed_because)
+    return _comparison(now, gate, (middle[0], middle[1]), ratio, now)
 
 
 def _comparison(
-    now: Measurement, gate: Gate, figures: tuple[float, float], ratio: Estimate, doubt: str
+    now: Measurement, gate: Gate, figures: tuple[float, float], ratio: Estimate, doubtful: Measurement
 ) -> Comparison:
-    """Judge `ratio`, that of the metric now to then: a regression is proven, and beyond the gate."""
+    """Judge `ratio`, that of the metric now to then: a regression is proven, and beyond the gate. `doubtful`
+    is the one of the two that was disturbed more.
+    """
     goal = min(now.course.precision_goal or GOAL, abs(gate.change))
     time = ratio.inverse() if gate.metric == "throughput" else ratio
-    outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt)
+    doubt, mostly = doubtful.disturbed_because, doubtful.mostly_disturbed
+    outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt, mostly=mostly)
     worse = (gate.change > 0) == (gate.metric != "throughput")
     proven = outcome == ("slower" if worse else "faster")
     change = ratio.value - 1
@@ -142,8 +145,8 @@ def _compare(then: Measurement, now: Measurement, gate: Gate) -> Comparison:
     means = statistics.fmean(before), statistics.fmean(after)
     effect, half = means[1] - means[0], welch_half_width(before, after)
     ratio = geometric(effect, half)
-    doubt = now.disturbed_because or then.disturbed_because
-    found = _comparison(now, gate, (math.exp(means[0]), math.exp(means[1])), ratio, doubt)
+    doubtful = max(now, then, key=lambda each: each.course.disturbed / len(each.rounds))
+    found = _comparison(now, gate, (math.exp(means[0]), math.exp(means[1])), ratio, doubtful)
     if not _overlap(then, before, now, after):
         return found
     return dataclasses.replace(found, outcome="ambiguous", regression=False, because=OVERLAP)

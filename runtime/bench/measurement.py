@@ -133,6 +133,11 @@ class Measurement:
         return f"{'; '.join(course.disturbances)} (in {course.disturbed} of {len(self.rounds)} rounds)"
 
     @property
+    def mostly_disturbed(self) -> bool:
+        """Return whether something ran during half of the rounds that count, or more."""
+        return 2 * self.course.disturbed >= len(self.rounds)
+
+    @property
     def unstable_because(self) -> tuple[str, ...]:
         """Why the figure should not be quoted; empty when nothing speaks against it."""
         reasons = list(self.reasons)

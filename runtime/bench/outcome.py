@@ -17,16 +17,21 @@ GOAL = 0.03  # of an interval's width, and the difference below which two artifa
 # Two processes of one artifact differ by about so much for good, by the layout of their memory: Mytkowicz et
 # al. 2009, "Producing wrong data without doing anything obviously wrong". Several processes show it.
 RESOLUTION = 0.01
+# A program on the same core takes half of it: where it ran during most rounds, less is no difference of ours.
+SHARED = 2.0
 EARLIER = {"regression": "slower", "improvement": "faster", "noise": "ambiguous"}  # words of schema 2
 
 
-def judge(time_ratio: Estimate, goal: float, *, resolution: float, doubt: str = "") -> tuple[Outcome, str]:
+def judge(
+    time_ratio: Estimate, goal: float, *, resolution: float, doubt: str = "", mostly: bool = False
+) -> tuple[Outcome, str]:
     """Return what `time_ratio`, the time of one artifact over that of another, says of the first, and why it
     says nothing where it is ambiguous.
 
     The two are the same where the whole interval lies within `goal` of 1, and differ where it lies wholly
     beyond `resolution`. Where `doubt` says that the rounds were disturbed, only a difference that is wholly
-    beyond `goal` counts, and nothing is called the same.
+    beyond `goal` counts, and nothing is called the same; where `mostly` all were, only one beyond SHARED, for
+    a median is then what the disturbance made of it.
     """
     if not time_ratio.bounded:
         return "ambiguous", doubt or "there are too few rounds, or processes, for an interval"
@@ -34,9 +39,9 @@ def judge(time_ratio: Estimate, goal: float, *, resolution: float, doubt: str = 
     if not doubt and -goal <= low and high <= goal:
         return "same", ""
     least = goal if doubt else min(resolution, goal)
-    if low > least:
+    if low > (SHARED - 1 if mostly else least):
         return "slower", ""
-    if high < -least:
+    if high < (1 / SHARED - 1 if mostly else -least):
         return "faster", ""
     if doubt:
         return "ambiguous", doubt

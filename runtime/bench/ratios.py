@@ -98,7 +98,7 @@ def _ratio(first: Measurement, now: Measurement) -> Ratio:
         time, apart = Estimate(medians[0] / medians[1], 0.0, float("inf")), 0.0
     speed, doubt = time.inverse(), now.disturbed_because
     goal = now.course.precision_goal or GOAL
-    outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt)
+    outcome, because = judge(time, goal, resolution=resolution(now), doubt=doubt, mostly=now.mostly_disturbed)
     against = [doubt] if doubt else []
     if not time.bounded:
         against.append("there are too few rounds, or processes, for an interval")

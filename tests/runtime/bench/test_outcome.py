@@ -5,11 +5,12 @@ import math
 
 import pytest
 
+from dcgan_edge.runtime.bench.comparison import compare, compare_rounds, parse_gate
 from dcgan_edge.runtime.bench.intervals import Estimate
 from dcgan_edge.runtime.bench.measurement import Course, Measurement
 from dcgan_edge.runtime.bench.outcome import Comparison, Outcome, judge
 from dcgan_edge.runtime.bench.ratios import ratios
-from tests.report_pieces import samples, steady
+from tests.report_pieces import bench_report, samples, steady
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,37 @@ def test_an_interval_says_faster_slower_same_or_why_it_does_not(
     assert found == outcome
     assert bool(because) == (outcome == "ambiguous")
     assert not doubt or because in ("", doubt)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [
+        (1.04, 1.9, "ambiguous"),  # a program on the same core of one may have made it
+        (2.1, 3.0, "slower"),
+        (0.55, 0.96, "ambiguous"),
+        (0.3, 0.4, "faster"),
+    ],
+)
+def test_where_most_rounds_were_disturbed_only_what_no_neighbour_makes_counts(
+    low: float, high: float, outcome: Outcome
+) -> None:
+    found = judge(Estimate(low, low, high), 0.03, resolution=0.01, doubt="a hog", mostly=True)
+    assert found == (outcome, "a hog" if outcome == "ambiguous" else "")
+
+
+@pytest.mark.parametrize(("disturbed", "outcome"), [(14, "slower"), (15, "ambiguous")])
+def test_most_rounds_are_half_of_them(disturbed: int, outcome: Outcome) -> None:
+    course = Course(disturbed=disturbed, disturbances=("other programs were busy",))
+    first, second = many("a", 1.0, course=course), many("b", 1.5, course=course)
+    assert ratios([first, second])[0].outcome == outcome
+    report = bench_report(first, second)
+    (found,) = compare_rounds(report, {"b": "a"}, [parse_gate("p50>+5%")])
+    assert (found.outcome, found.regression) == (outcome, outcome == "slower")
+    quiet = dataclasses.replace(second, course=Course())
+    (apart,) = compare(
+        bench_report(dataclasses.replace(first, name="b")), bench_report(quiet), [parse_gate("p50>+5%")]
+    )
+    assert (apart.outcome, apart.regression) == (outcome, outcome == "slower")
 
 
 def test_several_processes_have_no_need_of_the_resolution() -> None:
