@@ -15,14 +15,18 @@ from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.session import Session, SessionFacts
 
 WAIT_S = 0.002
-HOG = "while True: pass"
+HOG = """
+import os, sys
+while os.path.exists("/proc/" + sys.argv[1]):
+    for _ in range(10**6): pass
+"""
 
 
 @contextlib.contextmanager
 def hog() -> Iterator[int]:
-    """A busy program that does not descend from this process, by its number."""
+    """A busy program that does not descend from this process, by its number; it ends when we do, too."""
     started = subprocess.run(
-        ["sh", "-c", '"$0" -c "$1" >/dev/null 2>&1 & echo $!', sys.executable, HOG],
+        ["sh", "-c", '"$0" -c "$1" "$2" >/dev/null 2>&1 & echo $!', sys.executable, HOG, str(os.getpid())],
         check=True,
         capture_output=True,
         text=True,
