@@ -195,7 +195,8 @@ def _earlier(output: Path, asked: dict[str, Any]) -> BenchReport | None:
     if not output.exists():
         return None
     report = read_report(output)
-    if report.plan.get("matrix") != json.loads(json.dumps(asked)):  # which has lists for tuples
+    same = report.plan.get("matrix") == json.loads(json.dumps(asked))  # which has lists for tuples
+    if not same or not isinstance(report.plan.get("done"), list):
         raise UsageError(
             f"{output.name} holds results of another plan, or of artifacts that have changed. Choose another "
             "--output, or delete it."

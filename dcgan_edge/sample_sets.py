@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dcgan_edge.architecture import Architecture
+from dcgan_edge.artifact import read_file
 from dcgan_edge.classes import Pair
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import replacing, write_atomic
@@ -159,7 +160,7 @@ def _claim(folder: Path, facts: dict[str, Any]) -> None:
     """Write the index into `folder`, or find the same one there. Raises UsageError for other files."""
     index = folder / INDEX
     if index.is_file():
-        if read_json(index.read_bytes(), INDEX) != facts:
+        if read_json(read_file(index), INDEX) != facts:
             raise UsageError(
                 f"{folder} holds images of another artifact, other seeds or other options, as {INDEX} says. "
                 "Choose another --out, or delete what is there."
