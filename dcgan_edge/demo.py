@@ -32,8 +32,8 @@ from dcgan_edge.training.monitor import TrainEvent
 from dcgan_edge.verification import verify
 from dcgan_edge.words import quoted
 
-# Thousands of steps in three minutes, and a class to ask for.
 BENCH_PATIENCE = 2.0
+# Thousands of steps in three minutes, and a class to ask for.
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=32, classes=DIGIT_NAMES)
 TARGETS = ("sm86", "sm89", "sm120")
 SEEDS = range(8)
