@@ -93,8 +93,11 @@ def _repeats(graph: Rewriting, node: NodeProto) -> tuple[int, ...] | None:
     source, result = graph.shape(node.input[0]), graph.shape(node.output[0])
     if node.op_type != "Resize" or facts.get("mode", "nearest") != "nearest" or facts.get("antialias", 0):
         return None
-    scales = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-    if len(source) < 3 or len(source) != len(result) or (scales is not None and len(scales) != len(source)):
+    scaled = len(node.input) > 2 and bool(node.input[2])
+    scales = graph.values(node.input[2]) if scaled else None
+    if len(source) < 3 or len(source) != len(result):
+        return None
+    if scaled and (scales is None or len(scales) != len(source)):
         return None
     if np.any(scales[:2] != 1) if scales is not None else source[:2] != result[:2]:
         return None

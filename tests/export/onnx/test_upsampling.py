@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.upsampling import fuse_upsampling
 from tests.foreign_graphs import constant, node
 
@@ -107,6 +108,16 @@ KEPT: dict[str, tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]] = {
 def test_what_is_no_repetition_or_no_gain_stays(case: str) -> None:
     conv, weight, facts = KEPT[case]
     assert operators(fuse_upsampling(enlarged(conv, weight, **facts))) == ["Resize", "Conv"]
+
+
+def test_scales_that_are_no_weights_are_not_guessed() -> None:
+    before = enlarged(PAD, (3, 4, 3, 3), scales=(1, 1, 2.1, 2.1))  # 4x5 pixels become 8x10, as by 2
+    before.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    del before.graph.value_info[:], before.graph.output[0].type.tensor_type.shape.dim[:]
+    before.graph.output[0].type.tensor_type.shape.dim.extend([onnx.TensorShapeProto.Dimension()] * 4)
+    value = before.graph.initializer.pop(0)
+    before.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["scales"], "made", value=value))
+    assert operators(fuse_upsampling(check_graph(before))) == ["Constant", "Resize", "Conv"]
 
 
 def test_an_enlargement_that_others_read_too_stays_for_them() -> None:
