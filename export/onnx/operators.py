@@ -87,6 +87,20 @@ def _takes_half(schema: defs.OpSchema, formal: defs.OpSchema.FormalParameter) ->
     return HALF in allowed.get(formal.type_str, [formal.type_str])
 
 
+def taken_names(graph: onnx.GraphProto) -> set[str]:
+    """Return every name that a node, a weight or another tensor of `graph` has."""
+    taken = {name for node in graph.node for name in (*node.input, *node.output, node.name)}
+    return taken | {tensor.name for tensor in graph.initializer}
+
+
+def fresh(name: str, taken: set[str]) -> str:
+    """Return `name`, lengthened until it is none of `taken`, and take it."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 def lift_constants(model: onnx.ModelProto) -> None:
     """Make the value of every Constant node an initializer, so that there is one kind of weight.
 

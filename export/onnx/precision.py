@@ -20,11 +20,13 @@ from .checking import check_graph
 from .operators import (
     SHAPE_ONLY,
     find_schema,
+    fresh,
     half_inputs,
     half_outputs,
     lift_constants,
     opset,
     refuse_operators,
+    taken_names,
 )
 
 HALF_MAX = 65504.0  # the largest finite half
@@ -151,10 +153,10 @@ def _half_tensor(tensor: TensorProto, readers: list[NodeProto]) -> TensorProto:
 def _cast_between(graph: onnx.GraphProto, types: _Types) -> None:
     """Insert a Cast wherever float32 meets half: at input and output, and around what stays float32."""
     source, result = graph.input[0].name, graph.output[0].name
-    taken = {name for node in graph.node for name in (*node.input, *node.output, node.name)}
+    taken = taken_names(graph)
     images = result
     if result not in types.wide:
-        images = _fresh("images_half", taken)
+        images = fresh("images_half", taken)
         for node in graph.node:
             node.input[:] = [images if name == result else name for name in node.input]
             node.output[:] = [images if name == result else name for name in node.output]
@@ -176,18 +178,10 @@ def _cast_between(graph: onnx.GraphProto, types: _Types) -> None:
 
 
 def _cast(name: str, taken: set[str], *, to_half: bool, is_input: bool) -> NodeProto:
-    new = _fresh("latents_half" if is_input else f"{name}_{'half' if to_half else 'float32'}", taken)
-    label = _fresh("Cast_in" if is_input else f"Cast_{new}", taken)
+    new = fresh("latents_half" if is_input else f"{name}_{'half' if to_half else 'float32'}", taken)
+    label = fresh("Cast_in" if is_input else f"Cast_{new}", taken)
     kind = TensorProto.FLOAT16 if to_half else TensorProto.FLOAT
     return helper.make_node("Cast", [name], [new], label, to=kind)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    """Return `name`, lengthened until it is none of `taken`, and take it."""
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 def _weights(graph: onnx.GraphProto) -> list[str]:

@@ -11,6 +11,7 @@ Source: Jacob et al. 2017, arXiv:1712.05877; Wu et al. 2020, arXiv:2004.09602, s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from dcgan_edge.errors import EdgeError, UsageError
 
 from .calibration import OBSERVED_OPERATORS, QUANTISED_OPERATORS, Ranges, quiet
 from .checking import check_graph
+from .operators import fresh, taken_names
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def quantise(
     }
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    _separate_weights(copy.graph, layers)
     kinds = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
     with quiet():
         quantiser = quantization.QDQQuantizer(
@@ -147,6 +150,23 @@ def channel_axis(node: NodeProto) -> int:
     if node.op_type == "Gemm":
         return 0 if _attribute(node, "transB", 0) else 1
     return 0 if node.op_type == "Conv" else 1
+
+
+def _separate_weights(graph: onnx.GraphProto, layers: Collection[str]) -> None:
+    """Give each of `layers` a weight of its own where another node reads it too, which may stay float or have
+    its channels along another axis.
+    """
+    readers = Counter(name for node in graph.node for name in node.input)
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    taken = taken_names(graph)
+    for node in graph.node:
+        if node.name not in layers or readers[node.input[1]] == 1:
+            continue
+        readers[node.input[1]] -= 1
+        own = TensorProto()
+        own.CopyFrom(weights[node.input[1]])
+        node.input[1] = own.name = fresh(f"{node.name}_weight", taken)
+        graph.initializer.append(own)
 
 
 def _activations(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:

@@ -15,6 +15,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from .checking import check_graph
+from .operators import fresh, taken_names
 
 Values = npt.NDArray[np.float64]
 Shape = tuple[int | str, ...]
@@ -58,8 +59,7 @@ class Rewriting:
         self._shapes = {
             value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)
         }
-        self._taken = {name for node in graph.node for name in (*node.input, *node.output, node.name)}
-        self._taken |= self._weights.keys()
+        self._taken = taken_names(graph)
 
     def maker(self, name: str) -> NodeProto | None:
         """Return the node that made the tensor `name` before; None for inputs and weights."""
@@ -97,10 +97,7 @@ class Rewriting:
 
     def fresh(self, name: str) -> str:
         """Return `name`, lengthened until no tensor and no node has it, and take it."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
+        return fresh(name, self._taken)
 
     def add(
         self, op: str, inputs: Iterable[str], output: str | None = None, *, name: str, **facts: Any

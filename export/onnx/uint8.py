@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from dcgan_edge.artifact import Layout
 
 from .checking import check_graph
+from .operators import fresh, taken_names
 
 
 def with_uint8(model: onnx.ModelProto, layout: Layout) -> onnx.ModelProto:
@@ -29,21 +30,13 @@ def with_uint8(model: onnx.ModelProto, layout: Layout) -> onnx.ModelProto:
     graph = result.graph
     (output,) = graph.output
     images = output.name
-    taken = {name for node in graph.node for name in (*node.input, *node.output, node.name)}
-    taken |= {tensor.name for tensor in graph.initializer}
-
-    def fresh(name: str) -> str:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
-
-    source = fresh("images_float")
+    taken = taken_names(graph)
+    source = fresh("images_float", taken)
     for node in graph.node:
         node.input[:] = [source if name == images else name for name in node.input]
         node.output[:] = [source if name == images else name for name in node.output]
     half, least, most = (
-        _constant(graph, fresh(f"uint8_{name}"), value)
+        _constant(graph, fresh(f"uint8_{name}", taken), value)
         for name, value in (("half", 127.5), ("least", 0.0), ("most", 255.0))
     )
     steps: list[tuple[str, list[str], dict[str, Any]]] = [
@@ -57,8 +50,8 @@ def with_uint8(model: onnx.ModelProto, layout: Layout) -> onnx.ModelProto:
     if layout == "NCHW":
         del steps[-2]
     for number, (op, others, facts) in enumerate(steps, start=1):
-        name = fresh(f"{op}_uint8")
-        made = images if number == len(steps) else fresh(f"uint8_{op.lower()}")
+        name = fresh(f"{op}_uint8", taken)
+        made = images if number == len(steps) else fresh(f"uint8_{op.lower()}", taken)
         graph.node.append(helper.make_node(op, [source, *others], [made], name, **facts))
         source = made
     batch, *planes = output.type.tensor_type.shape.dim

@@ -115,6 +115,21 @@ def test_what_is_kept_is_as_it_was(graph: onnx.ModelProto, z: FloatArray) -> Non
     assert count(some).weight_bytes < count(graph).weight_bytes
 
 
+def test_layers_that_share_a_weight_each_get_scales_of_their_own(z: FloatArray) -> None:
+    nodes = [
+        node("Reshape", ["latents", "to4"], "x", "reshape"),
+        node("ConvTranspose", ["x", "w"], "u", "up", pads=[1, 1, 1, 1]),
+        node("Conv", ["u", "w"], "c", "conv", pads=[1, 1, 1, 1]),
+        node("Conv", ["c", "w"], "images", "kept", pads=[1, 1, 1, 1]),
+    ]
+    ports = [port("latents", ["n", DIM, 1, 1])], [port("images", ["n", 2, 2, 2])]
+    shared = check_graph(model(nodes, *ports, [weight("w", 2, 2, 3, 3), constant("to4", [-1, 2, 2, 2])]))
+    made = quantise(shared, ("up", "conv"), calibrate(shared, z, "min-max", image_bytes=BYTES))
+    check_scales(made, ("up", "conv"))
+    assert next(each for each in made.graph.node if each.name == "kept").input[1] == "w"
+    np.testing.assert_array_equal(constants(made)["w"], constants(shared)["w"])
+
+
 def test_a_layer_may_be_half_among_int8(quantised: onnx.ModelProto, z: FloatArray) -> None:
     others = [each.name for each in quantised.graph.node if each.name != "groups"]
     mixed = to_fp16(quantised, keep_fp32=others)
