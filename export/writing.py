@@ -212,7 +212,8 @@ class _Proof:
         manifest = self._manifest(model, precision, made.notes() if isinstance(made, Quantised) else {})
         if precision != "fp32" and manifest.cost is not None:
             values = manifest.cost.activation_bytes
-            if overflow := half_overflow(self._graph, model, self._latents, values):
+            whole = made.trial.graph if isinstance(made, Quantised) else self._graph  # in the form of `model`
+            if overflow := half_overflow(whole, model, self._latents, values):
                 raise VerificationError(f"{name} is not written. {overflow}")
         data = model.SerializeToString(deterministic=True)
         if manifest.origin is not None and manifest.origin.kind != "import":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from dcgan_edge.artifact import Architecture, Artifact, BatchProfile, Target, read_artifact
 from dcgan_edge.errors import UsageError, VerificationError
 from dcgan_edge.export import distribution, int8
 from dcgan_edge.export.int8 import advice, sensitivity, to_int8
 from dcgan_edge.export.onnx.checking import check_graph
+from dcgan_edge.export.onnx.precision import HALF_MAX
 from dcgan_edge.export.onnx.quantise import check_scales
 from dcgan_edge.export.pipeline import export
 from dcgan_edge.export.tensorrt.build import build
@@ -87,11 +90,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8, "METHODS", ("min-max",))
 
 
-def rewritten(exported: Path, out: Path, wanted: Wanted) -> list[Artifact]:
+def rewritten(
+    exported: Path, out: Path, wanted: Wanted, change: Callable[[onnx.ModelProto], None] = lambda graph: None
+) -> list[Artifact]:
     """What is written of the graph in `exported`; the float32 file is the reference, not PyTorch."""
     path = exported / "generator.fp32.onnx"
     graph = onnx.load(path)
     del graph.metadata_props[:]
+    change(graph)
     with open_session(path) as reference:
         return write_generator(
             check_graph(graph),
@@ -126,6 +132,30 @@ def test_layers_are_kept_in_float_and_in_half(exported: Path, tmp_path: Path) ->
     by_name = {each.name: each for each in model.graph.node}
     assert weights[by_name[FIRST].input[1]] == onnx.TensorProto.FLOAT16
     assert weights[by_name[LAST].input[1]] == onnx.TensorProto.FLOAT
+
+
+def reach_far(graph: onnx.ModelProto) -> None:
+    """Let the first layer make values beyond half that the second divides again: the images stay the same."""
+    weights = {each.name: each for each in graph.graph.initializer}
+    by_name = {each.name: each for each in graph.graph.node}
+    largest = np.abs(numpy_helper.to_array(weights[by_name[FIRST].input[1]])).max()
+    factor = 2 ** np.floor(np.log2(HALF_MAX / largest))  # the weights themselves are within half
+    changes = dict.fromkeys(by_name[FIRST].input[1:], factor)
+    changes[by_name["ConvTranspose_2"].input[1]] = 1 / factor
+    for name, change in changes.items():
+        values = numpy_helper.to_array(weights[name]) * np.float32(change)
+        weights[name].CopyFrom(numpy_helper.from_array(values, name))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("target", ["any", "tensorrt"])
+def test_values_beyond_half_are_found_in_the_form_that_is_written(
+    exported: Path, tmp_path: Path, target: Target
+) -> None:
+    wanted = Wanted(("int8",), keep_fp16=(FIRST,), target=target)
+    with pytest.raises(VerificationError, match=f"Half precision ends.*--keep-fp32 {FIRST}"):
+        rewritten(exported, tmp_path, wanted, reach_far)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("quick")
