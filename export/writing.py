@@ -98,6 +98,8 @@ class Wanted:
             raise UsageError("Layers are kept in half precision of an int8 file; add --precision int8.")
         if "mixed" in self.precisions:
             raise UsageError("A mixed file is an fp16 one with layers that --keep-fp32 names.")
+        if unknown := sorted(set(self.precisions) - set(GATES)):
+            raise UsageError(f"There is no precision {', '.join(unknown)}; there are fp32, fp16 and int8.")
 
     @property
     def half(self) -> bool:

@@ -238,6 +238,8 @@ def test_layers_that_cannot_be_kept_are_refused_before_anything_is_written(
 def test_what_does_not_apply_is_refused() -> None:
     with pytest.raises(UsageError, match="--precision int8"):
         Wanted(("fp32", "fp16"), keep_fp16=(FIRST,))
+    with pytest.raises(UsageError, match="no precision int4"):
+        Wanted(("fp32", "int4"))  # type: ignore[arg-type]
     assert Wanted(("int8",), engine=True).files == ("int8",)
     assert Wanted(("fp32",), engine=True).files == ("fp32", "fp16")
     assert Wanted(("fp16", "int8"), keep_fp32=(FIRST,)).files == ("mixed", "int8")
