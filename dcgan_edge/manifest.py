@@ -216,7 +216,7 @@ class Manifest:
                 raise ValueError("it has no schema version")
             version = facts["schema_version"]
             if version not in READABLE_SCHEMAS or isinstance(version, bool | float):
-                known = " and ".join(map(str, READABLE_SCHEMAS))
+                known = f"{READABLE_SCHEMAS[0]} to {READABLE_SCHEMAS[-1]}"
                 raise ArtifactError(
                     f"{origin} has manifest schema {str(version)[:20]}; this program reads {known}."
                 )
@@ -240,8 +240,9 @@ def _check(manifest: Manifest) -> None:
     for name, found, wanted in zip(
         ("inputs", "outputs"), (manifest.inputs[0], result), expected, strict=True
     ):
-        if found.shape[1:] != wanted.shape[1:] or not found.name:
-            raise ValueError(f"{name} are not one tensor of shape {wanted.shape}")
+        alike = all(getattr(found, fact) == getattr(wanted, fact) for fact in ("dtype", "layout"))
+        if not alike or found.shape[1:] != wanted.shape[1:] or not found.name:
+            raise ValueError(f"{name} are not one {wanted.dtype} tensor of shape {wanted.shape}")
     for name, value in manifest.parity.items():
         checked(PARITY_FIGURES.get(name, Any), value, f"parity.{name}")
     if manifest.size < 0:

@@ -216,6 +216,8 @@ def test_a_sidecar_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
         (("architecture", "latent_dim"), 10**12), (("architecture", "latent_dim"), True),
         (("architecture", "size"), 0), (("architecture", "preset"), 7), (("architecture", "extra"), 1),
         (("inputs",), []), (("inputs", 0, "name"), ""), (("inputs", 0, "shape"), ["batch", 100]),
+        (("inputs", 0, "dtype"), "uint8"), (("inputs", 0, "layout"), "NHWC"), (("outputs",), []),
+        (("outputs", 0, "dtype"), "int8"), (("outputs", 0, "layout"), "NHWC"), (("precision",), "int4"),
         (("batch", "max"), 10**9), (("batch", "min"), 1.0), (("targets",), "sm86"), (("size",), -1),
         (("versions",), {"torch": 2}), (("cost", "flops"), -1.0), (("cost", "weight_bytes"), 1.5),
         (("golden", "seeds"), 10**6), (("verified",), [{}]), (("schema_version",), 2.0),
