@@ -17,9 +17,9 @@ from .upsampling import fuse_upsampling
 
 Rewrite = Callable[[onnx.ModelProto], onnx.ModelProto]
 REWRITES: dict[Target, tuple[Rewrite, ...]] = {
-    # 4 multiply-adds for 9: faster on every runtime, the more the larger the batch.
+    # 4 multiply-adds for 9: faster on both CPU runtimes, the more the larger the batch.
     "any": (fuse_upsampling,),
-    # Its own compiler makes a product of the projection; of a Gemm in float32 it makes none for Turing.
+    # TensorRT-RTX builds no Gemm in float32 for Turing.
     "tensorrt": (fuse_upsampling,),
     # Both run a transposed convolution image by image, and a product for the whole batch.
     "onnxruntime-cpu": (fuse_upsampling, project_by_product),
