@@ -14,8 +14,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.images import ImageArray
@@ -42,7 +40,7 @@ class OpenVinoSession(Session):
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self.manifest = manifest
-        self._threads = threads
+        self._threads, self._streams = threads, 0
         self._compiled: OrderedDict[int, _Requests] = OrderedDict()
         self._lock = threading.Lock()
         with _refusing():
@@ -68,14 +66,16 @@ class OpenVinoSession(Session):
     def use_streams(self, count: int) -> None:
         """Run up to `count` batches at the same time from now on, on a share of the threads each."""
         with self._lock:
-            self._streams = count
-            self._options = compile_options(self._threads, count)
-            self._compiled.clear()
+            if count != self._streams:
+                self._streams = count
+                self._options = compile_options(self._threads, count)
+                self._compiled.clear()
 
     def prepare(self, batch: int) -> None:
         """Compile for batches of `batch` images, or of the sizes that they are split into."""
-        architecture = self.manifest.architecture
-        self.raw(np.zeros((batch, architecture.input_dim, 1, 1), np.float32))
+        profile = self.manifest.batch
+        for size in {min(batch, profile.max), batch % profile.max} - {0}:
+            self._requests(max(size, profile.min))
 
     def raw(self, latents: FloatArray) -> ImageArray:
         """Return images of latents, as `Session.raw` does."""
@@ -89,6 +89,8 @@ class OpenVinoSession(Session):
 
     def _run(self, latents: FloatArray) -> ImageArray:
         requests = self._requests(len(latents))
+        if not latents.flags.writeable:  # OpenVINO shares no such memory
+            latents = latents.copy()
         try:
             with requests.one() as request:
                 request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))

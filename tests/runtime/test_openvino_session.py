@@ -156,6 +156,25 @@ def test_a_benchmark_has_its_streams(artifact: Path) -> None:
         make_ready(session, 2, 2)
         assert session.facts.streams == 2
         assert len(closed_loop(session, 2, 0.0, least=3, streams=2)) >= 6
+        (kept,) = session._compiled.values()
+        make_ready(session, 2, 2)
+        assert list(session._compiled.values()) == [kept]
+
+
+def test_what_is_prepared_is_compiled_and_not_run(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with loaded(artifact, batch=BatchProfile(2, 4, 8)) as session:
+        monkeypatch.setattr(session, "_run", None)
+        for batch, sizes in ((24_576, {8}), (25, {8, 2}), (5, {8, 2, 5})):  # 1 is padded to 2
+            session.prepare(batch)
+            assert set(session._compiled) == sizes
+
+
+def test_latents_may_be_read_only(artifact: Path) -> None:
+    z = latents(range(3), 16)
+    with loaded(artifact) as session:
+        expected = session.run(z)
+        z.flags.writeable = False
+        np.testing.assert_array_equal(session.run(z), expected)
 
 
 def test_options_that_do_not_apply_are_refused(artifact: Path) -> None:
