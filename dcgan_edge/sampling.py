@@ -97,10 +97,7 @@ def sample(
     """
     folder = Path(out)
     check_writable(folder / "grid.png")
-    if format not in FORMATS:
-        raise UsageError(f"{format!r} is no format of samples; there are {', '.join(FORMATS)}.")
-    if (format != "png" and grid) or (format == "npy" and scale != 1):
-        raise UsageError(f"The format {format} has no {'grid' if grid else 'scale'}; that of png has.")
+    _check_format(format, grid, scale)
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         architecture = session.manifest.architecture
         chosen = None if classes is None else parse_classes(classes, architecture.classes)
@@ -214,6 +211,14 @@ def beside(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _check_format(format: Format, grid: tuple[int, int] | None, scale: int) -> None:
+    """Raise UsageError for a format that is none, and for an option that it has no use for."""
+    if format not in FORMATS:
+        raise UsageError(f"{format!r} is no format of samples; there are {', '.join(FORMATS)}.")
+    if (format != "png" and grid) or (format == "npy" and scale != 1):
+        raise UsageError(f"The format {format} has no {'grid' if grid else 'scale'}; that of png has.")
 
 
 def _check_layout(layout: tuple[int, int], images: int, classes: int) -> None:

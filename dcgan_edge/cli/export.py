@@ -60,23 +60,11 @@ from dcgan_edge.cli.progress import steps
 )
 @json_option
 def command(
-    checkpoint: Path | None,
-    module: ModuleOptions | None,
-    out: Path,
-    precisions: tuple[Precision, ...],
-    formats: tuple[str, ...],
-    target: Target,
-    output: Output,
-    layout: Layout,
-    targets: tuple[str, ...],
-    min_batch: int,
-    opt_batch: int,
-    max_batch: int,
-    workspace: int | None,
-    keep_fp32: tuple[str, ...],
-    keep_fp16: tuple[str, ...],
-    as_json: bool,
-) -> None:
+    checkpoint: Path | None, module: ModuleOptions | None, out: Path, precisions: tuple[Precision, ...],
+    formats: tuple[str, ...], target: Target, output: Output, layout: Layout, targets: tuple[str, ...],
+    min_batch: int, opt_batch: int, max_batch: int, workspace: int | None, keep_fp32: tuple[str, ...],
+    keep_fp16: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
     """Write the averaged generator of CHECKPOINT as ONNX files, each verified against PyTorch.
 
     With --module, a torch.nn.Module of your own in its place: latents (batch, N) or (batch, N, 1, 1) in,
@@ -116,17 +104,10 @@ def command(
         }
         if module is not None:
             written = export_module(
-                module.module,
-                out,
-                latent_dim=module.latent_dim,
-                arguments=module.module_args,
-                weights=module.weights,
-                key=module.key,
-                classes=module.classes or 0,
-                distribution=module.distribution or "normal",
-                value_range=module.value_range,
-                **settings,
-            )
+                module.module, out, latent_dim=module.latent_dim, arguments=module.module_args,
+                weights=module.weights, key=module.key, classes=module.classes or 0,
+                distribution=module.distribution or "normal", value_range=module.value_range, **settings,
+            )  # fmt: skip
         elif checkpoint is not None:
             written = export(checkpoint, out, **settings)
     if as_json:

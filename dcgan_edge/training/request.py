@@ -68,36 +68,17 @@ class TrainRequest:
 
 
 def train(
-    data: StrPath | None = None,
-    out: StrPath = DEFAULT_OUT,
-    *,
-    arch: str | None = None,
-    size: int | None = None,
-    channels: int | None = None,
-    width: int | None = None,
-    latent_dim: int | None = None,
-    distribution: Distribution | None = None,
-    conditional: bool | None = None,
-    recipe: str | None = None,
-    batch: int | None = None,
-    epochs: int | None = None,
-    minutes: float | None = None,
-    seed: int | None = None,
-    precision: TrainPrecision | None = None,
-    device: str | None = None,
-    shards: int | None = None,
-    learning_rate: float | None = None,
-    beta1: float | None = None,
-    ema_decay: float | None = None,
-    log_every: int | None = None,
-    grid_every: int | None = None,
-    keep: int | None = None,
-    eval_every: int | None = None,
-    eval_data: StrPath | None = None,
-    tensorboard: bool | None = None,
-    resume: bool = False,
-    progress: Callable[[TrainProgress], None] | None = None,
-) -> TrainResult:
+    data: StrPath | None = None, out: StrPath = DEFAULT_OUT, *, arch: str | None = None,
+    size: int | None = None, channels: int | None = None, width: int | None = None,
+    latent_dim: int | None = None, distribution: Distribution | None = None,
+    conditional: bool | None = None, recipe: str | None = None, batch: int | None = None,
+    epochs: int | None = None, minutes: float | None = None, seed: int | None = None,
+    precision: TrainPrecision | None = None, device: str | None = None, shards: int | None = None,
+    learning_rate: float | None = None, beta1: float | None = None, ema_decay: float | None = None,
+    log_every: int | None = None, grid_every: int | None = None, keep: int | None = None,
+    eval_every: int | None = None, eval_data: StrPath | None = None, tensorboard: bool | None = None,
+    resume: bool = False, progress: Callable[[TrainProgress], None] | None = None,
+) -> TrainResult:  # fmt: skip
     """Train a GAN on `data` ("digits", or what `dcgan-edge train --data` takes) and return what it came to.
 
     The folder `out` gets checkpoint.safetensors, metrics.jsonl and grids of samples. `None` is the default:

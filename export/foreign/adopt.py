@@ -50,27 +50,14 @@ WHOLE_GATE = Gate(
 
 
 def adopt(
-    model: StrPath,
-    out: StrPath = "out",
-    *,
-    precisions: Sequence[Precision] = ("fp32", "fp16"),
-    engine: bool = False,
-    targets: Sequence[str] = (),
-    keep_fp32: Sequence[str] = (),
-    keep_fp16: Sequence[str] = (),
-    batch: BatchProfile | None = None,
-    workspace: int | None = None,
-    target: Target = "any",
-    output: Output = "float32",
-    layout: Layout = "NCHW",
-    value_range: tuple[float, float] | None = None,
-    distribution: Distribution | None = None,
-    latent_dim: int | None = None,
-    output_name: str | None = None,
-    class_input: str | None = None,
-    classes: int | Sequence[str] = 0,
-    progress: Callable[[str], None] | None = None,
-) -> list[Artifact]:
+    model: StrPath, out: StrPath = "out", *, precisions: Sequence[Precision] = ("fp32", "fp16"),
+    engine: bool = False, targets: Sequence[str] = (), keep_fp32: Sequence[str] = (),
+    keep_fp16: Sequence[str] = (), batch: BatchProfile | None = None, workspace: int | None = None,
+    target: Target = "any", output: Output = "float32", layout: Layout = "NCHW",
+    value_range: tuple[float, float] | None = None, distribution: Distribution | None = None,
+    latent_dim: int | None = None, output_name: str | None = None, class_input: str | None = None,
+    classes: int | Sequence[str] = 0, progress: Callable[[str], None] | None = None,
+) -> list[Artifact]:  # fmt: skip
     """Make artifacts of the generator in the ONNX file `model`, verified against it, in the folder `out`.
 
     The file may be of opset 7 or later, with weights beside it, with a fixed batch, in half precision, NHWC,

@@ -43,22 +43,12 @@ Proof = Literal["assumed", "measured"]
 
 
 def import_generator(
-    path: StrPath,
-    out: StrPath,
-    *,
-    key: str | None = None,
-    expect: StrPath | None = None,
-    size: int | None = None,
-    latent_dim: int | None = None,
-    classes: int | Sequence[str] | None = None,
-    class_first: bool | None = None,
-    activation: str | None = None,
-    output_activation: Output | None = None,
-    upsample: str | None = None,
-    bn_eps: float | None = None,
-    distribution: Distribution | None = None,
+    path: StrPath, out: StrPath, *, key: str | None = None, expect: StrPath | None = None,
+    size: int | None = None, latent_dim: int | None = None, classes: int | Sequence[str] | None = None,
+    class_first: bool | None = None, activation: str | None = None, output_activation: Output | None = None,
+    upsample: str | None = None, bn_eps: float | None = None, distribution: Distribution | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Imported:
+) -> Imported:  # fmt: skip
     """Recognise the generator in the file or folder `path`, and put it as a checkpoint into the folder `out`.
 
     The file is a torch file, safetensors, a Keras file, or a folder of a hub; `key` chooses among several

@@ -42,28 +42,14 @@ ADVICE = (
 
 
 def export_module(
-    name: str,
-    out: StrPath = "out",
-    *,
-    latent_dim: int,
-    arguments: Mapping[str, Any] | None = None,
-    weights: StrPath | None = None,
-    key: str | None = None,
-    classes: int | Sequence[str] = (),
-    distribution: Distribution = "normal",
-    value_range: tuple[float, float] | None = None,
-    precisions: Sequence[Precision] = ("fp32", "fp16"),
-    engine: bool = False,
-    targets: Sequence[str] = (),
-    keep_fp32: Sequence[str] = (),
-    keep_fp16: Sequence[str] = (),
-    batch: BatchProfile | None = None,
-    workspace: int | None = None,
-    target: Target = "any",
-    output: Output = "float32",
-    layout: Layout = "NCHW",
-    progress: Callable[[str], None] | None = None,
-) -> list[Artifact]:
+    name: str, out: StrPath = "out", *, latent_dim: int, arguments: Mapping[str, Any] | None = None,
+    weights: StrPath | None = None, key: str | None = None, classes: int | Sequence[str] = (),
+    distribution: Distribution = "normal", value_range: tuple[float, float] | None = None,
+    precisions: Sequence[Precision] = ("fp32", "fp16"), engine: bool = False, targets: Sequence[str] = (),
+    keep_fp32: Sequence[str] = (), keep_fp16: Sequence[str] = (), batch: BatchProfile | None = None,
+    workspace: int | None = None, target: Target = "any", output: Output = "float32",
+    layout: Layout = "NCHW", progress: Callable[[str], None] | None = None,
+) -> list[Artifact]:  # fmt: skip
     """Write the module of `name`, "package.module:factory", into the folder `out`, and return the files.
 
     RUNS THE CODE OF `name`. It is imported, from the current folder too, and called with the keyword
