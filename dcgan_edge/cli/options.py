@@ -204,7 +204,7 @@ for_option = click.option(
     type=click.Choice(TARGETS),
     default="any",
     show_default=True,
-    help="Runtime to write the graph for, in the exact form that it runs fastest.",
+    help="Runtime that the graph is written for: the same images, in a form that suits it.",
 )
 
 

@@ -1,7 +1,8 @@
 """Which exact rewrites the graph of an artifact gets: one table, by what it is to run on.
 
-A rewrite stands here where it was measured to gain, or where it changes nothing; the figures are in
-docs/performance.md. What gains on one runtime and costs another something is for that runtime alone.
+A rewrite stands here where it was measured to gain on a CPU, or where it changes nothing; GPUs were not
+measured. The figures are in docs/performance.md. What gains on one runtime and costs another something is for
+that runtime alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ REWRITES: dict[Target, tuple[Rewrite, ...]] = {
 
 
 def for_target(model: onnx.ModelProto, target: Target) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """Return `model`, which is checked, as `target` runs it fastest, and the names of what was rewritten."""
+    """Return `model`, which is checked, in the form for `target`, and the names of what was rewritten."""
     done = []
     for rewrite in REWRITES[target]:
         rewritten = rewrite(model)
