@@ -6,7 +6,6 @@ while the session makes the next ones, so that a million seeds take no more memo
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import PixelArray, check_grid, encode_png, encode_pngs
 from dcgan_edge.images import grid as as_grid
-from dcgan_edge.machine import cpu_count
+from dcgan_edge.parallel import ordered_map, worker_count
 from dcgan_edge.runtime.device import Backend
 from dcgan_edge.runtime.parity import verification_words
 from dcgan_edge.runtime.sampling import pixel_blocks
@@ -194,23 +193,13 @@ def rising_pairs(
 def beside(
     function: Callable[[Item], Result], items: Iterable[Item], *, several: bool = True
 ) -> Iterator[Result]:
-    """Yield `function(item)` of each of `items` in their order, computed by other threads while the caller's
+    """Return `function(item)` of each of `items` in their order, computed by other threads while the caller's
     makes the next items. No more than a few wait at a time; without `several` no thread is started.
     """
     if not several:
-        yield from map(function, items)
-        return
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    workers = max(1, min(MOST_ENCODERS, cpu_count()))
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        return map(function, items)
+    workers = min(MOST_ENCODERS, worker_count())
+    return ordered_map(function, items, ahead=2 * workers + 1, workers=workers)
 
 
 def _check_format(format: Format, grid: tuple[int, int] | None, scale: int) -> None:

@@ -20,13 +20,12 @@ from dcgan_edge.runtime.bench.plan import (
     SCENARIOS,
     Scenario,
 )
-from dcgan_edge.runtime.session import Backend
+from dcgan_edge.runtime.device import MOST_THREADS, Backend
 
 if TYPE_CHECKING:
     from dcgan_edge.runtime.bench.record import BenchReport
 
 FILE = click.Path(path_type=Path)
-MOST_THREADS = 4096
 
 
 def workload_options(command: Command) -> Command:

@@ -12,7 +12,7 @@ import click
 from dcgan_edge.artifact import LAYOUTS, OUTPUTS, TARGETS
 from dcgan_edge.cli import Command
 from dcgan_edge.errors import UsageError
-from dcgan_edge.runtime.device import BACKENDS, parse_device
+from dcgan_edge.runtime.device import BACKENDS, MOST_THREADS, parse_device
 from dcgan_edge.seeds import parse_seeds
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ else:
 SIZE_UNITS = {
     "": 2**20, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9
 }  # fmt: skip
-MOST_THREADS = 4096
 DURATION_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 

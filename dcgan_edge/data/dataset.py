@@ -17,12 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
 from dcgan_edge.data.source import WHOLE, Batch, Dataset, Labels, Part, ReadProgress, Source
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import PixelArray
 from dcgan_edge.machine import available_memory
+from dcgan_edge.parallel import ordered_map
 from dcgan_edge.words import count_words
 
 MEMORY_SHARE = 4  # a data set may take one in so many of the free bytes; training needs the rest

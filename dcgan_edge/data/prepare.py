@@ -21,13 +21,13 @@ from dcgan_edge.data.duplicates import DuplicateIndex, Look, Match, look_at
 from dcgan_edge.data.folder import FolderImages, PictureFile, folder_channels, list_pictures
 from dcgan_edge.data.packed import SUFFIX
 from dcgan_edge.data.packed_writer import Entry, PackedWriter
-from dcgan_edge.data.parallel import ordered_map
 from dcgan_edge.data.pixels import UnreadableImage
 from dcgan_edge.data.source import ReadProgress
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import PixelArray
 from dcgan_edge.names import shown
+from dcgan_edge.parallel import ordered_map
 from dcgan_edge.words import count_words
 
 READ_AHEAD = 64  # images

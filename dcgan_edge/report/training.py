@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_edge.errors import EdgeError
+from dcgan_edge.images import PNG_SIGNATURE
 from dcgan_edge.report import charts
 from dcgan_edge.report.charts import Chart, Mark, Points
 from dcgan_edge.report.incidents import Incident, incidents, is_number
 from dcgan_edge.report.keys import key, swatch
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_GRIDS = 8
 MANY_MARKS = 12  # incidents; the charts show no more, the table all
 CURVES = (  # its name here, title, y axis, series by their names in metrics.jsonl

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dcgan_edge.data.parallel import MAX_WORKERS, ordered_map, worker_count
+from dcgan_edge.parallel import MAX_WORKERS, ordered_map, worker_count
 
 
 def test_results_come_in_order_whoever_is_done_first() -> None:

@@ -1,6 +1,6 @@
 """Work spread over a few threads, its results in order.
 
-Threads, not processes: Pillow decodes and resizes without holding Python's lock, so threads keep every core
+Threads, not processes: Pillow, NumPy and zlib work without holding Python's lock, so threads keep every core
 busy, need no shared memory, draw no random numbers and end with the program however it ends.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dcgan_edge.machine import cpu_count
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,7 +32,9 @@ def ordered_map(
 
     An exception of `function` is raised where its result would have come; nothing new is begun after that.
     """
-    pool = ThreadPoolExecutor(workers or worker_count(), thread_name_prefix="decode")
+    from concurrent.futures import ThreadPoolExecutor  # which a single image needs not wait for
+
+    pool = ThreadPoolExecutor(workers or worker_count())
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
