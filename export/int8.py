@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 
 from dcgan_edge.artifact import Architecture, Target
-from dcgan_edge.errors import UsageError
+from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray
 from dcgan_edge.runtime.parity import INT8_GATE
@@ -20,7 +20,7 @@ from dcgan_edge.runtime.parity import INT8_GATE
 from .onnx.calibration import METHODS, Method, Ranges, calibrate, run_graph
 from .onnx.cost import count
 from .onnx.precision import to_fp16
-from .onnx.quantise import ASYMMETRIC, SYMMETRIC, Scheme, quantisable, quantise
+from .onnx.quantise import ASYMMETRIC, NO_LAYER, SYMMETRIC, Scheme, quantisable, quantise
 from .onnx.subpixel import to_subpixel
 
 SCHEMES: dict[Target, Scheme] = {
@@ -125,12 +125,19 @@ def to_int8(
     tried: dict[Method, tuple[onnx.ModelProto, float]] = {}
     seeds: dict[Method, range] = {}
     ranges: dict[Method, Ranges] = {}
+    refused: EdgeError | None = None
     for method in methods or METHODS:
         progress(f"calibrating INT8: {method}")
         seeds[method] = _covering(architecture, _seeds_of(method), trial.image_bytes)
         given = architecture.inputs(seeds[method])
-        ranges[method] = calibrate(trial.graph, given, method, image_bytes=trial.image_bytes)
+        try:
+            ranges[method] = calibrate(trial.graph, given, method, image_bytes=trial.image_bytes)
+        except EdgeError as error:  # another method may have a range for such values
+            refused = refused or error
+            continue
         tried[method] = trial.quantised(layers, ranges[method])
+    if refused is not None and not tried:
+        raise refused
     best = max(tried, key=lambda method: tried[method][1])
     model, given_up = _good_enough(
         trial, () if keep_fp32 or keep_fp16 else layers, ranges[best], tried[best], progress
@@ -198,7 +205,10 @@ def _layers(graph: onnx.ModelProto, keep_fp32: Sequence[str], keep_fp16: Sequenc
         raise UsageError(f"The generator has no layer {', '.join(unknown)}; it has {', '.join(there)}.")
     if both := sorted(set(keep_fp32) & set(keep_fp16)):
         raise UsageError(f"{', '.join(both)} cannot be kept in float32 and in half precision at once.")
-    return tuple(name for name in quantisable(graph) if name not in {*keep_fp32, *keep_fp16})
+    left = tuple(name for name in quantisable(graph) if name not in {*keep_fp32, *keep_fp16})
+    if not left:
+        raise UsageError(NO_LAYER)
+    return left
 
 
 def _seeds_of(method: Method) -> range:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import onnx
 
+from dcgan_edge.errors import EdgeError
 from dcgan_edge.latents import FloatArray
 
 Method = Literal["min-max", "percentile", "entropy"]
@@ -35,6 +37,8 @@ def calibrate(model: onnx.ModelProto, latents: FloatArray, method: Method, *, im
     `model` is float32 with inferred shapes; `latents` (n, input_dim, 1, 1) are run in pieces of so many that
     all values of a piece, `image_bytes` for each image, take at most 256 MiB. The same latents always give
     the same ranges.
+
+    Raises EdgeError for values that `method` has no range for.
     """
     from onnxruntime import quantization
 
@@ -58,11 +62,19 @@ def calibrate(model: onnx.ModelProto, latents: FloatArray, method: Method, *, im
             calibrate_method=kinds[method],
             extra_options=options[method],
         )
-        for piece in _pieces(model, latents, image_bytes):
-            calibrator.collect_data(_reader(model.graph.input[0].name, piece))
-        found = calibrator.compute_data()
+        try:
+            for piece in _pieces(model, latents, image_bytes):
+                calibrator.collect_data(_reader(model.graph.input[0].name, piece))
+            found = calibrator.compute_data()
+        except ValueError as error:  # from histograms of values that are infinite, or large and all alike
+            raise EdgeError(f"The values of this graph cannot be measured by {method}: {error}") from error
     ends = {name: found[name].range_value for name in found.keys()}  # noqa: SIM118  # it is no mapping
-    return {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ends.items()}
+    ranges = {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ends.items()}
+    if wild := [name for name, between in ranges.items() if not np.isfinite(between).all()]:
+        raise EdgeError(
+            f"INT8 has no range for {', '.join(wild)}, which are not finite. Leave --precision int8 out."
+        )
+    return ranges
 
 
 def run_graph(model: onnx.ModelProto, latents: FloatArray, image_bytes: float) -> FloatArray:
@@ -82,11 +94,12 @@ def run_graph(model: onnx.ModelProto, latents: FloatArray, image_bytes: float) -
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep ONNX Runtime's quantiser from printing and from logging on the root logger."""
+    """Keep ONNX Runtime's quantiser from printing, from warnings and from logging on the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of values that are not finite
             yield
     finally:
         logging.disable(before)

@@ -39,6 +39,7 @@ class Scheme:
 
 SYMMETRIC = Scheme("int8", outputs=False)
 ASYMMETRIC = Scheme("uint8", outputs=True)
+NO_LAYER = "No layer is left to compute in INT8. Keep fewer, or leave --precision int8 out."
 
 
 def quantisable(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def quantise(
     from onnxruntime.quantization.calibrate import TensorData, TensorsData
 
     if not layers:
-        raise UsageError("No layer is left to compute in INT8. Keep fewer, or leave --precision int8 out.")
+        raise UsageError(NO_LAYER)
     found = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()

@@ -12,7 +12,9 @@ import onnxruntime
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from dcgan_edge.artifact import Architecture
 from dcgan_edge.errors import EdgeError, UsageError
+from dcgan_edge.export.int8 import to_int8
 from dcgan_edge.export.onnx.calibration import METHODS, Method, calibrate, run_graph
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.cost import count
@@ -242,6 +244,39 @@ def test_the_schemes_are_told_apart(quantised: onnx.ModelProto, for_onnxruntime:
         check_scales(quantised, LAYERS, ASYMMETRIC)
     with pytest.raises(EdgeError, match="axis 0"):
         check_scales(planted_axis(quantised, "up"), ("up",), Scheme("int8", outputs=True))
+
+
+def branching(bias: float) -> onnx.ModelProto:
+    """Two layers side by side, the first of which adds `bias` to what goes into a third."""
+    nodes = [
+        node("Flatten", ["latents"], "flat", "flatten"),
+        node("Gemm", ["flat", "wa", "bias"], "a", "far"),
+        node("Relu", ["a"], "r", "relu"),
+        node("Gemm", ["r", "wb"], "b", "behind"),
+        node("Gemm", ["flat", "wb8"], "c", "beside"),
+        node("Add", ["b", "c"], "sum", "add"),
+        node("Reshape", ["sum", "to4"], "images", "reshape"),
+    ]
+    weights = [
+        weight("wa", DIM, 8), constant("bias", [bias] * 8, np.float32), weight("wb", 8, 64),
+        weight("wb8", DIM, 64), constant("to4", [-1, 1, 8, 8]),
+    ]  # fmt: skip
+    ports = [port("latents", ["n", DIM, 1, 1])], [port("images", ["n", 1, 8, 8])]
+    return check_graph(model(nodes, *ports, weights))
+
+
+def test_a_method_that_has_no_range_leaves_it_to_the_others() -> None:
+    made = to_int8(branching(-1e6), Architecture("custom", 8, 1, 0, DIM))
+    assert "percentile" not in made.psnr_db  # 2048 bins between values that are almost the same
+    assert made.psnr_db["min-max"] > 35
+
+
+@pytest.mark.parametrize("bias", [np.inf, np.nan])
+def test_values_that_are_not_finite_have_no_range(bias: float, z: FloatArray) -> None:
+    with pytest.raises(EdgeError, match="INT8"):
+        calibrate(branching(bias), z, "min-max", image_bytes=BYTES)
+    with pytest.raises(EdgeError, match="--precision int8"):
+        to_int8(branching(bias), Architecture("custom", 8, 1, 0, DIM))
 
 
 def test_without_a_layer_there_is_nothing_to_do(graph: onnx.ModelProto) -> None:
