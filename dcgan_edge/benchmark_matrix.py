@@ -16,7 +16,7 @@ from typing import Any
 from dcgan_edge.artifact import read_file
 from dcgan_edge.benchmarking import Contestant, in_rounds, measured
 from dcgan_edge.errors import UsageError
-from dcgan_edge.files import StrPath, check_writable, sha256_of, write_atomic
+from dcgan_edge.files import StrPath, check_writable, sha256, write_atomic
 from dcgan_edge.runtime.bench.comparison import SAME_MACHINE
 from dcgan_edge.runtime.bench.outcome import GOAL
 from dcgan_edge.runtime.bench.plan import BenchPlan
@@ -152,7 +152,7 @@ def run_plan(
     plans = {cell: matrix.rounds(cell, len(contestants)) for cell in matrix.cells()}
     asked = {
         **dataclasses.asdict(matrix),
-        "sha256": {name: sha256_of(each.path) for name, each in contestants.items()},
+        "sha256": {name: sha256(read_file(each.path)) for name, each in contestants.items()},
     }
     report = _earlier(output, asked)
     done = list(report.plan["done"]) if report else []

@@ -108,7 +108,7 @@ def test_a_plan_that_was_interrupted_goes_on_with_the_next_cell(
     assert again.cells == []
 
 
-@pytest.mark.parametrize("change", ["plan", "artifact", "machine", "other"])
+@pytest.mark.parametrize("change", ["plan", "artifact", "machine", "damaged", "other"])
 def test_results_of_something_else_are_not_gone_on_with(
     plan: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -122,6 +122,9 @@ def test_results_of_something_else_are_not_gone_on_with(
         plan.with_name("a.onnx").write_text("another")
     elif change == "machine":
         before = before.replace('"cpu": ', '"cpu": "another than ", "was": ')
+        output.write_text(before)
+    elif change == "damaged":
+        before = before.replace('"done": [', '"was": [')
         output.write_text(before)
     else:
         before = bench_report(steady()).to_json()
@@ -163,8 +166,7 @@ def test_a_plan_that_makes_no_sense_is_refused_before_anything_is_measured(
     result = CliRunner().invoke(
         main, ["bench", "--plan", str(plan), "--output", str(plan.with_name("o.json"))]
     )
-    assert result.exit_code in (1, 2), result.output
-    assert result.exit_code == 2 or "none.onnx" in result.stderr
+    assert result.exit_code == 2, result.output
     assert measured.cells == []
     assert not plan.with_name("o.json").exists()
 
