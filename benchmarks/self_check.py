@@ -2,9 +2,9 @@
 
 Its figures are held against a loop that shares no code with it and against MLPerf's LoadGen; the same
 artifact must be called the same or ambiguous, one that was slowed down slower, or ambiguous beside a busy
-program; other programs must be named. Prints a row for each check and exits with 1 when one does not hold. The part
-about outcomes is `--only answers`, and takes 2 * RUNS * MAX_TIME at the most, besides starting. Let nothing
-else run.
+program; other programs must be named. Prints a row for each check and exits with 1 when one does not hold.
+The part about outcomes is `--only answers`, and takes 2 * RUNS * MAX_TIME at the most, besides starting. Let
+nothing else run.
 """
 
 from __future__ import annotations
