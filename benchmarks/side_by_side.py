@@ -39,8 +39,7 @@ from dcgan_edge.artifact import (
     generator_tensors,
     write_artifact,
 )
-from dcgan_edge.cli.bench_tables import bench_notes, bench_table
-from dcgan_edge.cli.tables import show
+from dcgan_edge.cli.bench_tables import show_bench
 from dcgan_edge.files import write_atomic
 from dcgan_edge.runtime.bench.measure import measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
@@ -70,9 +69,8 @@ def main(duration: float) -> None:
     write_atomic(RESULTS / f"{name}.json", report.to_json().encode())
     facts = {"of": OURS, "over": BARE, "batches": [dataclasses.asdict(each) for each in found]}
     write_atomic(RESULTS / "overhead" / f"{name}.json", json.dumps(facts, indent=2).encode())
-    show(bench_table(report))
+    show_bench(report)
     click.echo("\n".join(str(each) for each in found))
-    click.echo(bench_notes(report))
 
 
 def contestants(fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:

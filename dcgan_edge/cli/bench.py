@@ -219,22 +219,9 @@ def _bench_plan(ctx: click.Context, plan: Path, output: Path | None, as_json: bo
 
 
 def _print(report: BenchReport, as_json: bool) -> None:
-    from dcgan_edge.cli.bench_tables import (
-        bench_notes,
-        bench_table,
-        comparison_table,
-        ratio_table,
-        start_table,
-    )
-    from dcgan_edge.cli.tables import show
+    from dcgan_edge.cli.bench_tables import show_bench
 
     if as_json:
         print_json(report.to_dict())
-        return
-    if report.ratios:
-        show(ratio_table(report.ratios))
-    show(bench_table(report))
-    show(start_table(report))
-    click.echo(bench_notes(report))
-    if report.comparisons:
-        show(comparison_table(report.comparisons))
+    else:
+        show_bench(report)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
 from rich.table import Table
 
-from dcgan_edge.cli.tables import new_table
+from dcgan_edge.cli.tables import new_table, show
 from dcgan_edge.report.rows import labels
 from dcgan_edge.runtime.bench.explaining import course_words, precision_words, ratio_words
 from dcgan_edge.runtime.bench.phases import phase_words
 from dcgan_edge.runtime.bench.record import INTERVALS, BenchReport, Comparison, Measurement, Ratio
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE
+
+
+def show_bench(report: BenchReport) -> None:
+    """Print what was measured: ratios, times, what starting takes, and what to know of them."""
+    if report.ratios:
+        show(ratio_table(report.ratios))
+    show(bench_table(report))
+    show(start_table(report))
+    click.echo(bench_notes(report))
+    if report.comparisons:
+        show(comparison_table(report.comparisons))
 
 
 def bench_table(report: BenchReport) -> Table:

@@ -38,7 +38,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
     dcgan-edge demo
     dcgan-edge demo --minutes 10 --out longer
     """  # fmt: skip
-    from dcgan_edge.cli.bench_tables import bench_notes, bench_table
+    from dcgan_edge.cli.bench_tables import show_bench
     from dcgan_edge.cli.tables import artifact_table, parity_table, show
     from dcgan_edge.cli.training import print_events, training_bar
     from dcgan_edge.demo import run_demo
@@ -56,8 +56,7 @@ def command(out: Path, minutes: float, seed: int, bench_seconds: float) -> None:
         )
     show(artifact_table(result.artifacts))
     show(parity_table(result.parity))
-    show(bench_table(result.bench))
-    click.echo(bench_notes(result.bench))
+    show_bench(result.bench)
     print_events(result.events)
     checkpoint, onnx = result.artifacts[0][0], result.artifacts[2][0]
     click.echo(f"\nThe report: {result.report}\n\nNext:")
