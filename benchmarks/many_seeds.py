@@ -26,6 +26,7 @@ from dcgan_edge.cli.tables import new_table, show
 from dcgan_edge.runtime.sampling import BLOCK
 
 ARCHITECTURE = Architecture("dcgan", size=28, channels=1, width=16)
+COUNTS = (10_000, 100_000)
 BARE = """
 import numpy, onnxruntime
 session = onnxruntime.InferenceSession("ARTIFACT", providers=["CPUExecutionProvider"])
@@ -36,16 +37,16 @@ for _ in range(COUNT // BATCH):
 
 
 @click.command()
-@click.argument("counts", nargs=-1, type=click.IntRange(1), default=(10_000, 100_000))
+@click.argument("counts", nargs=-1, type=click.IntRange(1))
 @click.option("--batch", default=BLOCK, show_default=True, help="Images per call.")
 @errors_said()
 def main(counts: tuple[int, ...], batch: int) -> None:
-    """Make the images of the first seeds, as many as each of COUNTS says."""
+    """Make the images of the first seeds, as many as each of COUNTS says: 10,000 and 100,000 if none does."""
     table = new_table(">seeds", ">s", ">images/s", ">MiB", ">bare session images/s", ">MiB of it")
     with tempfile.TemporaryDirectory() as folder:
         artifact = make_artifact(Path(folder))
         bare = BARE.replace("ARTIFACT", str(artifact)).replace("DIM", str(ARCHITECTURE.latent_dim))
-        for count in counts:
+        for count in counts or COUNTS:
             out = Path(folder, "shards")
             words = ["sample", str(artifact), "--seeds", f"0-{count - 1}", "--format", "webdataset"]
             words += ["--batch", str(batch), "--out", str(out)]

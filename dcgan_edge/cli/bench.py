@@ -208,8 +208,9 @@ def _bench_plan(ctx: click.Context, plan: Path, output: Path | None, as_json: bo
 
     allowed = {"plan", "output", "as_json"}
     for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(parameter.name or "")
-        if parameter.name not in allowed and source not in (ParameterSource.DEFAULT, None):
+        name = parameter.name or ""
+        is_given = ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+        if name not in allowed and is_given and ctx.params.get(name) != ():  # click 8.1 calls none given, too
             raise UsageError(f"{parameter.get_error_hint(ctx)} does not go with --plan.")
     if output is None:
         raise UsageError("A plan needs a record to keep its results in: --output RUN.json.")
