@@ -177,18 +177,10 @@ def _check_tensors(model: Any, manifest: Manifest) -> None:
     """Raise ArtifactError unless the graph takes and gives the tensors of its manifest."""
     for found, described in ((model.inputs, manifest.inputs), (model.outputs, manifest.outputs)):
         theirs = [
-            (
-                sorted(each.names),
-                each.element_type.get_type_name(),
-                [str(size) for size in each.partial_shape],
-            )
-            for each in found
+            (sorted(one.names), one.element_type.get_type_name(), [str(n) for n in one.partial_shape][1:])
+            for one in found
         ]
-        ours = [
-            ([each.name], ELEMENTS.get(each.dtype), [str(size) for size in each.shape]) for each in described
-        ]
-        for one in (*theirs, *ours):
-            del one[2][:1]  # the batch
+        ours = [([one.name], ELEMENTS.get(one.dtype), [str(n) for n in one.shape[1:]]) for one in described]
         if theirs != ours:
             raise ArtifactError(f"This graph has the tensors {theirs}, and its manifest describes {ours}.")
 
