@@ -17,13 +17,12 @@ from dcgan_edge.artifact import read_file
 from dcgan_edge.benchmarking import Contestant, in_rounds, measured
 from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath, check_writable, sha256, write_atomic
-from dcgan_edge.runtime.bench.comparison import SAME_MACHINE
 from dcgan_edge.runtime.bench.outcome import GOAL
 from dcgan_edge.runtime.bench.plan import BenchPlan
 from dcgan_edge.runtime.bench.power_modes import PowerModes, Run, power_modes, run_command
 from dcgan_edge.runtime.bench.record import BenchReport, Measurement, read_report
 from dcgan_edge.runtime.bench.workload import Samples
-from dcgan_edge.runtime.device import machine_facts, parse_device
+from dcgan_edge.runtime.device import SAME_MACHINE, machine_facts, parse_device
 from dcgan_edge.runtime.session import Backend, EngineOptions
 from dcgan_edge.schema import build
 

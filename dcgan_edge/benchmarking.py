@@ -16,6 +16,7 @@ from typing import TypeVar
 from dcgan_edge.errors import BenchmarkError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.opening import open_generator
+from dcgan_edge.profile import chosen_artifact
 from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, Gate, compare_rounds, parse_gate
 from dcgan_edge.runtime.bench.comparison import compare as compare_runs
 from dcgan_edge.runtime.bench.measure import measure
@@ -171,10 +172,8 @@ def _named(paths: Sequence[StrPath], ways: Sequence[Contestant], *, mark: str = 
     Raises UsageError for a path that is named twice.
     """
     named = {
-        f"{Path(path)}{f' ({way.threads} threads)' if len(ways) > 1 else ''}{mark}": replace(
-            way, path=Path(path)
-        )
-        for path in paths
+        f"{path}{f' ({way.threads} threads)' if len(ways) > 1 else ''}{mark}": replace(way, path=path)
+        for path in map(chosen_artifact, paths)
         for way in ways
     }
     if len(named) < len(paths) * len(ways):

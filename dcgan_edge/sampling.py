@@ -20,6 +20,7 @@ from dcgan_edge.files import StrPath, check_writable, write_atomic
 from dcgan_edge.images import PixelArray, check_grid, encode_png, encode_pngs
 from dcgan_edge.images import grid as as_grid
 from dcgan_edge.parallel import ordered_map, worker_count
+from dcgan_edge.profile import chosen_artifact
 from dcgan_edge.runtime.device import Backend
 from dcgan_edge.runtime.parity import verification_words
 from dcgan_edge.runtime.sampling import pixel_blocks
@@ -80,6 +81,8 @@ def sample(
 ) -> Sampled:
     """Write the image of each of `seeds`, made by the artifact, into the folder `out`.
 
+    A profile of `tune` stands for its best artifact, and says how each artifact beside it is run.
+
     `format` is "png", a file for each; "npy", all of them in `images.npy`, uint8 (n, size, size, channels);
     or "webdataset", 10,000 PNG files in each of `00000.tar`, `00001.tar` and so on. What of the last two is
     there already and would be the same is kept, so that a run that was cut off goes on; what
@@ -97,6 +100,7 @@ def sample(
     folder = Path(out)
     check_writable(folder / "grid.png")
     _check_format(format, grid, scale)
+    artifact = chosen_artifact(artifact)
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         architecture = session.manifest.architecture
         chosen = None if classes is None else parse_classes(classes, architecture.classes)

@@ -29,6 +29,7 @@ from dcgan_edge.classes import seeds_over
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.files import StrPath, write_atomic
 from dcgan_edge.golden import read_golden
+from dcgan_edge.profile import chosen_artifact
 from dcgan_edge.runtime import parity
 from dcgan_edge.runtime.parity import Gate, Parity
 from dcgan_edge.runtime.session import Backend, Session, open_session
@@ -87,7 +88,7 @@ def verify(
     ArtifactError for golden images that are missing or changed, VerificationError when the two are generators
     of different shapes.
     """
-    paths = [Path(path) for path in ([artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts)]
+    paths = list(map(chosen_artifact, [artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts))
     if not paths or (seeds is not None and not len(seeds)):
         raise UsageError("There is nothing to compare without an artifact and a seed.")
     if checkpoint is None and seeds is not None:

@@ -16,6 +16,7 @@ Backend = Literal["auto", "onnxruntime", "onnxruntime-tensorrt", "openvino", "te
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 ROOT = Path("/")
 MOST_THREADS = 4096
+SAME_MACHINE = ("cpu", "cpus", "architecture", "jetson_model")  # without which figures mean nothing
 # In /dev: a desktop's, of which a container may have nvidia1 alone; Tegra's; WSL's.
 GPU_NODES = ("nvidia[0-9]*", "nvhost-gpu", "nvhost-as-gpu", "dxg")
 LIBRARIES = (

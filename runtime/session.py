@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from dcgan_edge.artifact import Manifest, read_artifact
-from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
 from dcgan_edge.extras import is_installed
 from dcgan_edge.files import StrPath
 from dcgan_edge.images import ImageArray, PixelArray, as_images, as_pixels
 from dcgan_edge.latents import FloatArray, as_latents
+from dcgan_edge.profile import NAME as PROFILE
+from dcgan_edge.profile import chosen_artifact, not_followed, way_of
 from dcgan_edge.words import quoted
 
 from .device import Backend, ComputeDevice, check_threads, parse_device
@@ -138,14 +140,16 @@ def open_session(
     """Open the artifact at `path`: an ONNX file with ONNX Runtime or OpenVINO, an engine with TensorRT.
 
     `device` is "auto" (the GPU if this backend can use one here), "cpu", "cuda" or "cuda:1"; `backend` is
-    "auto", or one that is used or refused. For an ONNX file "auto" is ONNX Runtime, and OpenVINO only where
-    ONNX Runtime is not installed. `threads` is for the CPU (None: one for each physical core), `engine` for
+    "auto", or one that is used or refused. For an ONNX file "auto" is what the profile beside it says
+    (`dcgan-edge tune`), if it was made here and neither `threads` nor another device is asked for; else ONNX
+    Runtime, and OpenVINO only where ONNX Runtime is not installed. `path` may be the profile itself, which
+    stands for its best artifact. `threads` is for the CPU (None: one for each physical core), `engine` for
     engines.
 
     Raises UsageError (no such file, an option that does not apply to it), ArtifactError (file refused) and
     UnavailableError (a library, backend or device that is not here).
     """
-    path = Path(path)
+    path = chosen_artifact(path)
     chosen = parse_device(device)
     check_threads(threads)
     if path.suffix.lower() == ".safetensors":
@@ -161,13 +165,11 @@ def open_session(
             )
         if backend == "tensorrt":
             raise UsageError(f"{path.name} is an ONNX file; for TensorRT, build an engine: dcgan-edge build.")
-        if backend == "openvino" or (backend == "auto" and _only_openvino(chosen)):
-            from .openvino_session import OpenVinoSession
-
-            return OpenVinoSession(manifest, data, device=device, threads=threads)
-        from .onnxruntime_session import OnnxRuntimeSession
-
-        return OnnxRuntimeSession(manifest, data, device=device, backend=backend, threads=threads)
+        if backend == "auto" and threads is None:
+            session = _as_tuned(path, manifest, data, chosen)
+            if session is not None:
+                return session
+        return _open_onnx(manifest, data, chosen, backend, threads)
     if backend not in ("auto", "tensorrt"):
         raise UsageError(f"{path.name} is an engine, and runs on TensorRT alone, not on {backend}.")
     if chosen.kind == "cpu" or threads is not None:
@@ -183,6 +185,40 @@ def open_session(
         streams=options.streams,
         device_index=chosen.index,
     )
+
+
+def _open_onnx(
+    manifest: Manifest, data: bytes, device: ComputeDevice, backend: Backend, threads: int | None
+) -> Session:
+    if backend == "openvino" or (backend == "auto" and _only_openvino(device)):
+        from .openvino_session import OpenVinoSession
+
+        return OpenVinoSession(manifest, data, device=str(device), threads=threads)
+    from .onnxruntime_session import OnnxRuntimeSession
+
+    return OnnxRuntimeSession(manifest, data, device=str(device), backend=backend, threads=threads)
+
+
+def _as_tuned(path: Path, manifest: Manifest, data: bytes, device: ComputeDevice) -> Session | None:
+    """Open the ONNX file as the profile beside it says, None where there is none that can be followed."""
+    profile = path.with_name(PROFILE)
+    way = way_of(path, manifest.sha256) if profile.is_file() else None
+    if way is None or str(device) not in ("auto", way.device):
+        return None
+    try:
+        session = _open_onnx(manifest, data, parse_device(way.device), way.backend, way.threads)
+    except UnavailableError as error:
+        not_followed(profile, str(error))
+        return None
+    facts = session.facts
+    if (facts.version, facts.device_name) == (way.version, way.device_name):
+        return session
+    session.close()
+    here = f"{facts.backend} {facts.version} on {facts.device_name}"
+    not_followed(
+        profile, f"it was made with {way.backend} {way.version} on {way.device_name}; here is {here}."
+    )
+    return None
 
 
 def _only_openvino(device: ComputeDevice) -> bool:

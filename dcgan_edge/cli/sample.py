@@ -75,7 +75,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Write the image of each seed, made by ARTIFACT (.onnx or .engine).
+    """Write the image of each seed, made by ARTIFACT (.onnx, .engine, or the tuned.json of `tune`).
 
     A seed gives the same file whether it is asked for alone or among others. Between different --batch it may
     differ by rounding. A generator of K classes draws seed s in class s modulo K, or in those of --class; a
@@ -105,4 +105,4 @@ def command(
         return
     pictures = count_words(made.images, "picture")
     last = f", the last {made.files[-1].name}" if made.files else ""
-    click.echo(f"{pictures} in {out}{last}; {artifact.name} is {made.verification}")
+    click.echo(f"{pictures} in {out}{last}; {made.artifact.name} is {made.verification}")

@@ -12,9 +12,10 @@ from dcgan_edge.report.charts import Chart
 from dcgan_edge.report.keys import key
 from dcgan_edge.report.rows import Row
 from dcgan_edge.runtime.bench import comparison as compare
-from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, SAME_MACHINE, SAME_SESSION, parse_gate
+from dcgan_edge.runtime.bench.comparison import DEFAULT_GATE, SAME_SESSION, parse_gate
 from dcgan_edge.runtime.bench.record import BenchReport, Comparison, matching
 from dcgan_edge.runtime.bench.statistics import CONFIDENCE
+from dcgan_edge.runtime.device import SAME_MACHINE
 
 MOST_CHARTS = 12
 

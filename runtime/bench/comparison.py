@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 from dcgan_edge.errors import BenchmarkError, UsageError
 
+from ..device import SAME_MACHINE
 from .intervals import Estimate, estimate, geometric, units, welch_half_width
 from .outcome import GOAL, judge
 from .ratios import paired, resolution
 from .record import BenchReport, Comparison, Measurement, matching
 
 DEFAULT_GATE = "p50>+5%"
-SAME_MACHINE = ("cpu", "cpus", "architecture", "jetson_model")
 OVERLAP = "a run was unstable, and rounds of the two are alike"
 SAME_SESSION = ("backend", "provider", "threads")
 
