@@ -30,7 +30,7 @@ lint: $(READY)       ## Only the checks that read the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)      ## Compare our runtime with PyTorch and bare ONNX Runtime on this machine
+bench: $(READY)      ## Compare our runtime with PyTorch, ONNX Runtime and OpenVINO on this machine
 	$(BIN)/python -m benchmarks.side_by_side
 
 setup: $(READY)      ## Make .venv and install everything into it

@@ -1,76 +1,74 @@
-"""What our runtime is measured against: the same generator in other hands, behind the same contract, and the
-check that those hands make the same images.
+"""What our runtime is measured against: the same generator in other hands, behind the same contract, and how
+far the images of each are from PyTorch's.
+
+Every contestant's process imports this file, so it loads no library but where that is used: what another one
+needs would count as memory of ours.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import nn
 
-from dcgan_edge.artifact import Architecture, BatchProfile, Manifest, generator_tensors, read_artifact
-from dcgan_edge.errors import VerificationError
+from dcgan_edge.artifact import Manifest, read_artifact
+from dcgan_edge.errors import UnavailableError
 from dcgan_edge.extras import is_installed
+from dcgan_edge.files import write_atomic
+from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.models import build_generator
-from dcgan_edge.runtime.bench.workload import batch_latents
 from dcgan_edge.runtime.device import cpu_name
 from dcgan_edge.runtime.openvino_session import import_openvino
+from dcgan_edge.runtime.parity import PSNR_CEILING
 from dcgan_edge.runtime.session import Session, SessionFacts
 
-ARCHITECTURE = Architecture("dcgan", size=64, channels=3, width=64)
-LARGEST_DIFFERENCE = 1e-3  # float32 summed in another order differs by 1e-6 here, bfloat16 by 1e-2
-SETTLING = 64  # images that BatchNorm takes its statistics from
+if TYPE_CHECKING:
+    from torch import nn
 
-
-def generator() -> nn.Module:
-    """The generator of every contestant. Speed does not depend on the weights, so they are untrained; but
-    BatchNorm is settled, for without it all images are so nearly grey that wrong ones would pass for right.
-    """
-    torch.manual_seed(0)
-    network = build_generator(ARCHITECTURE).train()
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0  # take the statistics of the one batch that follows
-    with torch.no_grad():
-        network(torch.randn(SETTLING, ARCHITECTURE.latent_dim, 1, 1))
-    return network.eval()
+TorchMode = Literal["eager", "channels_last", "compile"]
+CALIBRATION_SEEDS = range(10_000, 10_300)  # 300 samples are what NNCF takes by default
+SEEDS = range(64)  # whose images are compared
+TELEMETRY = "openvino_telemetry"  # NNCF sends usage events by it, where it can be imported
+NO_NNCF = "nncf is not installed: pip install --no-deps nncf==3.4.0 pydot psutil tabulate ninja"
 
 
 class Peer(Session):
-    """A contestant: `call` is all it does, without the checks and chunks of our sessions."""
+    """A contestant: `run` is all it does, without the checks and chunks of our sessions."""
 
-    def __init__(self, backend: str, version: str) -> None:
-        source, result = generator_tensors(ARCHITECTURE)
-        batch = BatchProfile(1, 1, 4096)
-        self.manifest = Manifest("checkpoint", ARCHITECTURE, "fp32", (source,), (result,), batch, "", backend)
-        self._facts = SessionFacts(backend, version, "cpu", cpu_name())
+    def __init__(self, backend: str, version: str, manifest: Manifest, threads: int | None = None) -> None:
+        self.manifest = manifest
+        self._facts = SessionFacts(backend, version, "cpu", cpu_name(), threads=threads)
 
     @property
     def facts(self) -> SessionFacts:
-        """What runs the contestant, and its version."""
+        """Return what runs the contestant, and its version."""
         return self._facts
 
     def close(self) -> None:
-        """A peer holds nothing that outlives its process."""
+        """Do nothing: a peer holds nothing that outlives its process."""
 
 
 class TorchPeer(Peer):
-    """PyTorch, eager or compiled, in inference mode."""
+    """PyTorch in inference mode: as it comes, with images' channels last in memory, or compiled."""
 
-    def __init__(self, compiled: bool) -> None:
-        super().__init__("torch.compile" if compiled else "torch eager", torch.__version__)
-        network = generator()
-        self._network = torch.compile(network) if compiled else network
+    def __init__(self, path: Path, load: Callable[[], nn.Module], mode: TorchMode = "eager") -> None:
+        """Take the network that `load` returns; `path` is an artifact of it, for its manifest."""
+        import torch
+
+        super().__init__(f"torch {mode}", torch.__version__, read_artifact(path)[0])
+        network = load()
+        if mode == "channels_last":
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._torch = torch
+        self._network = torch.compile(network) if mode == "compile" else network
 
     def run(self, latents: FloatArray) -> FloatArray:
-        """Return the images of `latents` as the contestant's own library makes them."""
-        with torch.inference_mode():
-            images: FloatArray = self._network(torch.from_numpy(latents)).numpy()
+        """Return the images of `latents` as PyTorch makes them."""
+        with self._torch.inference_mode():
+            images: FloatArray = self._network(self._torch.from_numpy(latents)).numpy()
         return images
 
 
@@ -80,63 +78,84 @@ class BareOnnxRuntime(Peer):
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
-        super().__init__("bare onnxruntime", onnxruntime.__version__)
-        self.manifest = read_artifact(path)[0]
+        super().__init__("bare onnxruntime", onnxruntime.__version__, read_artifact(path)[0])
         self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(self, latents: FloatArray) -> FloatArray:
-        """Return the images of `latents` as the contestant's own library makes them."""
+        """Return the images of `latents` as onnxruntime makes them."""
         images: FloatArray = np.asarray(self._session.run(None, {"latents": latents})[0])
         return images
 
 
 class OpenVino(Peer):
-    """OpenVINO on the CPU, the ONNX file compiled with its latency hint and called as it documents."""
+    """OpenVINO on the CPU: a file compiled with its latency hint and called as it documents."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, precision: str = "f32", model: Path | None = None) -> None:
+        """Compile `model`, an OpenVINO file of the same generator, or the ONNX file at `path`."""
         openvino = import_openvino()
-        super().__init__("openvino", openvino.__version__.partition("-")[0])
-        self.manifest = read_artifact(path)[0]
         # Left to itself it takes bfloat16 on processors that have it, which is another race.
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        self._compiled = openvino.Core().compile_model(str(path), "CPU", hints)
+        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        self._compiled = openvino.Core().compile_model(str(model or path), "CPU", hints)
+        version = openvino.__version__.partition("-")[0]
         threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-        self._facts = dataclasses.replace(self._facts, threads=threads)
+        super().__init__("openvino", version, read_artifact(path)[0], threads)
 
     def run(self, latents: FloatArray) -> FloatArray:
-        """Return the images of `latents` as the contestant's own library makes them."""
+        """Return the images of `latents` as OpenVINO makes them."""
         images: FloatArray = self._compiled(latents)[0]
         return images
 
 
-def can_import(library: str) -> bool:
-    """Whether `library` is installed."""
-    return is_installed(library)
+def open_nncf(path: Path, model: Path) -> Session:
+    """Open the ONNX file at `path` as NNCF quantises it, which is kept at `model` once that was done."""
+    if not model.exists():
+        write_quantised(path, model)
+    return OpenVino(path, model=model)
 
 
-def reference(session: Session, count: int) -> tuple[FloatArray, FloatArray]:
-    """`count` latents, and the images that `session` makes of them."""
-    latents = batch_latents(session, count)
-    return latents, session.run(latents)
+def write_quantised(path: Path, model: Path) -> None:
+    """Quantise the ONNX file at `path` by NNCF as its documentation shows it, and write `model` (.xml).
 
-
-def open_checked(
-    name: str, opener: Callable[[], Session], latents: FloatArray, images: FloatArray, batches: Sequence[int]
-) -> Session:
-    """What `opener` opens, once it has made `images` (n, c, h, w) of `latents` (n, dim, 1, 1), in calls of
-    each of `batches` (of n or fewer).
-
-    Raises VerificationError, with the session closed, when any value is off by more than LARGEST_DIFFERENCE.
+    Raises UnavailableError when NNCF is not installed.
     """
-    session = opener()
-    for batch in batches:
-        made = session.run(latents[:batch])
-        expected = images[:batch]
-        off = float(np.abs(made - expected).max()) if made.shape == expected.shape else np.inf
-        if not off <= LARGEST_DIFFERENCE:  # NaN is not
-            session.close()
-            raise VerificationError(
-                f"{name} does not make the images of our session at batch {batch}: they differ by up to "
-                f"{off:.2g}, and {LARGEST_DIFFERENCE:g} is allowed. Nothing was timed."
-            )
-    return session
+    if not is_installed("nncf"):
+        raise UnavailableError(NO_NNCF)
+    openvino = import_openvino()
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # how an import is blocked
+    import nncf  # type: ignore[import-not-found, unused-ignore]
+
+    latents = read_artifact(path)[0].architecture.inputs(CALIBRATION_SEEDS)
+    data: Any = nncf.Dataset([latents[place : place + 1] for place in range(len(latents))])
+    quantised = nncf.quantize(openvino.Core().read_model(str(path)), data)
+    model.parent.mkdir(parents=True, exist_ok=True)
+    written = model.with_stem(f"{model.stem}.new")
+    openvino.save_model(quantised, str(written), compress_to_fp16=False)
+    write_atomic(model.with_suffix(".bin"), written.with_suffix(".bin").read_bytes())
+    write_atomic(model, written.read_bytes())
+    for each in (written, written.with_suffix(".bin")):
+        each.unlink()
+
+
+def torch_images(path: Path, checkpoint: Path) -> tuple[FloatArray, FloatArray]:
+    """Return the latents of SEEDS and the images that PyTorch makes of them by the generator of `checkpoint`,
+    an artifact of which is at `path`.
+    """
+    import torch
+
+    from dcgan_edge.training.checkpoint import load_generator
+
+    latents = read_artifact(path)[0].architecture.inputs(SEEDS)
+    with torch.inference_mode():
+        images: FloatArray = load_generator(checkpoint)[0](torch.from_numpy(latents)).numpy()
+    return latents, images
+
+
+def closeness(session: Session, latents: FloatArray, images: FloatArray) -> tuple[float, float]:
+    """Return the worst image's PSNR in decibels, and the largest difference, of what `session` makes of
+    `latents` (n, dim, 1, 1) to `images` (n, c, h, w); negative infinity and infinity where they have another
+    shape, or values that are not finite.
+    """
+    made = np.concatenate([session.run(latents[:1]), session.run(latents[1:])])
+    if made.shape != images.shape or not np.isfinite(made).all():
+        return -np.inf, np.inf
+    return min(float(psnr(made, images).min()), PSNR_CEILING), float(np.abs(made - images).max())

@@ -1,152 +1,116 @@
-"""`make bench`: our runtime, bare ONNX Runtime, PyTorch and, where it is installed, OpenVINO on the same
-generator, in alternating rounds.
+"""`make bench`: trained generators by our runtime beside PyTorch, bare ONNX Runtime and OpenVINO.
 
-Each contestant has a process of its own, and makes the images of our session there before anything is timed.
-Writes benchmarks/results/<cpu>.json with every raw sample and benchmarks/results/overhead/<cpu>.json, and
-prints the table and what our session costs beside the bare library.
+Each contestant has a process of its own, and all take turns in short rounds. Before anything is timed, its
+images are compared with PyTorch's; who cannot run, or makes other images, is a row that says so. What was
+measured is kept in benchmarks/results and not measured again, so that a run that was stopped goes on. In the
+end stand the tables, and what they say of the goals.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import json
 import re
-import statistics
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
 from benchmarks.command import errors_said
-from benchmarks.peers import (
-    ARCHITECTURE,
-    BareOnnxRuntime,
-    OpenVino,
-    TorchPeer,
-    can_import,
-    generator,
-    open_checked,
-    reference,
-)
-from dcgan_edge.artifact import (
-    BatchProfile,
-    Manifest,
-    Precision,
-    embed_manifest,
-    generator_tensors,
-    write_artifact,
-)
-from dcgan_edge.cli.bench_tables import show_bench
-from dcgan_edge.files import write_atomic
+from benchmarks.contestants import Contestant, contestants
+from benchmarks.generators import RESULTS, SUBJECTS, Say, Subject, make_ready
+from benchmarks.peers import closeness, torch_images
+from benchmarks.results import Entry, Results
+from benchmarks.tables import markdown
+from benchmarks.verdicts import verdicts
+from dcgan_edge.cli.progress import steps
+from dcgan_edge.errors import EdgeError
 from dcgan_edge.runtime.bench.measure import measure
 from dcgan_edge.runtime.bench.plan import BenchPlan
-from dcgan_edge.runtime.bench.record import BenchReport
-from dcgan_edge.runtime.bench.worker import Opener
+from dcgan_edge.runtime.bench.roofline.bound import add_bounds
+from dcgan_edge.runtime.bench.worker import Worker
 from dcgan_edge.runtime.device import cpu_name
-from dcgan_edge.runtime.session import open_session
 
-RESULTS = Path(__file__).parent / "results"
-BATCHES = (1, 16)
-ROUNDS = 10  # of a second by default: the thread pools of other libraries still spin when a round begins
-OURS, BARE = "dcgan-edge fp32", "bare onnxruntime fp32"
-NO_OPENVINO = "openvino is left out: it is not installed. To add it: pip install 'dcgan-edge[openvino]'"
+BATCHES = (1, 8, 64)
+ROUNDS = 30
+ROUND_S = 0.3  # caches, and the threads of other libraries that still spin, are felt in its first call
 
 
 @click.command()
-@click.option("--duration", default=10.0, show_default=True, help="Seconds for each contestant and batch.")
+@click.option("--only", multiple=True, metavar="TEXT", help="Cells with this in their name: '64px batch 8'.")
+@click.option("--max-time", default=120.0, show_default=True, help="Seconds of a cell at the most.")
+@click.option("--precision-goal", default=0.03, show_default=True, help="Width of the intervals, a share.")
+@click.option("--table", is_flag=True, help="Measure nothing: print what was measured.")
 @errors_said()
-def main(duration: float) -> None:
-    """Measure all contestants at batch 1 and 16."""
-    with tempfile.TemporaryDirectory() as folder:
-        fp32, fp16 = (make_artifact(Path(folder), precision) for precision in ("fp32", "fp16"))
-        plan = BenchPlan(BATCHES, duration_s=duration, rounds=ROUNDS)
-        report = measure(contestants(fp32, fp16), plan, progress=lambda step: click.echo(step, err=True))
-    name = re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
-    found = overheads(report)
-    write_atomic(RESULTS / f"{name}.json", report.to_json().encode())
-    facts = {"of": OURS, "over": BARE, "batches": [dataclasses.asdict(each) for each in found]}
-    write_atomic(RESULTS / "overhead" / f"{name}.json", json.dumps(facts, indent=2).encode())
-    show_bench(report)
-    click.echo("\n".join(str(each) for each in found))
+def main(only: tuple[str, ...], max_time: float, precision_goal: float, table: bool) -> None:
+    """Measure every cell that has not been measured yet, and print tables and verdicts."""
+    results = Results(RESULTS / re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-"))
+    if not table:
+        with steps() as say:
+            for subject in SUBJECTS:
+                batches = [batch for batch in BATCHES if _is_wanted(cell_name(subject, batch), only)]
+                plans = [
+                    BenchPlan(
+                        (batch,), duration_s=ROUNDS * ROUND_S, rounds=ROUNDS, max_time_s=max_time,
+                        precision_goal=precision_goal,
+                    )
+                    for batch in batches
+                ]  # fmt: skip
+                take_cells(subject, plans, results, say)
+    for subject in SUBJECTS:
+        cells = {batch: cell_name(subject, batch) for batch in BATCHES}
+        click.echo(markdown(subject, cells, results))
+        click.echo("\n".join(verdicts(subject, cells, results)) + "\n")
 
 
-def contestants(fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:
-    """Who takes part: all of float32 but our own session are checked against it when they are opened."""
-    peers: list[tuple[str, Opener]] = [
-        ("torch eager", functools.partial(TorchPeer, compiled=False)),
-        ("torch.compile", functools.partial(TorchPeer, compiled=True)),
-    ]
-    if can_import("openvino"):
-        peers.append(("openvino fp32", functools.partial(OpenVino, fp32)))
-    else:
-        click.echo(NO_OPENVINO, err=True)
-    peers.append((BARE, functools.partial(BareOnnxRuntime, fp32)))
-    ours: Opener = functools.partial(open_session, fp32)
-    with ours() as session:
-        latents, images = reference(session, max(BATCHES))
-    checked: list[tuple[str, Opener]] = [
-        (name, functools.partial(open_checked, name, opener, latents, images, BATCHES))
-        for name, opener in peers
-    ]
-    return [*checked, (OURS, ours), ("dcgan-edge fp16", functools.partial(open_session, fp16))]
+def cell_name(subject: Subject, batch: int) -> str:
+    """Return the name of a cell, such as "64px batch 8"."""
+    return f"{subject.name} batch {batch}"
 
 
-@dataclass(frozen=True)
-class Overhead:
-    """What a call of our session takes beside one of the bare library, at one batch.
-
-    `rounds_percent` has an entry for each round, from the two medians of that round, which shared the
-    machine's luck; `percent` is their median, `microseconds` that of the differences.
-    """
-
-    batch: int
-    microseconds: float
-    percent: float
-    rounds_percent: tuple[float, ...]
-
-    def __str__(self) -> str:
-        least, most = min(self.rounds_percent), max(self.rounds_percent)
-        return (
-            f"{OURS} over {BARE}, batch {self.batch}: {self.microseconds:+.1f} us a call, "
-            f"{self.percent:+.2f} % (rounds {least:+.2f} to {most:+.2f} %)"
-        )
-
-
-def overheads(report: BenchReport) -> list[Overhead]:
-    """Our session against the bare library, round by round, for each batch that both were measured at."""
-    medians = {
-        (each.name, each.batch): [statistics.median(times) for times in each.latency_ms]
-        for each in report.measurements
+def take_cells(subject: Subject, plans: Sequence[BenchPlan], results: Results, say: Say) -> None:
+    """Add to `results` the cells of `subject` that are missing, of those in `plans`, one for each batch."""
+    missing = {
+        cell: plan for plan in plans if results.report(cell := cell_name(subject, plan.batches[0])) is None
     }
-    shared = [batch for name, batch in medians if name == OURS and (BARE, batch) in medians]
-    return [_overhead(batch, medians[OURS, batch], medians[BARE, batch]) for batch in shared]
+    if not missing:
+        return
+    make_ready(subject, say)
+    field = contestants(subject)
+    able = enter(subject, field, results, say)
+    floats = {each.name: each.file for each in able if each.kind == "float"}
+    for cell, plan in missing.items():
+        report = measure(
+            [(each.name, each.opener) for each in able],
+            plan,
+            progress=lambda step, cell=cell: say(f"{cell}: {step}"),  # type: ignore[misc]
+        )
+        results.add_report(cell, add_bounds(report, floats))
 
 
-def _overhead(batch: int, ours_ms: Sequence[float], bare_ms: Sequence[float]) -> Overhead:
-    pairs = list(zip(ours_ms, bare_ms, strict=True))
-    percents = tuple(100 * (ours / bare - 1) for ours, bare in pairs)
-    microseconds = statistics.median(1000 * (ours - bare) for ours, bare in pairs)
-    return Overhead(batch, microseconds, statistics.median(percents), percents)
+def enter(subject: Subject, field: Sequence[Contestant], results: Results, say: Say) -> list[Contestant]:
+    """Return those of `field` that run here and make PyTorch's images; keep in `results` how close each is.
+
+    Who was refused before is asked again: what it lacked may have been installed.
+    """
+    known = results.entries(subject.name)
+    latents, images = torch_images(field[0].file, subject.checkpoint)
+    able = []
+    for each in field:
+        entry = known.get(each.name)
+        if entry is None or entry.refused:
+            say(f"{subject.name}: comparing the images of {each.name} with PyTorch's")
+            try:
+                with Worker(each.name, each.opener) as worker:
+                    close = worker.call(closeness, latents, images)
+                entry = Entry.judged(subject.name, each.name, each.kind, each.is_ours, *close)
+            except EdgeError as error:
+                entry = Entry(subject.name, each.name, each.kind, each.is_ours, refused=str(error))
+            results.add_entry(entry)
+        if not entry.refused:
+            able.append(each)
+    return able
 
 
-def make_artifact(folder: Path, precision: Precision) -> Path:
-    """Export the generator of every contestant as `folder`/generator.<precision>.onnx."""
-    from dcgan_edge.export.onnx.graph import build_graph
-    from dcgan_edge.export.onnx.precision import to_fp16
-
-    batch = BatchProfile()
-    graph = build_graph(generator(), ARCHITECTURE, batch)
-    model = graph if precision == "fp32" else to_fp16(graph)
-    source, result = generator_tensors(ARCHITECTURE)
-    manifest = Manifest(
-        "onnx", ARCHITECTURE, precision, (source,), (result,), batch, "", "benchmarks.side_by_side"
-    )
-    path = folder / f"generator.{precision}.onnx"
-    write_artifact(path, embed_manifest(model.SerializeToString(), manifest), manifest)
-    return path
+def _is_wanted(cell: str, only: Sequence[str]) -> bool:
+    return not only or any(text in cell for text in only)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from pathlib import Path
 import click
 
 from benchmarks.command import errors_said
-from benchmarks.peers import ARCHITECTURE, generator
-from benchmarks.side_by_side import make_artifact
+from benchmarks.untrained import ARCHITECTURE, generator, make_artifact
 from benchmarks.whole_process import Run, alternating, ratio
 from dcgan_edge.cli.tables import new_table, show
 from dcgan_edge.runtime.bench.intervals import Estimate

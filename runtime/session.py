@@ -142,9 +142,9 @@ def open_session(
     `device` is "auto" (the GPU if this backend can use one here), "cpu", "cuda" or "cuda:1"; `backend` is
     "auto", or one that is used or refused. For an ONNX file "auto" is what the profile beside it says
     (`dcgan-edge tune`), if it was made here and neither `threads` nor another device is asked for; else ONNX
-    Runtime, and OpenVINO only where ONNX Runtime is not installed. `path` may be the profile itself, which
-    stands for its best artifact. `threads` is for the CPU (None: one for each physical core), `engine` for
-    engines.
+    Runtime, or OpenVINO where the file was written for it and it is installed, and where ONNX Runtime is not.
+    `path` may be the profile itself, which stands for its best artifact. `threads` is for the CPU (None: one
+    for each physical core), `engine` for engines.
 
     Raises UsageError (no such file, an option that does not apply to it), ArtifactError (file refused) and
     UnavailableError (a library, backend or device that is not here).
@@ -190,7 +190,7 @@ def open_session(
 def _open_onnx(
     manifest: Manifest, data: bytes, device: ComputeDevice, backend: Backend, threads: int | None
 ) -> Session:
-    if backend == "openvino" or (backend == "auto" and _only_openvino(device)):
+    if backend == "openvino" or (backend == "auto" and _suits_openvino(manifest, device)):
         from .openvino_session import OpenVinoSession
 
         return OpenVinoSession(manifest, data, device=str(device), threads=threads)
@@ -221,9 +221,11 @@ def _as_tuned(path: Path, manifest: Manifest, data: bytes, device: ComputeDevice
     return None
 
 
-def _only_openvino(device: ComputeDevice) -> bool:
-    """Whether OpenVINO alone can run an ONNX file here."""
-    return device.kind != "cuda" and not is_installed("onnxruntime") and is_installed("openvino")
+def _suits_openvino(manifest: Manifest, device: ComputeDevice) -> bool:
+    """Whether an ONNX file was written for OpenVINO, or nothing else can run it here, and OpenVINO can."""
+    if device.kind == "cuda" or not is_installed("openvino"):
+        return False
+    return manifest.notes.get("for") == "openvino" or not is_installed("onnxruntime")
 
 
 Images = TypeVar("Images", bound=ImageArray)

@@ -1,32 +1,25 @@
-"""Peers must make our images before they are timed. torch.compile is checked by the benchmark itself, in its
-own process: compiling takes too long for a test.
+"""Peers must make PyTorch's images before they are timed. torch.compile and NNCF are checked by the benchmark
+itself, in processes of their own: compiling takes too long for a test, and NNCF is not installed here.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.peers import (
-    LARGEST_DIFFERENCE,
-    BareOnnxRuntime,
-    OpenVino,
-    TorchPeer,
-    can_import,
-    generator,
-    open_checked,
-    reference,
-)
-from benchmarks.side_by_side import make_artifact
-from dcgan_edge.errors import VerificationError
-from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.session import Session, open_session
+from benchmarks.peers import BareOnnxRuntime, OpenVino, TorchPeer, closeness, open_nncf
+from benchmarks.results import LARGEST_DIFFERENCE, Entry
+from benchmarks.untrained import generator, make_artifact
+from dcgan_edge.errors import UnavailableError
+from dcgan_edge.extras import is_installed
+from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.session import Session
 
-BATCHES = (1, 5)
+COUNT = 3
 
 
 @pytest.fixture(scope="module")
@@ -35,38 +28,46 @@ def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ours(fp32: Path) -> tuple[FloatArray, FloatArray]:
-    with open_session(fp32, threads=1) as session:
-        return reference(session, max(BATCHES))
+def reference() -> tuple[FloatArray, FloatArray]:
+    z = latents(range(COUNT), 100)
+    with torch.inference_mode():
+        return z, generator()(torch.from_numpy(z)).numpy()
 
 
-def test_the_images_are_lively_enough_to_tell_right_from_wrong(ours: tuple[FloatArray, FloatArray]) -> None:
+def test_the_images_are_lively_enough_to_tell_right_from_wrong(
+    reference: tuple[FloatArray, FloatArray],
+) -> None:
     """An untrained generator paints within 0.02 of grey unless BatchNorm is settled."""
-    assert ours[1].std() > 100 * LARGEST_DIFFERENCE
-    assert np.abs(ours[1][0] - ours[1][1]).mean() > 100 * LARGEST_DIFFERENCE
+    assert reference[1].std() > 100 * LARGEST_DIFFERENCE
+    assert np.abs(reference[1][0] - reference[1][1]).mean() > 100 * LARGEST_DIFFERENCE
 
 
-def _peer(name: str, fp32: Path) -> Callable[[], Session]:
-    if name == "openvino" and not can_import(name):
+def opened(name: str, fp32: Path) -> Session:
+    if name == "openvino" and not is_installed(name):
         pytest.skip("openvino is not installed")
     openers: dict[str, Callable[[], Session]] = {
-        "torch eager": functools.partial(TorchPeer, compiled=False),
-        "bare onnxruntime": functools.partial(BareOnnxRuntime, fp32),
-        "openvino": functools.partial(OpenVino, fp32),
+        "torch eager": lambda: TorchPeer(fp32, generator),
+        "torch channels_last": lambda: TorchPeer(fp32, generator, "channels_last"),
+        "bare onnxruntime": lambda: BareOnnxRuntime(fp32),
+        "openvino": lambda: OpenVino(fp32),
     }
-    return openers[name]
+    return openers[name]()
 
 
-@pytest.mark.parametrize("name", ["torch eager", "bare onnxruntime", "openvino"])
-def test_a_peer_makes_our_images(name: str, fp32: Path, ours: tuple[FloatArray, FloatArray]) -> None:
-    opener = _peer(name, fp32)
-    with open_checked(name, opener, *ours, BATCHES) as peer:
+@pytest.mark.parametrize("name", ["torch eager", "torch channels_last", "bare onnxruntime", "openvino"])
+def test_a_peer_makes_pytorchs_images(
+    name: str, fp32: Path, reference: tuple[FloatArray, FloatArray]
+) -> None:
+    with opened(name, fp32) as peer:
         assert peer.facts.backend == name
         assert peer.facts.version[0].isdigit()
         assert peer.manifest.precision == "fp32"
-        first = peer.run(ours[0])
+        decibels, largest = closeness(peer, *reference)
+        assert largest <= LARGEST_DIFFERENCE / 10
+        assert decibels > 100  # the gate of float32
+        first = peer.run(reference[0])
         kept = first.copy()
-        peer.run(-ours[0])
+        peer.run(-reference[0])
         np.testing.assert_array_equal(
             first, kept
         )  # images are the caller's, not overwritten by the next call
@@ -77,13 +78,10 @@ class Wrong(BareOnnxRuntime):
 
     def __init__(self, path: Path, fault: Callable[[FloatArray], FloatArray]) -> None:
         super().__init__(path)
-        self.fault, self.closed = fault, False
+        self.fault = fault
 
     def run(self, latents: FloatArray) -> FloatArray:
         return self.fault(super().run(latents))
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def _one_value_off(images: FloatArray) -> FloatArray:
@@ -107,13 +105,20 @@ def _one_nan(images: FloatArray) -> FloatArray:
     ],
     ids=["one value", "nan", "grey", "one channel", "order"],
 )
-def test_wrong_images_are_refused_before_anything_is_timed(
-    fault: Callable[[FloatArray], FloatArray], fp32: Path, ours: tuple[FloatArray, FloatArray]
+def test_wrong_images_are_refused(
+    fault: Callable[[FloatArray], FloatArray], fp32: Path, reference: tuple[FloatArray, FloatArray]
 ) -> None:
-    wrong = Wrong(fp32, fault)
-    with pytest.raises(VerificationError, match=r"^quick does not make the images .* Nothing was timed\.$"):
-        open_checked("quick", lambda: wrong, *ours, BATCHES)
-    assert wrong.closed
+    decibels, largest = closeness(Wrong(fp32, fault), *reference)
+    assert Entry.judged("64px", "quick", "float", False, decibels, largest).refused
+
+
+def test_a_class_has_its_gate() -> None:
+    def refused(kind: str, decibels: float) -> bool:
+        return bool(Entry.judged("64px", "x", kind, False, decibels, 0.1).refused)  # type: ignore[arg-type]
+
+    assert refused("float", 90)  # by its largest difference
+    assert not refused("bf16", 30)  # shown for what it is
+    assert (refused("int8", 34.9), refused("int8", 35.0)) == (True, False)
 
 
 def test_the_generator_is_the_same_each_time() -> None:
@@ -121,6 +126,9 @@ def test_the_generator_is_the_same_each_time() -> None:
     assert all(bool((first[name] == second[name]).all()) for name in first)
 
 
-def test_what_is_not_installed_cannot_be_imported() -> None:
-    assert can_import("numpy")
-    assert not can_import("no_such_library_anywhere")
+def test_without_nncf_its_installation_is_named(
+    fp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.peers.is_installed", lambda library: False)
+    with pytest.raises(UnavailableError, match=r"pip install .*nncf"):
+        open_nncf(fp32, tmp_path / "nncf.xml")

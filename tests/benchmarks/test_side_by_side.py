@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import functools
-import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,98 +11,165 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import side_by_side
-from benchmarks.side_by_side import BARE, NO_OPENVINO, OURS, contestants, main, overheads
-from dcgan_edge.errors import VerificationError
-from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp, read_report
+from benchmarks.contestants import Class, Contestant, contestants
+from benchmarks.generators import SUBJECTS
+from benchmarks.peers import BareOnnxRuntime
+from benchmarks.results import Entry, Results
+from benchmarks.side_by_side import BATCHES, cell_name, main
+from benchmarks.tables import markdown
+from benchmarks.verdicts import verdicts
+from dcgan_edge.errors import UnavailableError
+from dcgan_edge.latents import latents
+from dcgan_edge.runtime.bench.plan import BenchPlan
+from dcgan_edge.runtime.bench.record import BenchReport, Measurement, WarmUp
 from dcgan_edge.runtime.bench.worker import Opener
 from dcgan_edge.runtime.bench.workload import Samples
+from dcgan_edge.runtime.session import Session, open_session
+
+SUBJECT = SUBJECTS[1]
+CELLS = {batch: cell_name(SUBJECT, batch) for batch in BATCHES}
+EAGER, LAST, BARE, OTHER, OURS, SMALL = (
+    "torch eager", "torch channels_last", "bare onnxruntime", "openvino INT8", "ours fp32", "ours int8",
+)  # fmt: skip
+KINDS: dict[str, Class] = {
+    EAGER: "float", LAST: "float", BARE: "float", OTHER: "int8", OURS: "float", SMALL: "int8",
+}  # fmt: skip
 
 
-def measured(name: str, batch: int, medians_ms: Sequence[float]) -> Measurement:
-    """Rounds of three calls: the median, and two that are far away from it."""
+def measured(name: str, batch: int, ms: float) -> Measurement:
+    """30 rounds of three calls that take `ms`, of a machine that changes its speed from round to round."""
     rounds = tuple(
-        Samples(np.arange(3), (np.array([0.1, 1.0, 50.0]) * ms * 1e6).astype(np.int64)) for ms in medians_ms
+        Samples(np.arange(3), np.full(3, ms * 1e6 * (1 + number % 2)).astype(np.int64))
+        for number in range(30)
     )
     session = {"backend": name, "version": "1"}
     return Measurement(name, "", "fp32", "latency", batch, 1, session, WarmUp(9, 0.1, True), rounds)
 
 
-def record(*measurements: Measurement) -> BenchReport:
-    return BenchReport({}, measurements, {"cpu": "x", "cpus": "2"}, {})
+def results_with(folder: Path, times: dict[int, dict[str, float]]) -> Results:
+    """Results of cells by their batch, with the milliseconds of each contestant."""
+    results = Results(folder)
+    for name, kind in KINDS.items():
+        results.add_entry(Entry(SUBJECT.name, name, kind, name.startswith("ours"), 45.0, 0.01))
+    for batch, cell in times.items():
+        taken = tuple(measured(name, batch, ms) for name, ms in cell.items())
+        results.add_report(CELLS[batch], BenchReport({}, taken, {"cpu": "x", "cpus": "2"}, {}))
+    return results
 
 
-def test_the_overhead_is_paired_by_round() -> None:
-    """The machine was three times slower in the second round: the medians over all calls would hide 10 %."""
-    report = record(
-        measured(BARE, 1, [1.0, 3.0, 1.0]),
-        measured("another", 1, [9.0, 9.0, 9.0]),
-        measured(OURS, 1, [1.1, 3.3, 1.2]),
-        measured(BARE, 16, [10.0, 10.0, 10.0]),
-        measured(OURS, 16, [10.0, 9.5, 9.9]),
-    )
-    one, sixteen = overheads(report)
-    assert (one.batch, sixteen.batch) == (1, 16)
-    assert one.rounds_percent == pytest.approx((10.0, 10.0, 20.0))
-    assert (one.percent, one.microseconds) == pytest.approx((10.0, 200.0))  # of 100, 300 and 200 us
-    assert (sixteen.percent, sixteen.microseconds) == pytest.approx((-1.0, -100.0))
-    assert str(one) == (
-        "dcgan-edge fp32 over bare onnxruntime fp32, batch 1: +200.0 us a call, "
-        "+10.00 % (rounds +10.00 to +20.00 %)"
-    )
-    assert "-100.0 us a call, -1.00 % (rounds -5.00 to +0.00 %)" in str(sixteen)
+GOOD = {
+    1: {EAGER: 10.0, LAST: 9.0, BARE: 5.0, OTHER: 1.0, OURS: 5.0, SMALL: 0.98},
+    8: {EAGER: 10.0, LAST: 9.0, BARE: 8.0, OTHER: 3.0, OURS: 8.0, SMALL: 2.5},
+    64: {EAGER: 10.0, LAST: 9.0, BARE: 8.0, OTHER: 3.0, OURS: 6.0, SMALL: 2.0},
+}
 
 
-def test_there_is_no_overhead_without_both() -> None:
-    assert overheads(record(measured(OURS, 1, [1.0, 1.0]), measured(BARE, 16, [1.0, 1.0]))) == []
+def test_what_holds_is_said_to_hold(tmp_path: Path) -> None:
+    found = list(verdicts(SUBJECT, CELLS, results_with(tmp_path, GOOD)))
+    assert [line[:6] for line in found] == ["holds "] * 5
+    assert "10.2x [10.2, 10.2] by ours int8" in found[1]
+    assert "1.33x" in found[4]
 
 
-@pytest.fixture(scope="module")
-def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return side_by_side.make_artifact(tmp_path_factory.mktemp("side_by_side"), "fp32")
-
-
-def test_openvino_takes_part_where_it_is_installed(
-    fp32: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("batch", "name", "ms", "missed"),
+    [
+        (1, OTHER, 0.9, "openvino INT8 1.09x"),  # is more than 3 % ahead of our int8
+        (8, BARE, 7.0, "bare onnxruntime 1.14x [1.14, 1.14] over ours fp32"),  # which int8 would beat
+        (1, EAGER, 9.0, "at least 10 times as fast as torch eager"),
+        (64, LAST, 7.9, "at least 4 times as fast as torch channels_last"),
+        (64, OURS, 7.0, "at least 1.15 times the best peer"),
+    ],
+)
+def test_a_goal_that_is_missed_is_named(
+    tmp_path: Path, batch: int, name: str, ms: float, missed: str
 ) -> None:
-    for installed in (True, False):
-        monkeypatch.setattr(side_by_side, "can_import", {"openvino": installed}.__getitem__)
-        names = [name for name, _ in contestants(fp32, fp32)]
-        assert ("openvino fp32" in names) == installed
-        assert names.index(OURS) == names.index(BARE) + 1  # neighbours share the luck of a round
-        assert capsys.readouterr().err == ("" if installed else f"{NO_OPENVINO}\n")
-
-
-def only(names: Sequence[str], fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:
-    """The contestants of these names."""
-    return [(name, opener) for name, opener in contestants(fp32, fp16) if name in names]
-
-
-def test_the_whole_run_prints_and_writes(fp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "make_artifact", lambda folder, precision: fp32)
-    monkeypatch.setattr(side_by_side, "RESULTS", tmp_path)
-    monkeypatch.setattr(side_by_side, "BATCHES", (2,))
-    monkeypatch.setattr(side_by_side, "cpu_name", lambda: "A (fast) CPU")
-    monkeypatch.setattr(side_by_side, "contestants", functools.partial(only, (BARE, OURS)))
-    result = CliRunner().invoke(main, ["--duration", "0.2"], catch_exceptions=False)
-    assert result.exit_code == 0, result.stderr
-    found = overheads(read_report(tmp_path / "a-fast-cpu.json"))
-    assert [each.batch for each in found] == [2]
-    assert all(str(each) in result.stdout for each in found)
-    kept = json.loads((tmp_path / "overhead" / "a-fast-cpu.json").read_text())
-    assert (kept["of"], kept["over"]) == (OURS, BARE)
-    assert [(each["batch"], each["percent"]) for each in kept["batches"]] == [
-        (each.batch, each.percent) for each in found
+    times = {**GOOD, batch: {**GOOD[batch], name: ms}}
+    (line,) = [
+        line for line in verdicts(SUBJECT, CELLS, results_with(tmp_path, times)) if line.startswith("MISSED")
     ]
+    assert missed in line
 
 
-def test_wrong_images_end_the_run_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(fp32: Path, fp16: Path) -> list[tuple[str, Opener]]:
-        raise VerificationError("quick does not make the images of our session. Nothing was timed.")
+def test_a_peer_two_percent_ahead_is_not_counted(tmp_path: Path) -> None:
+    times = {**GOOD, 1: {**GOOD[1], OTHER: 0.96}}
+    assert all(line.startswith("holds") for line in verdicts(SUBJECT, CELLS, results_with(tmp_path, times)))
+
+
+def test_the_table_has_a_ratio_for_each_cell_and_a_row_for_who_was_refused(tmp_path: Path) -> None:
+    results = results_with(tmp_path, GOOD)
+    results.add_entry(Entry(SUBJECT.name, "nncf", "int8", False, refused="nncf is not installed"))
+    table = markdown(SUBJECT, CELLS, results)
+    assert "| **ours int8** | 45 | 10.2 [10.2, 10.2] | 4.00 [4.00, 4.00] | 5.00 [5.00, 5.00] |" in table
+    assert "| torch eager | 45 | 1 | 1 | 1 |" in table
+    assert "| nncf | - | - | - | - |" in table
+    assert "- nncf: nncf is not installed" in table
+
+
+def test_an_entry_is_kept_and_the_last_one_counts(tmp_path: Path) -> None:
+    results = Results(tmp_path / "there")
+    assert results.entries("64px") == {}
+    first = Entry("64px", "a", "int8", False, refused="not installed")
+    second = Entry("64px", "a", "int8", False, 41.5, 0.25)
+    for each in (first, Entry("28px", "a", "float", True, 120.0, 1e-6), second):
+        results.add_entry(each)
+    assert results.entries("64px") == {"a": second}
+
+
+def test_the_contestants_are_those_that_the_page_promises() -> None:
+    field = contestants(SUBJECT)
+    assert [each.is_ours for each in field] == [False] * 7 + [True] * 3
+    assert {each.kind for each in field if each.is_ours} == {"float", "int8"}
+    assert field[0].name == EAGER
+
+
+def missing() -> Session:
+    raise UnavailableError("something is not installed")
+
+
+def test_a_process_of_ours_loads_no_torch() -> None:
+    """Each starts by importing the program that measures, and what it holds then would count as ours."""
+    code = "import sys, benchmarks.side_by_side; sys.exit('torch' in sys.modules or 'onnx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_run_goes_on_where_it_was_stopped(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fp32 = exported / "generator.fp32.onnx"
+    field = [
+        Contestant(EAGER, "float", fp32, functools.partial(BareOnnxRuntime, fp32)),
+        Contestant("absent", "int8", fp32, missing),
+        Contestant(OURS, "float", fp32, functools.partial(open_session, fp32, device="cpu"), is_ours=True),
+    ]
+    with open_session(fp32, device="cpu") as session:
+        z = latents(range(2), 16)
+        images = session.run(z)
+    asked: list[tuple[list[str], tuple[int, ...]]] = []
+
+    def measure(openers: Sequence[tuple[str, Opener]], plan: BenchPlan, **_: object) -> BenchReport:
+        asked.append(([name for name, _ in openers], plan.batches))
+        taken = tuple(measured(name, plan.batches[0], 2.0) for name, _ in openers)
+        return BenchReport({}, taken, {"cpu": "x", "cpus": "2"}, {})
 
     monkeypatch.setattr(side_by_side, "RESULTS", tmp_path)
-    monkeypatch.setattr(side_by_side, "make_artifact", lambda folder, precision: folder)
-    monkeypatch.setattr(side_by_side, "contestants", wrong)
-    result = CliRunner().invoke(main, [])
-    assert result.exit_code == VerificationError.exit_code
-    assert "Error: quick does not make" in result.stderr
-    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(side_by_side, "SUBJECTS", (SUBJECT,))
+    monkeypatch.setattr(side_by_side, "cpu_name", lambda: "A (fast) CPU")
+    monkeypatch.setattr(side_by_side, "make_ready", lambda subject, say: None)
+    monkeypatch.setattr(side_by_side, "contestants", lambda subject: field)
+    monkeypatch.setattr(side_by_side, "torch_images", lambda path, checkpoint: (z, images))
+    monkeypatch.setattr(side_by_side, "measure", measure)
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    said = run("--only", "batch 8")
+    assert "- absent: something is not installed" in said
+    folder = tmp_path / "a-fast-cpu"
+    assert sorted(path.name for path in folder.iterdir()) == ["64px-batch-8.json", "entries.jsonl"]
+    assert all(m.roofline["compute_ms"] > 0 for m in Results(folder).measurements("64px batch 8").values())
+    assert run("--table") == said
+    run("--only", "batch 8", "--only", "batch 1")
+    assert asked == [([EAGER, OURS], (8,)), ([EAGER, OURS], (1,))]

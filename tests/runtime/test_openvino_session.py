@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from dcgan_edge import verify
-from dcgan_edge.artifact import BatchProfile, Manifest, generator_tensors, read_artifact
+from dcgan_edge.artifact import (
+    BatchProfile,
+    Manifest,
+    embed_manifest,
+    generator_tensors,
+    read_artifact,
+    write_artifact,
+)
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.extras import is_installed
 from dcgan_edge.latents import FloatArray, latents
@@ -198,12 +205,30 @@ def test_options_that_do_not_apply_are_refused(artifact: Path) -> None:
             open_session(artifact, backend="openvino", **wrong)
 
 
-def test_auto_takes_it_only_where_onnxruntime_is_not(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_it_for_any_other_file_only_where_onnxruntime_is_not(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_session(artifact, device="cpu") as chosen:
         assert chosen.facts.backend == "onnxruntime"
     monkeypatch.setattr(session, "is_installed", lambda library: library == "openvino")
     with open_session(artifact) as chosen:
         assert chosen.facts.backend == "openvino"
+
+
+def test_auto_takes_it_for_a_file_that_was_written_for_it(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, data = read_artifact(artifact)
+    noted = dataclasses.replace(manifest, notes={**manifest.notes, "for": "openvino"})
+    path = tmp_path / "generator.fp32.onnx"
+    write_artifact(path, embed_manifest(data, noted), noted)
+    with open_session(path) as chosen:
+        assert chosen.facts.backend == "openvino"
+    with open_session(path, backend="onnxruntime", device="cpu") as chosen:
+        assert chosen.facts.backend == "onnxruntime"
+    monkeypatch.setattr(session, "is_installed", lambda library: library == "onnxruntime")
+    with open_session(path, device="cpu") as chosen:
+        assert chosen.facts.backend == "onnxruntime"
 
 
 def test_without_it_the_extra_is_named(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
