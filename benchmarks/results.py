@@ -39,20 +39,24 @@ class Entry:
     def judged(
         cls, subject: str, name: str, kind: Class, is_ours: bool, decibels: float, largest: float
     ) -> Entry:
-        """Return the entry of a contestant with these figures, refused where they miss the gate of its class.
+        """Return the entry of a contestant with these figures, refused where its images are not the same."""
+        if not math.isfinite(decibels):
+            refused = "its images have another shape, or values that are not finite"
+            return cls(subject, name, kind, is_ours, refused=refused)
+        refused = ""
+        if kind == "float" and not largest <= LARGEST_DIFFERENCE:
+            refused = f"its images differ by {largest:.2g}, and {LARGEST_DIFFERENCE:g} is allowed"
+        return cls(subject, name, kind, is_ours, decibels, largest, refused)
+
+    @property
+    def missed(self) -> str:
+        """Return the gate of its class that it misses, which no race counts, though it is timed; or "".
 
         There is none for bfloat16, which is shown for what it is.
         """
-        refused = ""
-        if not math.isfinite(decibels):
-            refused = "its images have another shape, or values that are not finite"
-        elif kind == "float" and not largest <= LARGEST_DIFFERENCE:
-            refused = f"its images differ by {largest:.2g}, and {LARGEST_DIFFERENCE:g} is allowed"
-        elif kind == "int8" and decibels < INT8_GATE.psnr_db:
-            refused = f"its worst image has {decibels:.1f} dB, and the gate is {INT8_GATE.psnr_db:g}"
-        if not math.isfinite(decibels):
-            return cls(subject, name, kind, is_ours, refused=refused)
-        return cls(subject, name, kind, is_ours, decibels, largest, refused)
+        if self.kind == "int8" and self.decibels is not None and self.decibels < INT8_GATE.psnr_db:
+            return f"misses the gate of {INT8_GATE.psnr_db:g} dB, and does not count"
+        return ""
 
 
 class Results:

@@ -29,7 +29,8 @@ def markdown(subject: Subject, cells: Mapping[int, str], results: Results) -> st
         speeds = [speed_words(found, name) for found in taken.values()]
         lines.append(_row(named(entry), decibels(entry), *speeds))
     lines += ["", f"In brackets the {CONFIDENCE:.0%} interval from paired rounds. dB: worst of 64 images."]
-    lines += [f"- {name}: {entry.refused}" for name, entry in entries.items() if entry.refused]
+    notes = {name: entry.refused or entry.missed for name, entry in entries.items()}
+    lines += [f"- {name}: {note}" for name, note in notes.items() if note]
     for batch, found in taken.items():
         lines += ["", *_details(batch, found, entries)]
     return "\n".join([*lines, ""])

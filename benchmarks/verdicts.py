@@ -23,7 +23,12 @@ WITHIN: dict[Class, tuple[Class, ...]] = {  # a peer is beaten by ours that are 
 def verdicts(subject: Subject, cells: Mapping[int, str], results: Results) -> Iterator[str]:
     """Yield what the `cells` of `subject`, named by their batch, say of each goal."""
     entries = results.entries(subject.name)
-    taken = {batch: found for batch, cell in cells.items() if (found := results.measurements(cell))}
+    able = {name for name, entry in entries.items() if not entry.missed}
+    taken = {
+        batch: {name: each for name, each in found.items() if name in able}
+        for batch, cell in cells.items()
+        if (found := results.measurements(cell))
+    }
     ahead = [words for batch, found in taken.items() for words in _ahead(batch, found, entries)]
     yield _line(
         not ahead, f"no peer is more than {MARGIN - 1:.0%} faster than ours", "; ".join(ahead) or "none"

@@ -113,12 +113,13 @@ def test_wrong_images_are_refused(
 
 
 def test_a_class_has_its_gate() -> None:
-    def refused(kind: str, decibels: float) -> bool:
-        return bool(Entry.judged("64px", "x", kind, False, decibels, 0.1).refused)  # type: ignore[arg-type]
+    def judged(kind: str, decibels: float) -> Entry:
+        return Entry.judged("64px", "x", kind, False, decibels, 0.1)  # type: ignore[arg-type]
 
-    assert refused("float", 90)  # by its largest difference
-    assert not refused("bf16", 30)  # shown for what it is
-    assert (refused("int8", 34.9), refused("int8", 35.0)) == (True, False)
+    assert judged("float", 90).refused  # by its largest difference
+    assert not judged("bf16", 30).refused + judged("bf16", 30).missed  # shown for what it is
+    assert not judged("int8", 34.9).refused
+    assert [bool(judged("int8", decibels).missed) for decibels in (34.9, 35.0)] == [True, False]
 
 
 def test_the_generator_is_the_same_each_time() -> None:

@@ -96,6 +96,17 @@ def test_a_peer_two_percent_ahead_is_not_counted(tmp_path: Path) -> None:
     assert all(line.startswith("holds") for line in verdicts(SUBJECT, CELLS, results_with(tmp_path, times)))
 
 
+def test_who_misses_its_gate_is_timed_and_not_counted(tmp_path: Path) -> None:
+    times = {**GOOD, 1: {**GOOD[1], OTHER: 0.1}}
+    results = results_with(tmp_path, times)
+    assert any(line.startswith("MISSED") for line in verdicts(SUBJECT, CELLS, results))
+    results.add_entry(Entry(SUBJECT.name, OTHER, "int8", False, 20.9, 1.6))
+    assert all(line.startswith("holds") for line in verdicts(SUBJECT, CELLS, results))
+    table = markdown(SUBJECT, CELLS, results)
+    assert f"| {OTHER} | 21 | 100.0 [100.0, 100.0] |" in table
+    assert f"- {OTHER}: misses the gate of 35 dB" in table
+
+
 def test_the_table_has_a_ratio_for_each_cell_and_a_row_for_who_was_refused(tmp_path: Path) -> None:
     results = results_with(tmp_path, GOOD)
     results.add_entry(Entry(SUBJECT.name, "nncf", "int8", False, refused="nncf is not installed"))
