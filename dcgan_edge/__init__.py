@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from dcgan_edge.training.monitor import TrainEvent
     from dcgan_edge.training.progress import TrainProgress
     from dcgan_edge.training.request import train
+    from dcgan_edge.tuning.outcome import Tuned
+    from dcgan_edge.tuning.tune import tune
     from dcgan_edge.verification import verify
 
 _HOMES = {  # public name -> the module that it lives in
@@ -91,6 +93,7 @@ _HOMES = {  # public name -> the module that it lives in
     "TrainEvent": "training.monitor",
     "TrainProgress": "training.progress",
     "TrainResult": "training.loop",
+    "Tuned": "tuning.outcome",
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
@@ -121,6 +124,7 @@ _HOMES = {  # public name -> the module that it lives in
     "sample": "sampling",
     "stylize": "latent.restoring",
     "train": "training.request",
+    "tune": "tuning.tune",
     "verify": "verification",
     "visualize_filters": "claims.features.visualisation",
     "write_report": "report",
@@ -131,11 +135,11 @@ __all__ = [
     "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
     "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
     "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan",
+    "Tuned", "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan",
     "build", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
     "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
     "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
-    "verify", "visualize_filters", "write_report",
+    "tune", "verify", "visualize_filters", "write_report",
 ]  # fmt: skip
 
 

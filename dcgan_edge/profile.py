@@ -12,7 +12,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dcgan_edge.artifact import read_file, sha256
 from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
@@ -26,6 +26,7 @@ KIND = "dcgan-edge profile"
 SCHEMA_VERSION = 1
 LARGEST = 2**20  # bytes
 Objective = Literal["latency", "throughput", "energy", "size"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from dcgan_edge.runtime.session import Session
 
 from .distribution import ReferenceImages
 from .int8 import Quantised, advice, to_int8
+from .onnx.calibration import Method
 from .onnx.cost import count
 from .onnx.for_target import for_target
 from .onnx.operators import refuse_operators
@@ -66,6 +67,7 @@ class Wanted:
     GPU, or for `targets`, built from the fp16, mixed and int8 files, and the fp16 file where there is none
     of them; `workspace` is the bytes their layers may use. `target` is what the graph is written for
     (`for_target`), `output` what the images are, `layout` the order of their axes, NHWC of uint8 alone.
+    `stem` is what the names of the files begin with, `calibration` the only method of INT8 to try.
     """
 
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -77,6 +79,8 @@ class Wanted:
     target: Target = "any"
     output: Output = "float32"
     layout: Layout = "NCHW"
+    stem: str = "generator"
+    calibration: Method | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for what would be ignored, and for a target that is none."""
@@ -168,13 +172,14 @@ def write_generator(
             target=wanted.target,
             keep_fp32=wanted.keep_fp32,
             keep_fp16=wanted.keep_fp16,
+            methods=(wanted.calibration,) if wanted.calibration else None,
             progress=progress,
         )
     proof = _Proof(graph, reference, wanted, batch, making)
     written: list[Artifact] = []
     for precision in wanted.files:
         progress(f"writing and verifying {precision} ONNX")
-        path = out / f"generator.{precision}{file_suffix(wanted.output)}.onnx"
+        path = out / f"{wanted.stem}.{precision}{file_suffix(wanted.output)}.onnx"
         manifest, data = proof.verified(models[precision], precision, path.name)
         written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
     write_readme(out, written)

@@ -11,6 +11,7 @@ import numpy as np
 from dcgan_edge.artifact import Architecture, Manifest
 from dcgan_edge.images import encode_png, to_uint8
 from dcgan_edge.latents import FloatArray
+from dcgan_edge.report.pareto import ParetoSection
 from dcgan_edge.runtime.bench.record import BenchReport
 from dcgan_edge.runtime.parity import Parity
 
@@ -42,7 +43,8 @@ class ReportContent:
     `grids` are (label, PNG) of the same latents over time, `samples` is the PNG of the finished generator.
     `artifacts` are (file name, manifest), the checkpoint too. `parity` is by file name. `notes` are what a
     reader has to know first, such as that an engine has not run on hardware. `runs` are benchmarks by name:
-    two are compared, the first being the earlier; from three on they are devices of a fleet.
+    two are compared, the first being the earlier; from three on they are devices of a fleet. `pareto` is what
+    a search for the best way to run a generator found.
     """
 
     title: str
@@ -56,6 +58,7 @@ class ReportContent:
     runs: Mapping[str, BenchReport] = field(default_factory=dict)
     commands: Sequence[str] = ()
     notes: Sequence[str] = ()
+    pareto: ParetoSection | None = None
 
 
 def worst_seed(name: str, seed: int, reference: FloatArray, candidate: FloatArray) -> WorstSeed:

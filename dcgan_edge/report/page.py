@@ -17,6 +17,7 @@ from dcgan_edge.report.environment import differing, environment
 from dcgan_edge.report.fleet import RULE, Fleet, fleet, fleet_charts
 from dcgan_edge.report.headline import headline
 from dcgan_edge.report.incidents import all_well, incidents
+from dcgan_edge.report.pareto import pareto_charts
 from dcgan_edge.report.rows import MLPERF_STYLE, Row, grouped, intervals, is_mlperf_style, rows
 from dcgan_edge.report.timeline import Timeline, timeline
 from dcgan_edge.report.training import MANY_MARKS, Picture, picture, thinned, training_charts
@@ -71,6 +72,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "fleet": boards,
         "fleet_charts": fleet_charts(boards) if boards else [],
         "rule": RULE,
+        "pareto_charts": pareto_charts(content.pareto) if content.pareto else [],
         **_training(content),
         **_bench(measured, len(content.runs)),
     }
