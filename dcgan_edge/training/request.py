@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.files import StrPath
 from dcgan_edge.latents import Distribution
 from dcgan_edge.recipes import DEFAULT_RECIPE, recipe_settings
+from dcgan_edge.schema import build
 from dcgan_edge.training.config import CHANGEABLE, DEFAULT_EPOCHS, SHOWN, TrainConfig, TrainPrecision
 from dcgan_edge.training.loop import TrainResult, resumed_config, run_training
 from dcgan_edge.training.progress import TrainProgress
@@ -142,9 +144,17 @@ def resolve(request: TrainRequest, out: Path, *, resume: bool = False) -> TrainC
     """
     if request.epochs is not None and request.minutes is not None:
         raise UsageError("Give --epochs or --minutes, not both.")
+    with _settings_checked():
+        build(TrainRequest, request.given())  # a value of another type, which only Python code can give
+    return _resumed(request, out) if resume else _begun(request)
+
+
+@contextlib.contextmanager
+def _settings_checked() -> Iterator[None]:
+    """Turn the ValueError of a field into a UsageError. Only checks belong into the block."""
     try:
-        return _resumed(request, out) if resume else _begun(request)
-    except (TypeError, ValueError) as error:  # a value of another type, which only Python code can give
+        yield
+    except ValueError as error:
         raise UsageError(f"These settings cannot be met: {error}.") from error
 
 
@@ -164,7 +174,8 @@ def _begun(request: TrainRequest) -> TrainConfig:
     if asked.pop("conditional", False):
         asked["classes"] = class_names(asked["data"])
     architecture = {own: asked.pop(name) for name, own in OF_ARCHITECTURE.items() if name in asked}
-    return TrainConfig.from_dict({"architecture": architecture, **asked})
+    with _settings_checked():
+        return TrainConfig.from_dict({"architecture": architecture, **asked})
 
 
 def _resumed(request: TrainRequest, out: Path) -> TrainConfig:
