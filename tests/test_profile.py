@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_edge.artifact import read_artifact
+from dcgan_edge.benchmarking import Contestant
 from dcgan_edge.errors import ArtifactError
 from dcgan_edge.profile import NAME, Profile, Way, chosen_artifact, not_followed, read_profile
 from dcgan_edge.runtime.device import cpu_name, installed_versions, machine_facts
-from dcgan_edge.runtime.session import open_session
+from dcgan_edge.runtime.session import EngineOptions, open_session
 from dcgan_edge.sampling import sample
 from dcgan_edge.verification import verify
 
@@ -62,6 +63,9 @@ def test_a_session_that_asks_for_nothing_follows_the_profile(
     write(folder, way(artifact))
     assert opened(artifact) == ("onnxruntime", 1)
     assert opened(artifact, device="cpu") == ("onnxruntime", 1)
+    options = {"device": "auto", "backend": "auto", "threads": None, "engine": EngineOptions()}
+    with Contestant(artifact, **options)() as session:  # type: ignore[arg-type]  # as bench opens it
+        assert session.facts.threads == 1
     assert opened(artifact, threads=2) == ("onnxruntime", 2)
     assert opened(artifact, backend="onnxruntime") == ("onnxruntime", None)
     assert opened(folder / "generator.fp16.onnx") == ("onnxruntime", None)  # of which it says nothing

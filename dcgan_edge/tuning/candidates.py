@@ -72,9 +72,11 @@ def read_subjects(paths: Sequence[Path]) -> list[Subject]:
     return subjects
 
 
-def candidates_of(subject: Subject, backends: Sequence[Backend], device: str) -> list[Candidate]:
+def candidates_of(
+    subject: Subject, backends: Sequence[Backend], device: str, threads: int | None = None
+) -> list[Candidate]:
     """Return the ways to run `subject` here, the documented default first: `backends` (empty: all that are
-    installed) on `device`, with the default number of threads.
+    installed) on `device`, with `threads` of the CPU.
 
     Raises UnavailableError where nothing here runs it.
     """
@@ -85,7 +87,10 @@ def candidates_of(subject: Subject, backends: Sequence[Backend], device: str) ->
         gpu = str(chosen) if chosen.kind == "cuda" else "cuda:0"
         found = [Candidate(file, digest, "tensorrt", gpu)] if fitting else []
     else:
-        found = [Candidate(file, digest, *each) for each in _places(chosen.kind, str(chosen), backends)]
+        found = [
+            Candidate(file, digest, backend, where, threads if where == "cpu" else None)
+            for backend, where in _places(chosen.kind, str(chosen), backends)
+        ]
     if not found:
         raise UnavailableError(
             f"Nothing that is asked for runs {file} here. Install a backend (pip install 'dcgan-edge[cpu]' "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_edge.errors import ArtifactError, UnavailableError
+from dcgan_edge.errors import EdgeError
 from dcgan_edge.extras import is_installed
 from dcgan_edge.runtime.device import Backend
 from dcgan_edge.runtime.session import open_session
@@ -76,7 +76,7 @@ class Prover:
                 kid, more = self._distribution(subject, options)
                 facts |= kid
                 missed += more
-        except (ArtifactError, UnavailableError) as error:
+        except EdgeError as error:
             missed = [str(error)]
         refused = "; ".join(missed)
         return CandidateProof(candidate.sha256, candidate.backend, candidate.device, refused=refused, **facts)

@@ -29,7 +29,7 @@ KEPT = 4  # candidates that are tried with other threads and queries
 FINALISTS = 3  # beside the base
 FINAL_S = 3.0  # of each finalist at least
 SEARCH_SHARE = 0.6  # of the most time; the rest is the final's
-IDLE_S = {"energy": 2.0}  # at rest before a trial, for what is above idle
+IDLE_S, ENERGY_IDLE_S = 0.1, 2.0  # at rest before the rounds; energy is what is above that
 
 
 class Search:
@@ -49,12 +49,23 @@ class Search:
         self._begin = clock()
         self._candidates: list[Candidate] = []
         first = next((each for each in subjects if each.manifest.precision == "fp32"), subjects[0])
-        self.base = candidates_of(first, wishes.backends, wishes.device)[0]
+        self._counts = thread_counts(wishes.threads)
+        self.base = self._ways(first)[0]
         self.workloads = wishes.workloads(subjects)
         conditions = Conditions.here(self.base, wishes.duration_s)
         self.record = SearchRecord(self.folder / RECORD, conditions)
         self.not_measured = 0
         self.refused: dict[str, str] = {}  # why some may not be chosen, by their names
+
+    @property
+    def _idle_s(self) -> float:
+        return ENERGY_IDLE_S if self.wishes.objective == "energy" else IDLE_S
+
+    @property
+    def has_time(self) -> bool:
+        """Whether another short trial may begin."""
+        limit = self.wishes.max_time_s
+        return limit is None or self._clock() - self._begin <= SEARCH_SHARE * limit
 
     @property
     def ranking(self) -> Ranking:
@@ -65,11 +76,7 @@ class Search:
     def survey(self, subjects: Sequence[Subject]) -> None:
         """Prove every way to run `subjects`, and measure those that pass, briefly, beside the base."""
         self.subjects += [each for each in subjects if each not in self.subjects]
-        found = [
-            candidate
-            for each in subjects
-            for candidate in candidates_of(each, self.wishes.backends, self.wishes.device)
-        ]
+        found = [candidate for each in subjects for candidate in self._ways(each)]
         found.sort(key=lambda each: each != self.base)
         self._candidates += found
         self._prove(found)
@@ -79,12 +86,11 @@ class Search:
         """Measure the best of the survey with other numbers of threads, and under the other workloads."""
         best = self.ranking.best_first(self._accepted())
         kept = list(dict.fromkeys(trial.candidate.on(None) for trial in best))[:KEPT]
-        counts = thread_counts(self.wishes.threads)
         self._measure([
             (each.on(threads), workload)
             for workload in self.workloads
             for each in kept
-            for threads in (counts if each.device == "cpu" else (None,))
+            for threads in self._threads(each)
         ])  # fmt: skip
 
     def finish(self) -> Tuned:
@@ -116,6 +122,14 @@ class Search:
         ranked = (by_hash[trial.candidate.sha256] for trial in self.ranking.best_first(self._accepted()))
         return next((each for each in ranked if each.manifest.precision == precision), None)
 
+    def _ways(self, subject: Subject) -> list[Candidate]:
+        """Return the ways to run `subject` with the first number of threads."""
+        return candidates_of(subject, self.wishes.backends, self.wishes.device, self._counts[0])
+
+    def _threads(self, candidate: Candidate) -> tuple[int | None, ...]:
+        """Return the numbers of threads that `candidate` is tried with."""
+        return self._counts if candidate.device == "cpu" else (None,)
+
     def _prove(self, candidates: Sequence[Candidate]) -> None:
         prover = Prover(self.subjects)
         for place, each in enumerate(candidates, start=1):
@@ -131,15 +145,14 @@ class Search:
 
     def _measure(self, wanted: Sequence[tuple[Candidate, Workload]]) -> None:
         """Take each trial that there is not yet, as long as there is time."""
-        limit = self.wishes.max_time_s
         for place, (candidate, workload) in enumerate(wanted, start=1):
             if self.record.trial(candidate, workload) is not None:
                 continue
-            if limit is not None and self._clock() - self._begin > SEARCH_SHARE * limit:
+            if not self.has_time:
                 self.not_measured += 1
                 continue
             self._say(f"measuring {place} of {len(wanted)}: {candidate}, {workload}")
-            plan = short_plan(workload, self.wishes.duration_s, idle_s=IDLE_S.get(self.wishes.objective, 0.1))
+            plan = short_plan(workload, self.wishes.duration_s, idle_s=self._idle_s)
             trials, _ = take_trials(self.folder, self.base, [candidate], workload, plan, self._say)
             self.record.add(*(each for each in trials if self._is_new(each)))
 
@@ -153,6 +166,7 @@ class Search:
             trial
             for trial in self.record.trials
             if trial.candidate.on(None) in taking_part
+            and trial.candidate.threads in self._threads(trial.candidate)
             and trial.workload in self.workloads
             and not trial.final
             and self._passed(trial.candidate)
@@ -179,7 +193,7 @@ class Search:
         length = max(FINAL_S, self.wishes.duration_s)
         limit = self.wishes.max_time_s
         left = None if limit is None else max(length, limit - (self._clock() - self._begin))
-        plan = BenchPlan((workload.batch,), (workload.streams,), length, max_time_s=left)
+        plan = BenchPlan((workload.batch,), (workload.streams,), length, max_time_s=left, idle_s=self._idle_s)
         rounds = in_rounds(plan, len(everyone))
         finals, report = take_trials(
             self.folder, self.base, everyone[1:], workload, rounds, self._say, final=True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def tune_checkpoint(
         best = search.best_of("int8")
         own = [form for form in forms if form != "any"] or forms
         for form in [best.manifest.notes["for"]] if best else own:
-            search.survey(variants.with_layers_kept(form))
+            search.survey(variants.with_layers_kept(form, lambda: search.has_time))
     search.refused |= variants.refused
     search.refine()
     return search.finish()
@@ -106,9 +106,9 @@ class Variants:
             raise VerificationError(" ".join(self.refused.values()))
         return subjects
 
-    def with_layers_kept(self, target: Target) -> list[Subject]:
+    def with_layers_kept(self, target: Target, has_time: Callable[[], bool]) -> list[Subject]:
         """Return INT8 artifacts in the form for `target` with layers in float32, as far as the images are
-        close enough.
+        close enough and `has_time`.
 
         Of up to FEW_LAYERS layers these are all choices that leave one in INT8; of more, the most sensitive
         one, the two most sensitive, and so on.
@@ -122,6 +122,9 @@ class Variants:
         ranked = list(sensitivity(trial, layers, ranges))
         found = []
         for kept in kept_layers(ranked):
+            if not has_time():
+                self._say("no time is left for more choices of layers")
+                break
             left = [name for name in layers if name not in kept]
             decibels = trial.quantised(left, ranges)[1]
             if decibels < INT8_GATE.psnr_db - MARGIN:

@@ -120,6 +120,16 @@ def test_throughput_looks_for_the_best_query(folder: Path, monkeypatch: pytest.M
     assert found.profile.objective == "throughput"
 
 
+def test_only_the_threads_that_are_asked_for_are_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, Machine(half_is_fast))
+    tuned(folder, FP32)
+    machine = install(monkeypatch, Machine(half_is_fast))
+    found = tuned(folder, FP32, threads=[2, 3])
+    assert {candidate.threads for candidate, _ in machine.measured} == {2, 3}
+    assert {row.trial.candidate.threads for row in found.rows} == {2, 3}
+    assert found.base == f"{FP32}, onnxruntime, 2 threads"
+
+
 def test_what_makes_other_images_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Golden images of another generator, as if this one's kernels were wrong on this device."""
     from dcgan_edge.golden import pack_golden, read_golden
