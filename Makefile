@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-EXTRAS := export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,dev
+EXTRAS := export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,bundle,sign,dev
 
 help:                ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +42,10 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "This Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
-	@# Only its arithmetic is compared with ours: torchvision, which it asks for, would have to match torch's build.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torch-fidelity tqdm
+	@# Of torch-fidelity only the arithmetic is compared with ours, and its torchvision would have to match torch's
+	@# build. Of tritonclient only the protobuf is read, and it asks for an older protobuf than onnx may have.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+	  torch-fidelity tqdm tritonclient python-rapidjson
 	touch $@
 
 clean:               ## Remove .venv, caches and everything that was produced here

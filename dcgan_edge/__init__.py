@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
     from dcgan_edge.latent.plan import SearchPlan
     from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
+    from dcgan_edge.packaging.bundle import Bundle, write_bundle
+    from dcgan_edge.packaging.checking import CheckedBundle, check_bundle
+    from dcgan_edge.packaging.selftest import SelfTest, selftest
+    from dcgan_edge.packaging.triton import TritonModel, write_triton_repository
     from dcgan_edge.report import animate, write_report
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
@@ -72,6 +76,8 @@ _HOMES = {  # public name -> the module that it lives in
     "BenchReport": "runtime.bench.record",
     "BenchmarkError": "errors",
     "BuiltEngine": "export.tensorrt.build",
+    "Bundle": "packaging.bundle",
+    "CheckedBundle": "packaging.checking",
     "DemoResult": "demo",
     "Diagnosis": "runtime.doctor",
     "Drawing": "latent.drawing",
@@ -88,11 +94,13 @@ _HOMES = {  # public name -> the module that it lives in
     "Restored": "latent.restoring",
     "Sampled": "sampling",
     "SearchPlan": "latent.plan",
+    "SelfTest": "packaging.selftest",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
     "TrainEvent": "training.monitor",
     "TrainProgress": "training.progress",
     "TrainResult": "training.loop",
+    "TritonModel": "packaging.triton",
     "Tuned": "tuning.outcome",
     "UnavailableError": "errors",
     "UsageError": "errors",
@@ -102,6 +110,7 @@ _HOMES = {  # public name -> the module that it lives in
     "bench": "benchmarking",
     "bench_plan": "benchmark_matrix",
     "build": "export.tensorrt.build",
+    "check_bundle": "packaging.checking",
     "classify_features": "claims.features.classification",
     "compare_presets": "claims.presets",
     "denoise": "latent.restoring",
@@ -122,24 +131,29 @@ _HOMES = {  # public name -> the module that it lives in
     "prepare": "data.prepare",
     "run_demo": "demo",
     "sample": "sampling",
+    "selftest": "packaging.selftest",
     "stylize": "latent.restoring",
     "train": "training.request",
     "tune": "tuning.tune",
     "verify": "verification",
     "visualize_filters": "claims.features.visualisation",
+    "write_bundle": "packaging.bundle",
     "write_report": "report",
+    "write_triton_repository": "packaging.triton",
 }
 
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
-    "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
-    "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
-    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "Tuned", "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan",
-    "build", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
+    "Bundle", "CheckedBundle", "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions",
+    "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared",
+    "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Session", "SessionFacts",
+    "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError",
+    "VerificationError", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle",
+    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
     "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "stylize", "train",
-    "tune", "verify", "visualize_filters", "write_report",
+    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "selftest",
+    "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle", "write_report",
+    "write_triton_repository",
 ]  # fmt: skip
 
 

@@ -16,20 +16,24 @@ import pytest
 import dcgan_edge
 
 FUNCTIONS = {
-    "adopt", "animate", "bench", "bench_plan", "build", "classify_features", "compare_presets", "denoise",
-    "describe", "diagnose", "evaluate", "export", "export_module", "fetch", "import_generator", "inpaint",
-    "interpolate", "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session",
-    "prepare", "run_demo", "sample", "stylize", "train", "tune", "verify", "visualize_filters",
-    "write_report",
+    "adopt", "animate", "bench", "bench_plan", "build", "check_bundle", "classify_features",
+    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module", "fetch",
+    "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic", "latent_grid",
+    "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "selftest", "stylize", "train",
+    "tune", "verify", "visualize_filters", "write_bundle", "write_report", "write_triton_repository",
 }  # fmt: skip
 TYPES = {
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
-    "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions", "Evaluation", "FeatureAccuracies",
-    "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored",
-    "Sampled", "SearchPlan", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult",
-    "Tuned", "UnavailableError", "UsageError", "VerificationError",
+    "Bundle", "CheckedBundle", "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions",
+    "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared",
+    "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Session", "SessionFacts",
+    "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError",
+    "VerificationError",
 }  # fmt: skip
-ON_A_DEVICE = ("Artifact", "bench", "describe", "diagnose", "open_session", "sample", "tune", "verify")
+ON_A_DEVICE = (
+    "Artifact", "bench", "check_bundle", "describe", "diagnose", "open_session", "sample", "selftest",
+    "tune", "verify",
+)  # fmt: skip
 PACKAGE = Path(str(dcgan_edge.__file__)).parent
 FOLDERS = [PACKAGE, *(Path(str(importlib.import_module(f"dcgan_edge.{name}").__file__)).parent
                       for name in ("export", "runtime"))]  # fmt: skip

@@ -23,6 +23,9 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "adopt": "adopt",
     "build": "build",
     "verify": "verify",
+    "package": "package",
+    "check": "check",
+    "selftest": "selftest",
     "sample": "sample",
     "latent": "latent",
     "features": "features",
@@ -44,6 +47,9 @@ SUMMARIES = {  # what the list of commands says of each: as many letters as 80 c
     "adopt": "Make artifacts of another program's ONNX file.",
     "build": "Build TensorRT engines from ONNX files.",
     "verify": "Prove that artifacts make PyTorch's images here.",
+    "package": "Make a bundle for machines offline, or a Triton repository.",
+    "check": "Check a bundle, before anything of it is loaded.",
+    "selftest": "Prove artifacts on a device, and say what changed.",
     "sample": "Write images of seeds as PNG files.",
     "latent": "Walk, calculate and restore images in the latent space.",
     "features": "Classify images by the discriminator's features.",
@@ -74,6 +80,9 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "jinja2": "report",
     "matplotlib": "report",
     "tensorboard": "tensorboard",
+    "packaging": "bundle",
+    "pip": "bundle",
+    "model_signing": "sign",
 }
 
 
