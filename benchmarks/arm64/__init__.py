@@ -1,0 +1,1 @@
+"""The base install on an emulated aarch64 beside this machine; `run.sh` is what is started."""
