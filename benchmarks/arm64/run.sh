@@ -17,6 +17,7 @@ python=${PYTHON:-python3}
 suite=${SUITE:-bookworm}     # its Python is 3.11
 version=${VERSION:-3.11}
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | head -n 1)
+cpu=${CPU:-cortex-a76}   # as benchmarks/arm64/cpuinfo says
 root=$work/root
 site=$work/site
 mkdir -p "$work"
@@ -29,6 +30,12 @@ if [ ! -e "$root/usr/bin/python$version" ]; then
     dpkg-deb --fsys-tarfile "$package" | tar --keep-directory-symlink -C "$root" -xf -
   done
 fi
+
+# ONNX Runtime asks /proc/cpuinfo which processor it is on, and ends with the one of another family. Below the
+# userland's own root qemu finds this one first; debootstrap may have left a link to the machine's own there.
+if [ -L "$root/proc" ]; then rm "$root/proc"; fi
+mkdir -p "$root/proc"
+cp "$here/cpuinfo" "$root/proc/cpuinfo"
 
 if [ ! -e "$work/generator" ]; then
   "$python" "$here/generator.py" "$work/generator.tmp"
@@ -46,10 +53,9 @@ done
 
 arm() {
   PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 \
-    qemu-aarch64-static -L "$root" "$root/usr/bin/python$version" "$@"
+    qemu-aarch64-static -cpu "$cpu" -L "$root" "$root/usr/bin/python$version" "$@"
 }
 
-arm -c 'import platform; print("emulated:", platform.machine(), "Python", platform.python_version())'
 arm -m dcgan_edge check "$work/bundle.tar.gz"
 arm -m dcgan_edge selftest "$work/dcgan-edge-bundle" --threads 1
 arm "$here/digest.py" "$work/dcgan-edge-bundle/artifacts" "$work/aarch64"
