@@ -46,7 +46,7 @@ def tuned_table(tuned: Tuned) -> Table:
             str(workload.batch),
             *([str(workload.streams)] if streams else []),
             f"{trial.median_ms.value:.3f}",
-            f"{trial.steady_images_per_second:,.0f}",
+            f"{row.images_per_second:,.0f}",
             f"{speed_words(trial.speed)}{' (long)' * trial.final}{' UNSTABLE' * bool(trial.doubts)}",
             *([per_joule] if joules else []),
             size_words(row.size),

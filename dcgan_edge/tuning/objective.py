@@ -81,15 +81,22 @@ def require_energy() -> None:
 
 @dataclass(frozen=True)
 class Ranking:
-    """How trials of artifacts of these `sizes` (bytes, by SHA-256) are ranked for an objective."""
+    """How trials of artifacts of these `sizes` (bytes, by SHA-256) are ranked for an objective. `rates` are
+    the images per second of the base under each workload.
+    """
 
     objective: Objective
     sizes: dict[str, int] = field(default_factory=dict)
+    rates: dict[Workload, float] = field(default_factory=dict)
+
+    def images_per_second(self, trial: Trial) -> float:
+        """Return the base's rate times the paired ratio to it, which a busy moment does not change."""
+        return self.rates.get(trial.workload, trial.base_images_per_second) * trial.speed.value
 
     def score(self, trial: Trial) -> tuple[float, ...]:
         """Return what is larger the better the trial is."""
         if self.objective == "throughput":
-            return (trial.steady_images_per_second,)
+            return (self.images_per_second(trial),)
         if self.objective == "energy":
             return (-(trial.joules_per_image or float("inf")),)
         if self.objective == "size":
@@ -120,7 +127,8 @@ class Ranking:
         proven = [each for each in self.best_first(finals) if each.outcome == "faster"]
         if proven:
             return proven[0], "it is proven to be faster than the base, the most of all"
-        return base, "nothing is proven to be faster than the base"
+        doubt = f", because {best.because}" if best.because else ""
+        return base, f"nothing is proven to be faster than the base{doubt}"
 
     def _smallest(self, finals: Sequence[Trial], best: Trial) -> Trial:
         """Return the way that the smallest artifact runs by itself, unless `best` is proven to be faster."""
@@ -137,19 +145,14 @@ def usual_unless_faster(trials: Sequence[Trial], best: Trial) -> Trial:
     return best if beats or best.workload != usual.workload else usual
 
 
-def front(rows: Sequence[tuple[Trial, int, float | None]]) -> list[bool]:
-    """Return for each (trial, bytes, PSNR in dB) whether no other is as good in every respect and better in
-    one: speed, size, PSNR (in whole dB, up to 60) and, where all are known, joules.
+def front(rows: Sequence[tuple[float, int, float | None, float | None]]) -> list[bool]:
+    """Return for each (images per second, bytes, PSNR in dB, joules for an image) whether no other is as good
+    in every respect and better in one. PSNR counts in whole dB up to 60, joules where all are known.
     """
-    joules = all(trial.joules_per_image is not None for trial, _, _ in rows)
+    known = all(joules is not None for *_, joules in rows)
     points = [
-        (
-            trial.steady_images_per_second,
-            -size,
-            round(min(psnr or 0.0, SEEN_DB)),
-            -(trial.joules_per_image or 0.0) if joules else 0.0,
-        )
-        for trial, size, psnr in rows
+        (speed, -size, round(min(psnr or 0.0, SEEN_DB)), -(joules or 0.0) if known else 0.0)
+        for speed, size, psnr, joules in rows
     ]
     return [not any(_dominates(other, point) for other in points) for point in points]
 

@@ -16,12 +16,13 @@ from .trials import Trial
 
 @dataclass(frozen=True)
 class Row:
-    """A candidate under a workload, its proof, the bytes of its artifact, and whether nothing beats it in
-    every respect.
+    """A candidate under a workload, its proof, its images per second by the base's and the ratio to it, the
+    bytes of its artifact, and whether nothing beats it in every respect.
     """
 
     trial: Trial
     proof: CandidateProof
+    images_per_second: float
     size: int
     on_front: bool
     chosen: bool

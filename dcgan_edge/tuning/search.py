@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -71,7 +72,13 @@ class Search:
     def ranking(self) -> Ranking:
         """How trials are ranked."""
         sizes = {each.manifest.sha256: each.manifest.size for each in self.subjects}
-        return Ranking(self.wishes.objective, sizes)
+        rates = {
+            workload: statistics.median(
+                each.base_images_per_second for each in self.record.trials if each.workload == workload
+            )
+            for workload in {each.workload for each in self.record.trials}
+        }
+        return Ranking(self.wishes.objective, sizes, rates)
 
     def survey(self, subjects: Sequence[Subject]) -> None:
         """Prove every way to run `subjects`, and measure those that pass, briefly, beside the base."""
@@ -250,12 +257,20 @@ class Search:
         """Every accepted trial, the best first, the long one where there are two."""
         long = {(each.candidate, each.workload): each for each in finals}
         trials = [long.get((each.candidate, each.workload), each) for each in self._accepted()]
-        trials = self.ranking.best_first(trials)
-        sizes = self.ranking.sizes
-        facts = [(each, sizes[each.candidate.sha256], self._proof(each.candidate).psnr_db) for each in trials]
+        ranking = self.ranking
+        trials = ranking.best_first(trials)
+        facts = [
+            (
+                ranking.images_per_second(each),
+                ranking.sizes[each.candidate.sha256],
+                self._proof(each.candidate).psnr_db,
+                each.joules_per_image,
+            )
+            for each in trials
+        ]
         return tuple(
-            Row(trial, self._proof(trial.candidate), size, on_front, trial == choice)
-            for (trial, size, _), on_front in zip(facts, front(facts), strict=True)
+            Row(trial, self._proof(trial.candidate), fact[0], fact[1], on_front, trial == choice)
+            for trial, fact, on_front in zip(trials, facts, front(facts), strict=True)
         )
 
     def _refusals(self) -> str:

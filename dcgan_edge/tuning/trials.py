@@ -50,7 +50,8 @@ class Trial:
 
     `speed` is how many times faster than the base, from paired rounds; `outcome` says whether that is proven.
     `base_images_per_second` is what the base made meanwhile. `joules_per_image` is above idle, None where
-    nothing measures it. `doubts` speak against quoting the ratio. `final` is a long trial of the best.
+    nothing measures it. `doubts` speak against quoting the ratio, `because` says why the outcome is
+    ambiguous. `final` is a long trial of the best.
     """
 
     candidate: Candidate
@@ -63,12 +64,8 @@ class Trial:
     joules_per_image: float | None
     peak_memory_bytes: int | None
     doubts: tuple[str, ...] = ()
+    because: str = ""
     final: bool = False
-
-    @property
-    def steady_images_per_second(self) -> float:
-        """Return the images per second of the base in this trial, times the paired ratio to it."""
-        return self.base_images_per_second * self.speed.value
 
 
 def short_plan(workload: Workload, duration_s: float, *, idle_s: float) -> BenchPlan:
@@ -132,6 +129,7 @@ def _trial(
         joules_per_image=_joules(taken.energy),
         peak_memory_bytes=taken.peak_memory_bytes,
         doubts=ratio.unstable_because if ratio else (),
+        because=ratio.because if ratio else "",
         final=final,
     )
 

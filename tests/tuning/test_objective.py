@@ -35,9 +35,10 @@ def test_a_base_that_misses_a_gate_is_not_chosen() -> None:
 
 
 def test_throughput_is_compared_over_workloads_by_what_the_base_makes() -> None:
-    small = dataclasses.replace(trial(BASE, ONE, 1.0), base_images_per_second=1000.0)
-    large = dataclasses.replace(trial(BASE, Workload(8, 2), 1.0), base_images_per_second=3000.0)
-    assert Ranking("throughput", SIZES).best_first([small, large]) == [large, small]
+    small, large = trial(BASE, ONE, 1.0), trial(BASE, Workload(8, 2), 1.0)
+    quiet = dataclasses.replace(trial(OTHER, ONE, 0.9), base_images_per_second=9000.0)  # a lucky moment
+    ranking = Ranking("throughput", SIZES, {ONE: 1000.0, Workload(8, 2): 3000.0})
+    assert ranking.best_first([quiet, small, large]) == [large, small, quiet]
 
 
 def test_the_smallest_file_runs_by_default_unless_another_way_is_faster() -> None:
@@ -66,12 +67,13 @@ def test_energy_that_nothing_measures_is_unavailable(monkeypatch: pytest.MonkeyP
 
 def test_the_front_is_what_nothing_beats_in_every_respect() -> None:
     rows = [
-        (trial(BASE, ONE, 1.0), 400, 139.0),
-        (trial(OTHER, ONE, 3.0), 100, 39.0),
-        (trial(OTHER.on(1), ONE, 2.0), 100, 39.0),  # slower than the one before, and nothing better
-        (trial(BASE.on(1), ONE, 0.9), 400, 141.0),  # slower; nobody sees the decibels above 60
+        (1.0, 400, 139.0, None),
+        (3.0, 100, 39.0, None),
+        (2.0, 100, 39.0, None),  # slower than the one before, and nothing better
+        (0.9, 400, 141.0, None),  # slower; nobody sees the decibels above 60
     ]
     assert front(rows) == [True, True, False, False]
+    assert front([(1.0, 1, 39.0, 2.0), (0.5, 1, 39.0, 1.0)]) == [True, True]
 
 
 def test_a_figure_without_an_interval_has_no_bounds() -> None:
