@@ -27,6 +27,7 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "check": "check",
     "selftest": "selftest",
     "sample": "sample",
+    "serve": "serve",
     "latent": "latent",
     "features": "features",
     "bench": "bench",
@@ -51,6 +52,7 @@ SUMMARIES = {  # what the list of commands says of each: as many letters as 80 c
     "check": "Check a bundle, before anything of it is loaded.",
     "selftest": "Prove artifacts on a device, and say what changed.",
     "sample": "Write images of seeds as PNG files.",
+    "serve": "Answer requests for images over HTTP, with a page.",
     "latent": "Walk, calculate and restore images in the latent space.",
     "features": "Classify images by the discriminator's features.",
     "bench": "Measure latency and throughput on this machine.",
@@ -83,6 +85,9 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "packaging": "bundle",
     "pip": "bundle",
     "model_signing": "sign",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
 }
 
 
