@@ -126,7 +126,8 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx
 
     Exit codes: 0 ok, 1 error, 2 usage, 3 verification failed, 4 benchmark regression or unstable,
-    5 missing optional dependency or device, 6 artifact refused, 130 interrupted.
+    5 missing optional dependency or device, 6 artifact refused,
+    130 interrupted, 143 terminated.
 
     Every option can be set by an environment variable, such as DCGAN_EDGE_SAMPLE_OUT. Completion of commands
     and options in bash (or zsh, fish): eval "$(_DCGAN_EDGE_COMPLETE=bash_source dcgan-edge)"
