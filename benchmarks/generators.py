@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcgan_edge.artifact import Precision, Target
+from dcgan_edge.artifact import Precision, Target, file_stem
 
 RESULTS = Path(__file__).parent / "results"
 Say = Callable[[str], None]
@@ -52,7 +52,7 @@ class Subject:
 
     def file(self, target: Target, precision: Precision) -> Path:
         """Return the path of one of its files."""
-        return self.folder / target / f"generator.{precision}.onnx"
+        return self.folder / "files" / f"{file_stem(target)}.{precision}.onnx"
 
 
 SUBJECTS = (
@@ -77,4 +77,4 @@ def make_ready(subject: Subject, say: Say) -> None:
     for target, precisions in FILES.items():
         if not all(subject.file(target, precision).exists() for precision in precisions):
             say(f"{subject.name}: exporting for {target}")
-            export(subject.checkpoint, subject.folder / target, precisions=precisions, target=target)
+            export(subject.checkpoint, subject.folder / "files", precisions=precisions, target=target)

@@ -35,6 +35,7 @@ from dcgan_edge.manifest import (
     Target,
     TensorSpec,
     Verification,
+    file_stem,
     file_suffix,
     generator_tensors,
 )
@@ -43,8 +44,8 @@ from dcgan_edge.schema import read_json
 __all__ = [
     "LAYOUTS", "OUTPUTS", "SCHEMA_VERSION", "TARGETS", "Architecture", "Artifact", "BatchProfile", "Cost",
     "Golden", "Kind", "Layout", "Manifest", "Output", "Precision", "Target", "TensorSpec", "Verification",
-    "embed_manifest", "file_suffix", "generator_tensors", "golden_path", "read_artifact", "read_file",
-    "sha256", "sidecar_path", "write_artifact",
+    "embed_manifest", "file_stem", "file_suffix", "generator_tensors", "golden_path", "read_artifact",
+    "read_file", "sha256", "sidecar_path", "write_artifact",
 ]  # fmt: skip
 SUFFIX_KINDS: dict[str, Kind] = {".onnx": "onnx", ".engine": "engine"}
 LARGEST_FILE = 4 * 2**30  # bytes; protobuf, and so ONNX, ends at 2 GiB

@@ -251,6 +251,13 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("golden.seeds is not 1 to 64")
 
 
+def file_stem(target: str) -> str:
+    """Return what the name of a file begins with whose graph is written for `target`: "generator" for any, so
+    that the forms of one generator have a folder in common.
+    """
+    return "generator" if target == "any" else f"generator-{target}"
+
+
 def file_suffix(dtype: str) -> str:
     """Return what stands after the precision in the name of a file with images of `dtype`."""
     return ".uint8" if dtype == "uint8" else ""

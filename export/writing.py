@@ -28,6 +28,7 @@ from dcgan_edge.artifact import (
     Precision,
     Target,
     embed_manifest,
+    file_stem,
     file_suffix,
     generator_tensors,
     write_artifact,
@@ -67,7 +68,8 @@ class Wanted:
     GPU, or for `targets`, built from the fp16, mixed and int8 files, and the fp16 file where there is none
     of them; `workspace` is the bytes their layers may use. `target` is what the graph is written for
     (`for_target`), `output` what the images are, `layout` the order of their axes, NHWC of uint8 alone.
-    `stem` is what the names of the files begin with, `calibration` the only method of INT8 to try.
+    `stem` is what the names of the files begin with ("": what the target says), `calibration` the only method
+    of INT8 to try.
     """
 
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -79,7 +81,7 @@ class Wanted:
     target: Target = "any"
     output: Output = "float32"
     layout: Layout = "NCHW"
-    stem: str = "generator"
+    stem: str = ""
     calibration: Method | None = None
 
     def __post_init__(self) -> None:
@@ -179,7 +181,8 @@ def write_generator(
     written: list[Artifact] = []
     for precision in wanted.files:
         progress(f"writing and verifying {precision} ONNX")
-        path = out / f"{wanted.stem}.{precision}{file_suffix(wanted.output)}.onnx"
+        stem = wanted.stem or file_stem(wanted.target)
+        path = out / f"{stem}.{precision}{file_suffix(wanted.output)}.onnx"
         manifest, data = proof.verified(models[precision], precision, path.name)
         written.append(Artifact(path, write_artifact(path, data, manifest, golden=proof.golden[1])))
     write_readme(out, written)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcgan_edge.artifact import BatchProfile, Manifest, Precision, Target, read_artifact, read_file
+from dcgan_edge.artifact import file_stem as form_stem
 from dcgan_edge.errors import EdgeError, VerificationError
 from dcgan_edge.export.int8 import MARGIN, Trial, sensitivity
 from dcgan_edge.export.onnx.calibration import Method, calibrate
@@ -206,5 +207,5 @@ def kept_layers(ranked: Sequence[str]) -> list[tuple[str, ...]]:
 
 def file_stem(target: Target, kept: Sequence[str]) -> str:
     """Return what the file's name begins with: "generator-openvino-keep-ConvTranspose_0"."""
-    words = ["generator", *([] if target == "any" else [target]), *(["keep", *kept] if kept else [])]
-    return "-".join(re.sub(r"\W", "_", word, flags=re.ASCII) if word in kept else word for word in words)
+    layers = [re.sub(r"\W", "_", name, flags=re.ASCII) for name in kept]
+    return "-".join([form_stem(target), *(["keep", *layers] if layers else [])])

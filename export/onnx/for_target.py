@@ -14,6 +14,7 @@ import onnx
 from dcgan_edge.artifact import Target
 
 from .projection import project_by_product
+from .subpixel import few_channels_by_subpixels
 from .upsampling import fuse_upsampling
 
 Rewrite = Callable[[onnx.ModelProto], onnx.ModelProto]
@@ -24,7 +25,8 @@ REWRITES: dict[Target, tuple[Rewrite, ...]] = {
     "tensorrt": (fuse_upsampling,),
     # Both run a transposed convolution image by image, and a product for the whole batch.
     "onnxruntime-cpu": (fuse_upsampling, project_by_product),
-    "openvino": (fuse_upsampling, project_by_product),
+    # OpenVINO computes 16 output channels of a transposed convolution where there are 1 or 3.
+    "openvino": (fuse_upsampling, project_by_product, few_channels_by_subpixels),
 }
 
 

@@ -9,6 +9,7 @@ Source: Shi et al. 2016, "Is the deconvolution layer the same as a convolutional
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import onnx
 from onnx import NodeProto
 
 from .rewriting import NO_END, Rewriting, Values, facts_of, rewrite
+
+VECTOR = 16  # float32 values of the widest vectors of a CPU, which hold output channels
 
 
 def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -25,6 +28,21 @@ def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
     Those with groups, dilations or unequal strides stay as they are.
     """
     return rewrite(model, "ConvTranspose", _rearrange)
+
+
+def few_channels_by_subpixels(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return `model`, which is checked, with each transposed convolution of few output channels, such as the
+    last one, in the form of `to_subpixel`: sub-pixels fill the vectors that so few leave nearly empty.
+    """
+    return rewrite(model, "ConvTranspose", _rearrange_few)
+
+
+def _rearrange_few(graph: Rewriting, node: NodeProto) -> bool:
+    """Add what takes the place of `node` where its sub-pixels fit into a vector. Returns whether they do."""
+    weight, strides = graph.values(node.input[1]), facts_of(node).get("strides", (1, 1))
+    if weight is None or max(strides) == 1 or math.prod(strides) * weight.shape[1] > VECTOR:
+        return False
+    return _rearrange(graph, node)
 
 
 def _rearrange(graph: Rewriting, node: NodeProto) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from types import ModuleType
 
-from dcgan_edge.artifact import Manifest
+from dcgan_edge.artifact import Manifest, file_stem
 from dcgan_edge.errors import ArtifactError
 
 from ..cuda import CudaDevice
@@ -31,7 +31,7 @@ def is_version_compatible(manifest: Manifest) -> bool:
 def check_match(manifest: Manifest, trt: ModuleType, device: CudaDevice) -> None:
     """Raises ArtifactError, naming both sides and the way to rebuild, unless `trt` and `device` fit."""
     flavour = flavour_of(manifest)
-    source = f"generator.{manifest.label}.onnx"
+    source = f"{file_stem(manifest.notes.get('for', 'any'))}.{manifest.label}.onnx"
     rebuild = f"Build it here: dcgan-edge build {source}"
     built = manifest.versions.get(MODULES[flavour], "")
     if _loads(manifest, built, trt) and device.sm in manifest.targets:

@@ -51,7 +51,7 @@ def test_a_runtime_and_pixels_are_asked_for_by_options(tmp_path: Path) -> None:
     code, said, heard = run(*words, "--output", "uint8", "--for", "onnxruntime-cpu", "--json")
     assert code == 0, heard
     (file,) = json.loads(said)["files"]
-    assert Path(file["path"]).name == "generator.fp32.uint8.onnx"
+    assert Path(file["path"]).name == "generator-onnxruntime-cpu.fp32.uint8.onnx"
     assert (file["notes"]["for"], file["notes"]["rewrites"]) == ("onnxruntime-cpu", ["project_by_product"])
     assert (file["outputs"][0]["dtype"], file["outputs"][0]["layout"]) == ("uint8", "NHWC")
     assert run(*words)[0] == 2

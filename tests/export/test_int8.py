@@ -113,7 +113,7 @@ def rewritten(
 @pytest.mark.usefixtures("quick")
 def test_a_file_for_onnxruntime_has_its_form_and_no_engine(exported: Path, tmp_path: Path) -> None:
     (made,) = rewritten(exported, tmp_path, Wanted(("int8",), target="onnxruntime-cpu", output="uint8"))
-    assert made.path.name == "generator.int8.uint8.onnx"
+    assert made.path.name == "generator-onnxruntime-cpu.int8.uint8.onnx"
     assert made.manifest.notes["quantisation"]["values"] == "uint8"
     assert made.manifest.parity["verdict"] == "passed"
     with pytest.raises(UsageError, match="--for tensorrt"):

@@ -70,8 +70,15 @@ def test_the_projection_is_a_product_on_cpus_alone(exported: Path) -> None:
         "any": ("ConvTranspose", ()),
         "tensorrt": ("ConvTranspose", ()),
         "onnxruntime-cpu": ("Flatten", ("project_by_product",)),
-        "openvino": ("Flatten", ("project_by_product",)),
+        "openvino": ("Flatten", ("project_by_product", "few_channels_by_subpixels")),
     }
+
+
+def test_the_layer_that_paints_is_of_subpixels_in_openvino(exported: Path) -> None:
+    plain = onnx.load(exported / "generator.fp32.onnx")
+    graph, _ = for_target(plain, "openvino")
+    assert operators(graph)[-4:] == ["Conv", "DepthToSpace", "Slice", "Tanh"]
+    assert_same(plain, graph)
 
 
 def test_a_strangers_upsampling_is_folded_and_proven_against_its_file(
