@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
     from dcgan_edge.sampling import Sampled, sample
+    from dcgan_edge.serving.server import Served, serve
     from dcgan_edge.training.loop import TrainResult
     from dcgan_edge.training.monitor import TrainEvent
     from dcgan_edge.training.progress import TrainProgress
@@ -95,6 +96,7 @@ _HOMES = {  # public name -> the module that it lives in
     "Sampled": "sampling",
     "SearchPlan": "latent.plan",
     "SelfTest": "packaging.selftest",
+    "Served": "serving.server",
     "Session": "runtime.session",
     "SessionFacts": "runtime.session",
     "TrainEvent": "training.monitor",
@@ -132,6 +134,7 @@ _HOMES = {  # public name -> the module that it lives in
     "run_demo": "demo",
     "sample": "sampling",
     "selftest": "packaging.selftest",
+    "serve": "serving.server",
     "stylize": "latent.restoring",
     "train": "training.request",
     "tune": "tuning.tune",
@@ -146,12 +149,12 @@ __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "Bundle", "CheckedBundle", "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions",
     "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared",
-    "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Session", "SessionFacts",
+    "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Served", "Session", "SessionFacts",
     "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError",
     "VerificationError", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle",
     "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
     "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "selftest",
+    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "selftest", "serve",
     "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle", "write_report",
     "write_triton_repository",
 ]  # fmt: skip

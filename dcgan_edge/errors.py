@@ -14,6 +14,7 @@ Anything that is not an `EdgeError` is a bug and keeps its traceback.
 from __future__ import annotations
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+TERMINATED = 143  # exit code after SIGTERM
 
 
 class EdgeError(Exception):

@@ -27,6 +27,7 @@ COMMANDS = {  # in the order of a user's work; each is `command` in dcgan_edge.c
     "check": "check",
     "selftest": "selftest",
     "sample": "sample",
+    "serve": "serve",
     "latent": "latent",
     "features": "features",
     "bench": "bench",
@@ -51,6 +52,7 @@ SUMMARIES = {  # what the list of commands says of each: as many letters as 80 c
     "check": "Check a bundle, before anything of it is loaded.",
     "selftest": "Prove artifacts on a device, and say what changed.",
     "sample": "Write images of seeds as PNG files.",
+    "serve": "Answer requests for images over HTTP, with a page.",
     "latent": "Walk, calculate and restore images in the latent space.",
     "features": "Classify images by the discriminator's features.",
     "bench": "Measure latency and throughput on this machine.",
@@ -83,6 +85,9 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "packaging": "bundle",
     "pip": "bundle",
     "model_signing": "sign",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
 }
 
 
@@ -121,7 +126,8 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     dcgan-edge bench out/generator.fp32.onnx out/generator.fp16.onnx
 
     Exit codes: 0 ok, 1 error, 2 usage, 3 verification failed, 4 benchmark regression or unstable,
-    5 missing optional dependency or device, 6 artifact refused, 130 interrupted.
+    5 missing optional dependency or device, 6 artifact refused,
+    130 interrupted, 143 terminated.
 
     Every option can be set by an environment variable, such as DCGAN_EDGE_SAMPLE_OUT. Completion of commands
     and options in bash (or zsh, fish): eval "$(_DCGAN_EDGE_COMPLETE=bash_source dcgan-edge)"

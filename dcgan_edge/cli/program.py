@@ -16,8 +16,9 @@ from typing import Any
 
 import click
 
-from dcgan_edge.errors import INTERRUPTED, EdgeError, UnavailableError, UsageError
+from dcgan_edge.errors import INTERRUPTED, TERMINATED, EdgeError, UnavailableError, UsageError
 from dcgan_edge.names import printable
+from dcgan_edge.signals import Terminated, interrupted_by_sigterm
 
 BAD_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO)
@@ -86,7 +87,7 @@ class Program(click.Group):
             if isinstance(stream, io.TextIOWrapper):  # a name that cannot be encoded is shown, not a crash
                 stream.reconfigure(errors="backslashreplace")
         try:
-            with one_voice():
+            with one_voice(), interrupted_by_sigterm():
                 code = self._run(arguments, settings)
             sys.stdout.flush()
         except OSError as error:
@@ -131,8 +132,10 @@ class Program(click.Group):
                 raise
             code, message = UsageError.exit_code, printable(f"{error.filename}: {error.strerror}.")
             click.echo(f"Error: {message}", err=True)
-        except click.Abort:
+        except click.Abort as error:
             code, message = INTERRUPTED, "Interrupted."
+            if isinstance(error.__cause__, Terminated):
+                code, message = TERMINATED, "Terminated."
             click.echo(message, err=True)
         answer.finish(code, message)
         return code

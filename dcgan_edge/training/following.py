@@ -20,7 +20,7 @@ from dcgan_edge.training.allocator import keep_freed_memory
 from dcgan_edge.training.config import TrainConfig
 from dcgan_edge.training.distributed import BEGIN, END, Group, PeerError
 from dcgan_edge.training.header import Header
-from dcgan_edge.training.interrupt import SIGNALS
+from dcgan_edge.training.interrupt import RAISED
 from dcgan_edge.training.state import TrainState, new_state
 from dcgan_edge.training.steps import train_step
 from dcgan_edge.training.workers import open_crew
@@ -110,6 +110,6 @@ def _signals_left_alone() -> Iterator[None]:
         yield
         return
     with contextlib.ExitStack() as stack:
-        for number in SIGNALS:
+        for number in RAISED:
             stack.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
         yield

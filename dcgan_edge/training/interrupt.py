@@ -9,31 +9,34 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from dcgan_edge.signals import Terminated
+
 SAME_INTERRUPT = 10.0  # seconds; torchrun passes on the Ctrl-C that its processes have had from the terminal
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what docker, systemd and Slurm stop a program with
+RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 
 @contextlib.contextmanager
-def deferred_interrupt(same_for: float = 0.0) -> Iterator[Callable[[], bool]]:
-    """Note the first Ctrl-C or SIGTERM within the block only; what is yielded tells whether one came.
+def deferred_interrupt(same_for: float = 0.0) -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
+    """Note the first Ctrl-C or SIGTERM within the block only; what is yielded returns what to raise for it,
+    None while none came.
 
-    The second raises KeyboardInterrupt at once, for whoever cannot wait, but not within `same_for` seconds of
-    the first. Signals are the main thread's; in
-    another thread nothing is deferred, and nothing arrives.
+    The second raises KeyboardInterrupt (Terminated, its subclass, for SIGTERM) at once, for whoever cannot
+    wait, but not within `same_for` seconds of the first. Signals are the main thread's; in another thread
+    nothing is deferred, and nothing arrives.
     """
-    seen: float | None = None
+    first: tuple[type[KeyboardInterrupt], float] | None = None
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        now = time.monotonic()
-        if seen is not None and now - seen >= same_for:
-            raise KeyboardInterrupt
-        seen = now if seen is None else seen
+        nonlocal first
+        raised, now = RAISED[signal.Signals(number)], time.monotonic()
+        if first is not None and now - first[1] >= same_for:
+            raise raised
+        first = first or (raised, now)
 
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield lambda: None
         return
     with contextlib.ExitStack() as stack:
-        for number in SIGNALS:
+        for number in RAISED:
             stack.callback(signal.signal, number, signal.signal(number, note))
-        yield lambda: seen is not None
+        yield lambda: first and first[0]

@@ -65,7 +65,8 @@ def run_training(
     `make_judge` gives what evaluates images, for settings with `eval_every`. Nothing of that changes the
     training, and evaluation takes nothing of its time. torch's random generators are left as they were found.
 
-    Ctrl-C or SIGTERM ends the step, saves, and raises KeyboardInterrupt; so does the same out of `progress`.
+    Ctrl-C or SIGTERM ends the step, saves, and raises KeyboardInterrupt (Terminated, its subclass, for
+    SIGTERM); so does the same out of `progress`.
 
     Raises UsageError (a checkpoint is in the way, or none is there to resume, or another request), EdgeError
     (data that cannot be read, diverged training, a full disk), UnavailableError (no such device) and
@@ -229,7 +230,7 @@ def _open(config: TrainConfig, saved: Header | None, progress: Report | None) ->
 
 
 def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) -> TrainResult:
-    with deferred_interrupt(SAME_INTERRUPT if run.part != WHOLE else 0.0) as is_interrupted:
+    with deferred_interrupt(SAME_INTERRUPT if run.part != WHOLE else 0.0) as interruption:
         if is_new:
             run.draw_grid()
             run.save()
@@ -237,7 +238,7 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
             run.make_up()
         try:
             while not run.is_over:
-                _train_epoch(run, data, progress, is_interrupted)
+                _train_epoch(run, data, progress, interruption)
         except KeyboardInterrupt:
             if run.is_whole:
                 run.save()
@@ -265,7 +266,10 @@ def _train(run: Run, data: Dataset, progress: Report | None, *, is_new: bool) ->
 
 
 def _train_epoch(
-    run: Run, data: Dataset, progress: Report | None, is_interrupted: Callable[[], bool]
+    run: Run,
+    data: Dataset,
+    progress: Report | None,
+    interruption: Callable[[], type[KeyboardInterrupt] | None],
 ) -> None:
     """The rest of the epoch that the run is in, or as much of it as the budget allows."""
     epoch, start = divmod(run.state.step, run.steps_per_epoch)
@@ -275,7 +279,7 @@ def _train_epoch(
         run.train(batch)
         if progress is not None:
             progress(run.progress())
-        if is_interrupted():
-            raise KeyboardInterrupt
+        if raised := interruption():
+            raise raised
         if run.is_over:
             return

@@ -7,12 +7,11 @@ for the command; it was never run on a board by us.
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dcgan_edge.errors import UnavailableError
+from dcgan_edge.signals import interrupted_by_sigterm
 
 from ..telemetry.sources.power_mode import COMMAND, MODE
 
@@ -80,27 +79,14 @@ class PowerModes:
 def power_modes(run: Run = run_command) -> Iterator[PowerModes]:
     """Open the board's power modes; the mode it was in is put back in the end, whatever happens.
 
-    SIGTERM, with which services are stopped, is a KeyboardInterrupt meanwhile.
+    SIGTERM, with which services are stopped, raises Terminated meanwhile.
     """
     modes = PowerModes(run)
-    with _interrupted_by_sigterm():
+    with interrupted_by_sigterm():
         try:
             yield modes
         finally:
             modes.change(modes.first)
-
-
-@contextlib.contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Raise KeyboardInterrupt at SIGTERM; signals are the main thread's, in others nothing changes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _why(error: Exception) -> str:

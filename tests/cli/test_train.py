@@ -268,8 +268,10 @@ def test_the_bar_follows_reading_and_training(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_save_and_exit_with_130(tmp_path: Path, pictures: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_exit_as_shells_have_it(
+    tmp_path: Path, pictures: Path, number: signal.Signals, code: int
+) -> None:
     out = tmp_path / "run"
     arguments = ["--data", str(pictures), "--size", "28", "--minutes", "10", "--out", str(out), *TINY]
     process = subprocess.Popen(
@@ -284,7 +286,7 @@ def test_signals_save_and_exit_with_130(tmp_path: Path, pictures: Path, number: 
         time.sleep(0.05)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
+    assert process.returncode == code, stderr
     assert f"dcgan-edge train --resume --out {out}" in stderr
     assert "Traceback" not in stderr
     header = check_checkpoint(out / CHECKPOINT_NAME)

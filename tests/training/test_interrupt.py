@@ -7,23 +7,28 @@ import threading
 
 import pytest
 
+from dcgan_edge.signals import Terminated
 from dcgan_edge.training.interrupt import deferred_interrupt
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_is_noted_and_the_second_raises(number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_the_first_is_noted_and_the_second_raises(
+    number: signal.Signals, raised: type[KeyboardInterrupt]
+) -> None:
     before = signal.getsignal(number)
     with deferred_interrupt() as seen:
-        assert not seen()
+        assert seen() is None
         signal.raise_signal(number)
-        assert seen()
-        with pytest.raises(KeyboardInterrupt):
+        assert seen() is raised
+        with pytest.raises(raised):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
 def test_other_threads_have_no_signals_to_defer() -> None:
-    answers: list[bool] = []
+    answers: list[type[KeyboardInterrupt] | None] = []
 
     def work() -> None:
         with deferred_interrupt() as seen:
@@ -32,4 +37,4 @@ def test_other_threads_have_no_signals_to_defer() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert answers == [False]
+    assert answers == [None]
