@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,39 +11,11 @@ import pytest
 
 from dcgan_edge.training import CHECKPOINT_NAME, ema, load_generator, run_training
 from dcgan_edge.training.checkpoint import check_checkpoint
+from tests.training.sessions import start
 from tests.training.tiny_run import assert_same_run, tiny_config, write_digits
 
 EPOCHS = 40  # 200 steps: longer than a session lives here
 KILLS = 3
-
-SESSION = """
-import sys
-from pathlib import Path
-from tests.training.tiny_run import tiny_config
-from dcgan_edge.training import CHECKPOINT_NAME, ema, run_training
-
-ema.STATISTICS_BATCHES = 2
-data, out, epochs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-config = tiny_config(data, epochs=epochs, checkpoint_seconds=0.0, grid_every=50)
-is_begun = (out / CHECKPOINT_NAME).is_file()
-run_training(config, out, resume=is_begun, progress=lambda progress: print(progress.stage, flush=True))
-"""
-
-
-def start(data: Path, out: Path, *, epochs: int = EPOCHS) -> subprocess.Popen[str]:
-    """A session in a process of its own; returns when it has begun to train."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SESSION, str(data), str(out), str(epochs)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == "train":
-            break
-    return process
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
@@ -59,10 +28,10 @@ def test_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     moments = random.Random(0)
     steps = [0]
     for _ in range(KILLS):
-        process = start(data, out)
+        process = start(data, out, epochs=EPOCHS)
         time.sleep(moments.uniform(0.0, 0.5))  # any moment will do; nothing is decided by when it comes
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.join()
         steps.append(check_checkpoint(out / CHECKPOINT_NAME).step)
         load_generator(out / CHECKPOINT_NAME)
     assert steps == sorted(steps)

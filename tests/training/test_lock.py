@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.training import CHECKPOINT_NAME, TrainProgress, ema, run_training
 from dcgan_edge.training.checkpoint import check_checkpoint
 from dcgan_edge.training.lock import locked
-from tests.training.test_kill import start
+from tests.training.sessions import start
 from tests.training.tiny_run import tiny_config, write_digits
 
 
@@ -45,11 +44,11 @@ def test_the_second_is_refused_and_the_first_is_whole(tmp_path: Path, resume: bo
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 def test_a_killed_training_blocks_nobody(tmp_path: Path) -> None:
     data = write_digits(tmp_path / "data")
-    process = start(data, tmp_path / "run")
+    process = start(data, tmp_path / "run", epochs=100_000)
     with pytest.raises(UsageError, match="Another training"):
         run_training(tiny_config(data), tmp_path / "run", resume=True)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.join()
     with locked(tmp_path / "run"):
         pass
 
