@@ -124,20 +124,15 @@ def test_a_current_folder_that_was_deleted_is_said(tmp_path: Path, monkeypatch: 
     assert json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["error"]["exit_code"] == 2
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("SOURCE_DATE_EPOCH", "abc"),
-        ("SOURCE_DATE_EPOCH", "-1"),
-        ("MPLBACKEND", "module://matplotlib_inline.backend_inline"),
-        ("MPLBACKEND", "tkagg"),
-    ],
-)
-def test_a_report_does_not_depend_on_its_environment(tmp_path: Path, variable: str, value: str) -> None:
+def test_a_report_does_not_depend_on_its_environment(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text("".join(f'{{"step": {n}, "loss_d": {n}}}\n' for n in range(1, 9)))
     texts: list[str] = []
-    changes: tuple[dict[str, str], ...] = ({}, {variable: value})
+    changes: tuple[dict[str, str], ...] = (
+        {},
+        {"SOURCE_DATE_EPOCH": "abc", "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+        {"SOURCE_DATE_EPOCH": "-1", "MPLBACKEND": "tkagg"},
+    )
     for environment in changes:
         page = tmp_path / f"{len(texts)}.html"
         command = [sys.executable, "-m", "dcgan_edge", "report", "--training", str(metrics)]
@@ -149,4 +144,4 @@ def test_a_report_does_not_depend_on_its_environment(tmp_path: Path, variable: s
         )
         assert ran.returncode == 0, ran.stderr
         texts.append(page.read_text())
-    assert texts[0] == texts[1]
+    assert texts[0] == texts[1] == texts[2]
