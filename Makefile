@@ -24,6 +24,9 @@ test-lowest: $(READY)   ## What a device runs, without torch, with the lowest ve
 test-pythons: $(READY)  ## The same on Python 3.10 and the newest Python that is here
 	$(BIN)/python -m tests.installed pythons
 
+test-installed: $(READY)    ## The last three in one go
+	$(BIN)/python -m tests.installed wheel lowest pythons
+
 lint: $(READY)       ## Only the checks that read the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,4 +56,4 @@ clean:               ## Remove .venv, caches and everything that was produced he
 	  .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test test-wheel test-lowest test-pythons lint bench setup clean
+.PHONY: help demo test test-wheel test-lowest test-pythons test-installed lint bench setup clean

@@ -1,10 +1,11 @@
 """Run the tests against the built wheel, installed in a new environment, where no source tree can help it.
 
-    python -m tests.installed wheel      everything, with the versions of constraints.txt
+    python -m tests.installed wheel      everything, with the libraries that run this
     python -m tests.installed lowest     what needs no torch, with the lowest versions that are allowed
     python -m tests.installed pythons    what needs no torch, on Python 3.10 and the newest one that is here
 
-The make targets test-wheel, test-lowest and test-pythons call it from the repository's root.
+Several of them share the wheel. The make targets test-wheel, test-lowest, test-pythons and, for all of them,
+test-installed call it from the repository's root.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -86,12 +88,20 @@ def copy_tests(work: Path) -> Path:
     return Path(shutil.copytree(ROOT, work / "suite", ignore=ignored))
 
 
-def install(python: str, folder: Path, constraints: Path, wanted: list[str]) -> Path:
-    """Make a virtual environment with `wanted` in it and return its Python."""
+def install(python: str, folder: Path, constraints: Path, wanted: list[str], *, lent: bool = False) -> Path:
+    """Make a virtual environment with `wanted` in it and return its Python.
+
+    With `lent` it finds the libraries of the environment that runs this, so that pip adds only what is not
+    there. The package itself is not lent: what makes an editable install importable is a path file, and those
+    are read in an environment's own folder only.
+    """
     call(python, "-m", "venv", folder)
     installed = folder / "bin" / "python"
+    if lent:
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
     pip = (installed, "-m", "pip", "install", "-q", "--disable-pip-version-check")
-    call(*pip, "-c", constraints, *wanted)
+    call(*pip, *(["--no-warn-conflicts"] if lent else []), "-c", constraints, *wanted)
     return installed
 
 
@@ -140,26 +150,32 @@ def pythons() -> list[str]:
 def main() -> None:
     """Do what the command line says; the exit code is the first failing step's."""
     parser = argparse.ArgumentParser(description="Run the tests against the installed wheel.")
-    parser.add_argument("what", choices=("wheel", "lowest", "pythons"))
-    what = parser.parse_args().what
+    parser.add_argument("what", choices=("wheel", "lowest", "pythons"), nargs="+")
+    asked = parser.parse_args().what
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         wheel, suite, constraints = build_wheel(work), copy_tests(work), ROOT / "constraints.txt"
-        if what == "wheel":
-            python = install(sys.executable, work / "venv", constraints, [f"{wheel}[{ALL}]"])
-            return run_suite(python, suite)
-        call(sys.executable, "-m", "tests.prepared", work / "prepared")
-        if what == "lowest":
-            constraints = work / "lowest.txt"
-            constraints.write_text(lowest_constraints())
+        if "wheel" in asked:
+            python = install(sys.executable, work / "venv", constraints, [f"{wheel}[{ALL}]"], lent=True)
+            run_suite(python, suite)
+        if asked != ["wheel"]:
+            call(sys.executable, "-m", "tests.prepared", work / "prepared")
+        if "lowest" in asked:
+            lowest = work / "lowest.txt"
+            lowest.write_text(lowest_constraints())
             print("lowest versions:", ", ".join(map(" ".join, lowest_pins().items())), flush=True)
-        for number, path in enumerate(pythons() if what == "pythons" else [sys.executable]):
-            wanted = [f"{wheel}[{TORCH_FREE}]", *TOOLS, *BINDINGS]
-            python = install(path, work / f"venv{number}", constraints, wanted)
             # Old libraries use what the newest of their own dependencies deprecate.
-            quiet = ("-W", "ignore::DeprecationWarning") if what == "lowest" else ()
-            run_suite(python, suite, "--base", *quiet, DCGAN_EDGE_TEST_ARTIFACTS=str(work / "prepared"))
-    return None
+            run_without_torch(sys.executable, work, wheel, lowest, "-W", "ignore::DeprecationWarning")
+        for path in pythons() if "pythons" in asked else ():
+            run_without_torch(path, work, wheel, constraints)
+
+
+def run_without_torch(python: str, work: Path, wheel: Path, constraints: Path, *options: str) -> None:
+    """Run in a new environment what a device runs."""
+    wanted = [f"{wheel}[{TORCH_FREE}]", *TOOLS, *BINDINGS]
+    installed = install(python, Path(tempfile.mkdtemp(dir=work)), constraints, wanted)
+    prepared = str(work / "prepared")
+    run_suite(installed, work / "suite", "--base", *options, DCGAN_EDGE_TEST_ARTIFACTS=prepared)
 
 
 if __name__ == "__main__":
