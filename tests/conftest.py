@@ -7,6 +7,7 @@ the development environment everything is installed, and nothing is skipped for 
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import traceback
 from collections.abc import Generator, Iterator
@@ -26,6 +27,8 @@ from tests.prepared import TINY, artifacts_in, checkpoint_in
 
 if TYPE_CHECKING:
     import torch
+
+    from dcgan_edge.runtime.bench.roofline.peaks import Peaks
 
 TESTS = Path(__file__).parent
 OPTIONAL = {*EXTRAS, "tensorrt", "tensorrt_rtx", "cuda", "pynvml"}
@@ -128,6 +131,27 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("DCGAN_EDGE_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_looks_at_the_machine() -> Iterator[None]:
+    """Benchmarks find the processor's peaks measured once, and watch the machine at rest for 50 ms, not 1 s.
+
+    What measures them, and what waits, has tests of its own in tests/runtime/bench.
+    """
+    from dcgan_edge import benchmarking
+    from dcgan_edge.runtime.bench.plan import BenchPlan
+    from dcgan_edge.runtime.bench.roofline import bound
+    from dcgan_edge.runtime.bench.roofline.cpu import measure_cpu_peaks
+
+    @functools.cache
+    def measured(threads: int) -> Peaks:
+        return measure_cpu_peaks(threads, 2**20)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bound, "measure_cpu_peaks", lambda threads, working_set: measured(threads))
+        patch.setattr(benchmarking, "BenchPlan", functools.partial(BenchPlan, idle_s=0.05))
+        yield
 
 
 @pytest.fixture(scope="session")

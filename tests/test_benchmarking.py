@@ -29,6 +29,18 @@ def artifact(exported: Path) -> Path:
     return exported / "generator.fp32.onnx"
 
 
+@pytest.fixture(scope="module")
+def first(exported: Path) -> BenchReport:
+    """A real run, of which what follows only judges the figures."""
+    return bench(exported / "generator.fp32.onnx", **SHORT)
+
+
+@pytest.fixture
+def measured_once(first: BenchReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run measures what the first one did."""
+    monkeypatch.setattr(benchmarking, "measured", lambda *_: first)
+
+
 @pytest.fixture
 def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def measure(*_: object, **__: object) -> BenchReport:
@@ -83,8 +95,10 @@ def test_a_baseline_is_compared_round_by_round_and_judged(artifact: Path) -> Non
     assert report.measurements[1].roofline.get("ratio")  # found by its name, whatever is added to it
 
 
-def test_an_earlier_run_may_be_a_report_or_its_file(artifact: Path, tmp_path: Path) -> None:
-    first = bench(artifact, **SHORT)
+@pytest.mark.usefixtures("measured_once")
+def test_an_earlier_run_may_be_a_report_or_its_file(
+    first: BenchReport, artifact: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "first.json"
     path.write_text(first.to_json())
     for earlier in (first, path, str(path)):
@@ -93,9 +107,11 @@ def test_an_earlier_run_may_be_a_report_or_its_file(artifact: Path, tmp_path: Pa
         assert report.failures == ()
 
 
-def test_what_cannot_be_compared_is_a_failure_and_nothing_measured_is_lost(artifact: Path) -> None:
+@pytest.mark.usefixtures("measured_once")
+def test_what_cannot_be_compared_is_a_failure_and_nothing_measured_is_lost(
+    first: BenchReport, artifact: Path
+) -> None:
     run = functools.partial(bench, artifact, **SHORT)
-    first = run()
     other = BenchReport({}, first.measurements, {"cpu": "another"}, {})
     report = run(compare=other)
     assert report.measurements
@@ -104,16 +120,17 @@ def test_what_cannot_be_compared_is_a_failure_and_nothing_measured_is_lost(artif
     assert run(compare=other, force=True, fail_if=[NEVER]).failures == ()
 
 
+@pytest.mark.usefixtures("measured_once")
 def test_a_latency_bound_is_in_seconds(artifact: Path) -> None:
     (missed,) = bench(artifact, latency_bound_s=1e-9, **SHORT).failures
     assert "99th percentile" in missed
     assert bench(artifact, latency_bound_s=600.0, **SHORT).failures == ()
 
 
-def test_a_report_is_a_page(artifact: Path) -> None:
+def test_a_report_is_a_page(first: BenchReport) -> None:
     pytest.importorskip("jinja2")
     pytest.importorskip("matplotlib")
-    page = bench(artifact, **SHORT).to_html(title="What I measured")
+    page = first.to_html(title="What I measured")
     assert page.startswith("<!DOCTYPE html>")
     assert "What I measured" in page
     assert "What it takes to start" in page
