@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import torch._dynamo  # noqa: F401  # the first optimizer of a process imports it, for as long as torch itself
+
 from dcgan_edge.training import CHECKPOINT_NAME, ema, run_training
 from tests.training.tiny_run import tiny_config
 from tests.training.torchrun_session import take_part
