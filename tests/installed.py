@@ -100,7 +100,8 @@ def install(python: str, folder: Path, constraints: Path, wanted: list[str], *, 
     if lent:
         (packages,) = folder.glob("lib/python*/site-packages")
         (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    pip = (installed, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    # Most of what is installed is never imported: Python compiles what is.
+    pip = (installed, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile")
     call(*pip, *(["--no-warn-conflicts"] if lent else []), "-c", constraints, *wanted)
     return installed
 
