@@ -7,6 +7,7 @@ the development environment everything is installed, and nothing is skipped for 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import traceback
@@ -28,6 +29,9 @@ from tests.prepared import TINY, artifacts_in, checkpoint_in
 if TYPE_CHECKING:
     import torch
 
+    from dcgan_edge.evaluation.extractor import FeatureExtractor
+    from dcgan_edge.evaluation.reality import RealImages
+    from dcgan_edge.evaluation.scores import Reference
     from dcgan_edge.runtime.bench.roofline.peaks import Peaks
 
 TESTS = Path(__file__).parent
@@ -151,6 +155,27 @@ def short_looks_at_the_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bound, "measure_cpu_peaks", lambda threads, working_set: measured(threads))
         patch.setattr(benchmarking, "BenchPlan", functools.partial(BenchPlan, idle_s=0.05))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def digits_are_measured_once() -> Iterator[None]:
+    """Evaluations compare with the bundled digits; what is measured of those is the same in every test."""
+    from dcgan_edge.evaluation import evaluate
+    from dcgan_edge.evaluation.scores import make_reference
+
+    kept: dict[str, Reference] = {}
+
+    def reference(real: RealImages, extractor: FeatureExtractor) -> Reference:
+        if real.source != "digits":
+            return make_reference(real, extractor)
+        key = f"{real.held_out.shape} {extractor.facts}"
+        if key not in kept:
+            kept[key] = make_reference(real, extractor)
+        return dataclasses.replace(kept[key], real=real, extractor=extractor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "make_reference", reference)
         yield
 
 
