@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dcgan_edge.claims.presets import ComparisonPlan, compare_architectures
 from dcgan_edge.cli import main
 from dcgan_edge.errors import UsageError
 from dcgan_edge.evaluation.classifier import load_digit_features
+from dcgan_edge.training import ema
 
 BUDGET = ("--runs", 2, "--epochs", 1, "--width", 2, "--batch", 1000, "--seeds", "0-49")
 
@@ -29,6 +31,13 @@ def ignore(step: str) -> None:
 def run(out: Path, *arguments: object) -> Result:
     words = ["compare-archs", "--out", out, *BUDGET, *arguments]
     return CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_statistics() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ema, "STATISTICS_BATCHES", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
