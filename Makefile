@@ -46,7 +46,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@# Of torch-fidelity only the arithmetic is compared with ours, and its torchvision would have to match torch's
-	@# build. Of tritonclient only the protobuf is read, and it asks for an older protobuf than onnx may have.
+	@# build. tritonclient asks for an older protobuf than onnx may have.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
 	  torch-fidelity tqdm tritonclient python-rapidjson
 	touch $@
