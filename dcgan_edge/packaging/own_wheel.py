@@ -13,7 +13,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import dcgan_edge
@@ -30,10 +30,11 @@ def own_distribution() -> Distribution:
 
     Raises UnavailableError when the program runs without one, EdgeError when it is of another version.
     """
-    try:
-        found = distribution(NAME)
-    except PackageNotFoundError as error:
-        raise UnavailableError("dcgan-edge runs here without being installed: pip install -e .") from error
+    # A build leaves an .egg-info in the source tree, which is found first there and is no installation.
+    installed = (each for each in distributions(name=NAME) if each.read_text("METADATA") is not None)
+    found = next(installed, None)
+    if found is None:
+        raise UnavailableError("dcgan-edge runs here without being installed: pip install -e .")
     if found.version != dcgan_edge.__version__:
         raise EdgeError(
             f"dcgan-edge {dcgan_edge.__version__} runs here, and {found.version} is installed. Install again."
