@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from PIL import Image
 
 from dcgan_edge.cli import main
 from dcgan_edge.signals import Terminated, interrupted_by_sigterm
+
+
+@pytest.fixture(autouse=True)
+def _interrupted_by_ctrl_c() -> Iterator[None]:
+    """Have Ctrl-C interrupt, which Python leaves alone where a shell started it in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -53,7 +53,7 @@ def test_an_extra_of_ours_stands_for_what_it_names() -> None:
     registry = StubRegistry()
     with pytest.raises(KeyError):  # the registry here has no such wheels
         collect_wheels(BOARD, ["export"], download=registry)
-    assert {"torch>=2.9", "onnx>=1.18"} <= set(registry.asked[0])
+    assert {"torch", "onnx"} <= {each.partition(">")[0] for each in registry.asked[0]}
     with pytest.raises(UsageError, match="no extra nonsense"):
         names(BOARD, "nonsense")
 
