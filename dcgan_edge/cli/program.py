@@ -134,7 +134,7 @@ class Program(click.Group):
             click.echo(f"Error: {message}", err=True)
         except click.Abort as error:
             code, message = INTERRUPTED, "Interrupted."
-            if isinstance(error.__cause__, Terminated):
+            if isinstance(error.__context__, Terminated):  # click 8.1.0 raises it from None: no cause
                 code, message = TERMINATED, "Terminated."
             click.echo(message, err=True)
         answer.finish(code, message)
