@@ -29,6 +29,7 @@ from dcgan_edge.machine import cpu_count
 from dcgan_edge.recipes import RECIPES, recipe_settings
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from dcgan_edge.training.config import TrainConfig
@@ -61,6 +62,7 @@ class Rates:
 @click.option("--batch", type=click.IntRange(min=2), help="Images per step.  [default: the recipe's]")
 @click.option("--pairs", type=click.IntRange(min=1), default=5, show_default=True, help="Measured of each.")
 @click.option("--seconds", type=click.FloatRange(min=0.0), default=5.0, show_default=True, help="Each.")
+@click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
 @click.option("--busy", is_flag=True, help="Measure ours beside a process that keeps one core busy.")
 @click.option("--child", type=click.Choice(["plain", "ours"]), hidden=True)
 @errors_said()
@@ -70,13 +72,14 @@ def main(
     batch: int | None,
     pairs: int,
     seconds: float,
+    device: str,
     busy: bool,
     child: str | None,
 ) -> None:
     """Print how fast a training step is, plain and ours, alternating."""
     chosen = batch or RECIPES[recipe].batch
     if child is not None:
-        click.echo(json.dumps(vars(_measured(child, CASES[cases[0]], recipe, chosen, seconds))))
+        click.echo(json.dumps(vars(_measured(child, CASES[cases[0]], recipe, chosen, seconds, device))))
         return
     click.echo(f"{cpu_count()} cores, recipe {recipe}, {chosen} images per step, {pairs} pairs\n")
     rows = ("alone", "beside a neighbour", "share") if busy else ("plain", "ours", "ratio", "of products")
@@ -84,6 +87,7 @@ def main(
     click.echo(_row("---", *["---:"] * len(rows)))
     for case in cases or CASES:
         arguments = ["--case", case, "--recipe", recipe, "--batch", str(chosen), "--seconds", str(seconds)]
+        arguments += ["--device", device]
         click.echo(_row(case, *(_beside(arguments, pairs) if busy else _against(arguments, pairs))))
 
 
@@ -132,7 +136,9 @@ def _neighbour() -> Iterator[None]:
         process.wait()
 
 
-def _measured(child: str, architecture: Architecture, recipe: str, batch: int, seconds: float) -> Rates:
+def _measured(
+    child: str, architecture: Architecture, recipe: str, batch: int, seconds: float, device: str
+) -> Rates:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -144,17 +150,18 @@ def _measured(child: str, architecture: Architecture, recipe: str, batch: int, s
 
     torch.manual_seed(0)
     shape = (batch, architecture.channels, architecture.size, architecture.size)
-    pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8).to(device)
     settings = {**recipe_settings(recipe, size=architecture.size), "batch": batch}
-    config = TrainConfig(architecture, epochs=1, device="cpu", **settings)
-    state = new_state(config, torch.device("cpu"))
+    config = TrainConfig(architecture, epochs=1, device=device, **settings)
+    place = torch.device(device)
+    state = new_state(config, place)
     with FlopCounterMode(display=False) as counter:
         train_step(state, pixels, config, bf16=False)
-    work, products = counter.get_total_flops() / batch, _products()
+    work, products = counter.get_total_flops() / batch, _products(place)
     if child == "plain":
         return Rates(_rate(_plain_step(config, pixels), batch, seconds), products, work)
     keep_freed_memory()
-    with open_crew(state, default_shards(config, torch.device("cpu"))) as crew:
+    with open_crew(state, default_shards(config, place)) as crew:
 
         def step() -> None:
             train_step(state, pixels, config, bf16=False, crew=crew).figures.tolist()
@@ -170,8 +177,8 @@ def _plain_step(config: TrainConfig, pixels: Tensor) -> Callable[[], None]:
     from dcgan_edge.training.losses import discriminator_loss, generator_loss
     from dcgan_edge.training.steps import draw_latents
 
-    generator = build_generator(config.architecture)
-    discriminator = build_discriminator(config.architecture, config.discriminator)
+    generator = build_generator(config.architecture).to(pixels.device)
+    discriminator = build_discriminator(config.architecture, config.discriminator).to(pixels.device)
     adams = [
         torch.optim.Adam(network.parameters(), config.learning_rate, (config.beta1, config.beta2))
         for network in (generator, discriminator)
@@ -204,16 +211,16 @@ def _rate(step: Callable[[], None], batch: int, seconds: float) -> float:
     return steps * batch / (time.perf_counter() - begun)
 
 
-def _products() -> float:
+def _products(place: torch.device) -> float:
     """Floating point operations per second of a large matrix product, with torch's own threads: the best."""
     import torch
 
-    one, other = torch.randn(2, PRODUCT, PRODUCT)
-    torch.mm(one, other)
+    one, other = torch.randn(2, PRODUCT, PRODUCT, device=place)
+    torch.mm(one, other)[0, 0].item()
     times = []
     for _ in range(PRODUCTS):
         begun = time.perf_counter()
-        torch.mm(one, other)
+        torch.mm(one, other)[0, 0].item()
         times.append(time.perf_counter() - begun)
     return 2.0 * PRODUCT**3 / min(times)
 

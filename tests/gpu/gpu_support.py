@@ -43,6 +43,7 @@ COLUMNS = (
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 PROFILE = BatchProfile(1, 16, 64)
 SEEDS = range(64)
+MIB = 2**20
 ROUNDS = int(os.environ.get("DCGAN_EDGE_GPU_ROUNDS", "1000"))  # of the long run
 REAL = Architecture("dcgan", 64, 3, 64)
 ROWS: dict[str, dict[str, str]] = {}  # the summary: precision, then column

@@ -19,6 +19,7 @@ from dcgan_edge.errors import ArtifactError
 from dcgan_edge.runtime.parity import GATES, compare
 from dcgan_edge.runtime.tensorrt.inspect import inspect_engine
 from tests.gpu.gpu_support import (
+    MIB,
     PRECISIONS,
     PROFILE,
     ROUNDS,
@@ -32,7 +33,6 @@ from tests.gpu.gpu_support import (
 pytest_plugins = ("tests.gpu.gpu_fixtures",)
 pytestmark = pytest.mark.gpu
 
-MIB = 2**20
 # Other kernels may sum in another order: half a grey level in FP16.
 OTHER_KERNELS = 4e-3
 # Clock ticks of two devices are compared: 0.5 us for an event, and some for the host.

@@ -53,14 +53,3 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnavailableError, match="no CUDA device 2"):
         resolve_device("cuda:2")
     assert resolve_device("cpu") == CPU
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_training_on_a_gpu_and_going_on_there(tmp_path: Path) -> None:
-    data = write_digits(tmp_path / "data")
-    out = tmp_path / "run"
-    config = tiny_config(data, epochs=1, device="cuda", precision="auto")
-    assert run_training(config, out).device.startswith("cuda")
-    again = tiny_config(data, epochs=2, device="cuda", precision="auto")
-    assert run_training(again, out, resume=True).step == 10
