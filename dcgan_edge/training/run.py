@@ -22,6 +22,7 @@ from dcgan_edge.images import encode_png
 from dcgan_edge.models import preset_spec
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME, save_checkpoint
 from dcgan_edge.training.config import Arithmetic, TrainConfig
+from dcgan_edge.training.crew import Alone, Crew
 from dcgan_edge.training.distributed import STEP
 from dcgan_edge.training.ema import measure_statistics, statistics_latents
 from dcgan_edge.training.grid import grid_inputs, grid_picture, grid_scale
@@ -36,7 +37,6 @@ from dcgan_edge.training.state import TrainState
 from dcgan_edge.training.steps import StepOutcome, train_step
 from dcgan_edge.training.tensorboard import TensorBoardLog
 from dcgan_edge.training.vital_signs import Classify, class_figures, vital_signs
-from dcgan_edge.training.workers import Alone, Crew
 
 Clock = Callable[[], float]  # seconds from any start
 CLASSES_EVERY = 10  # lines of metrics; classifying 128 images takes about half a step of the 28-pixel DCGAN

@@ -51,7 +51,17 @@ class TrainState:
         """Let both optimisers learn at `rate` from the next step on."""
         for _, adam in self.optimisers().values():
             for group in adam.param_groups:
-                group["lr"] = rate
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+
+    def let_adam_be_captured(self) -> None:
+        """Keep the learning rate on the device, where a CUDA graph reads it at each launch."""
+        for _, adam in self.optimisers().values():
+            for group in adam.param_groups:
+                group["lr"] = torch.tensor(group["lr"], device=group["params"][0].device)
+                group["capturable"] = True
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:

@@ -16,10 +16,10 @@ from torch.nn.functional import one_hot
 
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.recipes import Loss, Recipe
+from dcgan_edge.training.crew import Alone, Crew, Shard
 from dcgan_edge.training.ema import update_average
 from dcgan_edge.training.losses import discriminator_loss, generator_loss
 from dcgan_edge.training.state import TrainState
-from dcgan_edge.training.workers import Alone, Crew, Shard
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,13 @@ def train_step(
         latents = torch.cat([latents, classes[:, :, None, None]], dim=1)
     if learning_rate is not None:
         state.set_learning_rate(learning_rate)
-    state.discriminator_adam.zero_grad()
-    state.generator_adam.zero_grad()
 
-    def play(shard: Shard) -> StepOutcome:
+    def play(shard: Shard, real: Tensor, latents: Tensor, classes: Tensor | None) -> StepOutcome:
         rows = slice(*(whole * i // shard.count - first for i in (shard.index, shard.index + 1)))
         own = None if classes is None else classes[rows]
         return _play(shard, real[rows], latents[rows], own, recipe.loss, batch=whole, bf16=bf16)
 
-    played = crew.run(play)
+    played = crew.run(play, real, latents, classes)
     state.step += 1
     update_average(state.average, state.generator, step=state.step, decay=recipe.ema_decay)
     if len(played) == 1:

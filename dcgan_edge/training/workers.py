@@ -16,14 +16,16 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dcgan_edge.errors import UsageError
 from dcgan_edge.machine import cpu_count
+from dcgan_edge.training.captured import Captured
 from dcgan_edge.training.config import TrainConfig
+from dcgan_edge.training.crew import Alone, Shard
 from dcgan_edge.training.distributed import Group
 from dcgan_edge.training.replica import Replica
 from dcgan_edge.training.state import TrainState
@@ -33,38 +35,6 @@ LEAST_IMAGES = (
     16  # of 28 pixels in networks of width 32, for a thread; with fewer it is busy with other things
 )
 LEAST_SIDE = 28 * 32
-NOTHING = torch.zeros(())
-
-
-class Shard(Protocol):
-    """The networks for one shard of a batch. `index` of `count` is its place in the batch."""
-
-    index: int
-    count: int
-    generator: nn.Module
-    discriminator: nn.Module
-
-    def update(self, network: str, figures: Tensor | None = None) -> Tensor:
-        """Let the optimiser of `network` take its step by the gradients of all shards, and return the sum of
-        their `figures`. Every shard calls it, and each returns when all have and the step is taken.
-        """
-        ...
-
-
-class Crew(Protocol):
-    """Whatever executes a step: one shard in the networks themselves, or several in threads.
-
-    A batch has `count` shards, of which those of this process begin with number `first`; `group` are the
-    processes that have the others, None if there are none.
-    """
-
-    count: int
-    first: int
-    group: Group | None
-
-    def run(self, work: Callable[[Shard], T]) -> list[T]:
-        """Return what `work` returns for each shard of this process, in their order."""
-        ...
 
 
 def default_shards(config: TrainConfig, device: torch.device, processes: int = 1, cores: int = 0) -> int:
@@ -86,10 +56,11 @@ def default_shards(config: TrainConfig, device: torch.device, processes: int = 1
 def open_crew(state: TrainState, shards: int, group: Group | None = None) -> Alone | Workers:
     """Return who executes the steps of `state`, to be closed: threads, or one that needs none.
 
-    On a GPU the images of a process are one shard. Raises UsageError for a `group` of processes among whom
-    the shards cannot be dealt out evenly.
+    On a GPU the images of a process are one shard, and the steps of a single process are CUDA graphs. Raises
+    UsageError for a `group` of processes among whom the shards cannot be dealt out evenly.
     """
-    is_cpu = next(state.generator.parameters()).device.type == "cpu"
+    kind = next(state.generator.parameters()).device.type
+    is_cpu = kind == "cpu"
     if group is not None:
         if is_cpu and shards % group.size:
             raise UsageError(
@@ -97,33 +68,9 @@ def open_crew(state: TrainState, shards: int, group: Group | None = None) -> Alo
                 f"Start another number of processes, which divides {shards}."
             )
         return Workers(state, shards if is_cpu else group.size, group)
-    return Workers(state, shards) if shards > 1 and is_cpu else Alone(state)
-
-
-class Alone:
-    """The whole batch as one shard, in the networks themselves, with torch's own threads."""
-
-    index, first, count = 0, 0, 1
-    group: Group | None = None
-
-    def __init__(self, state: TrainState) -> None:
-        self.generator, self.discriminator = state.generator, state.discriminator
-        self._optimisers = state.optimisers()
-
-    def update(self, network: str, figures: Tensor | None = None) -> Tensor:
-        """Take the step of the optimiser and return `figures`."""
-        self._optimisers[network][1].step()
-        return NOTHING if figures is None else figures
-
-    def run(self, work: Callable[[Shard], T]) -> list[T]:
-        """Return what `work` returns, in a list."""
-        return [work(self)]
-
-    def __enter__(self) -> Alone:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    if shards > 1 and is_cpu:
+        return Workers(state, shards)
+    return Captured(state) if kind == "cuda" else Alone(state)
 
 
 class Workers:
@@ -160,7 +107,7 @@ class Workers:
         self._pool.shutdown()
         torch.set_num_threads(self._threads)
 
-    def run(self, work: Callable[[Shard], T]) -> list[T]:
+    def run(self, work: Callable[..., T], *inputs: Tensor | None) -> list[T]:
         """Return what `work` returns for each shard, in their order.
 
         What one of them raises is raised here when all have ended; the others are not waited for at the next
@@ -172,9 +119,9 @@ class Workers:
             seeds = torch.randint(2**62, (self.count,)).tolist()
             for shard in self._shards:
                 shard.random.manual_seed(seeds[shard.index])
-        running = [self._pool.submit(self._guarded, work, shard) for shard in self._shards[1:]]
+        running = [self._pool.submit(self._guarded, work, shard, *inputs) for shard in self._shards[1:]]
         try:
-            first = self._guarded(work, self._shards[0])
+            first = self._guarded(work, self._shards[0], *inputs)
         except threading.BrokenBarrierError:
             _raise_first([future.exception() for future in running])
             raise
@@ -195,9 +142,9 @@ class Workers:
     def _act(self) -> None:
         self._result = self._combine(self._values)
 
-    def _guarded(self, work: Callable[[Shard], T], shard: Shard) -> T:
+    def _guarded(self, work: Callable[..., T], shard: Shard, *inputs: Tensor | None) -> T:
         try:
-            return work(shard)
+            return work(shard, *inputs)
         except BaseException:
             self._barrier.abort()
             raise

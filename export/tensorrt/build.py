@@ -176,7 +176,8 @@ def _compile(
 ) -> tuple[Built, bool]:
     """Return the engine, and whether it came from the cache or else from the compiler in its own process."""
     gpu = choice.gpu if choice.flavour == "tensorrt" else None
-    facts = {"builder": str(trt.__version__), "device": [gpu.name, gpu.sm, gpu.driver] if gpu else None}
+    device = [gpu.name, gpu.sm, gpu.driver] if gpu else None
+    facts = {"arithmetic": "no TF32", "builder": str(trt.__version__), "device": device}
     key = cache_key({**facts, **_influences(job)})
     cached = load_cached(key) if use_cache else None
     if cached is not None:

@@ -59,7 +59,10 @@ class Settings:
 
 
 def apply_settings(trt: ModuleType, config: IBuilderConfig, settings: Settings) -> None:
-    """Set `settings` on `config`. Raises UnavailableError for one that this version does not have."""
+    """Set `settings` on `config`, and have float32 computed in float32: in TF32, which the library would
+    take, trained weights miss the gate of fp32. Raises UnavailableError for what this version does not have.
+    """
+    config.clear_flag(trt.BuilderFlag.TF32)
     if settings.optimization_level is not None:
         config.builder_optimization_level = settings.optimization_level
     if settings.hardware_compat != "none":

@@ -138,6 +138,11 @@ def test_bound_output_is_the_same_as_plain(artifact: Path) -> None:
     np.testing.assert_array_equal(bound, session.run(None, {"latents": z})[0])
 
 
+def test_float32_is_float32_on_a_gpu(artifact: Path) -> None:
+    manifest, _ = read_artifact(artifact)
+    assert provider_options("cuda", manifest)["use_tf32"] == "0"
+
+
 def test_tensorrt_gets_one_profile_and_its_caches(artifact: Path, private_folders: Path) -> None:
     manifest, _ = read_artifact(artifact)
     options = provider_options("tensorrt", manifest)

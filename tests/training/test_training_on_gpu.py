@@ -11,7 +11,9 @@ from torch import Tensor
 from dcgan_edge import export
 from dcgan_edge.artifact import Architecture
 from dcgan_edge.recipes import RECIPES, recipe_settings
-from dcgan_edge.training import CHECKPOINT_NAME, run_training, steps
+from dcgan_edge.training import CHECKPOINT_NAME, run_training, steps, workers
+from dcgan_edge.training.captured import Captured
+from dcgan_edge.training.crew import Alone
 from tests.training.tiny_run import BATCH, metrics, tiny_config, weights, write_digits
 
 pytestmark = [
@@ -19,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES)
-DRAW = steps.draw_latents
+DRAW, PLAY = steps.draw_latents, steps._play
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +70,40 @@ def test_the_first_steps_are_those_of_a_cpu(
         for name in line.keys() & other.keys():
             # cuDNN may multiply in TF32, with a mantissa of 10 bits
             assert other[name] == pytest.approx(line[name], rel=2e-2, abs=2e-2), name
+
+
+@EVERY_RECIPE
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_captured_steps_are_those_of_a_run_without(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, precision: str
+) -> None:
+    settings = {**recipe_settings(recipe), "batch": BATCH, "device": "cuda", "precision": precision}
+    found = {}
+    for crew in (Captured, Alone):
+        out = tmp_path / crew.__name__
+        monkeypatch.setattr(workers, "Captured", crew)
+        run_training(tiny_config(data, epochs=2, **settings), out)
+        found[crew] = metrics(out)
+    print(
+        *(max(abs(a[n] - b[n]) for a, b in zip(*found.values(), strict=True)) for n in ("loss_d", "loss_g"))
+    )
+    for line, other in zip(found[Captured], found[Alone], strict=True):
+        # some backward kernels add in no fixed order, and ten steps carry that on
+        assert line["loss_d"] == pytest.approx(other["loss_d"], rel=2e-2)
+        assert line["grad_norm_g"] == pytest.approx(other["grad_norm_g"], rel=5e-2)
+        assert line["learning_rate_g"] == pytest.approx(other["learning_rate_g"], rel=1e-6)  # float32
+
+
+def test_a_step_that_cannot_be_captured_is_taken_all_the_same(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def waits(*arguments: object, **named: object) -> object:
+        torch.cuda.synchronize()  # is not allowed in a capture
+        return PLAY(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(steps, "_play", waits)
+    settings = {**recipe_settings(), "batch": BATCH, "device": "cuda"}
+    assert run_training(tiny_config(data, epochs=2, **settings), tmp_path).step == 10
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == [
+        "dcgan_edge.training.captured"
+    ]

@@ -16,12 +16,13 @@ from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
 from dcgan_edge.recipes import recipe_settings
 from dcgan_edge.training import TrainConfig, read_header, resumed_config, run_training
 from dcgan_edge.training.checkpoint import CHECKPOINT_NAME
+from dcgan_edge.training.crew import Shard
 from dcgan_edge.training.distributed import Group
 from dcgan_edge.training.header import Header
 from dcgan_edge.training.header import read_header as parse_header
 from dcgan_edge.training.state import TrainState, new_state, tensors
 from dcgan_edge.training.steps import StepOutcome, train_step
-from dcgan_edge.training.workers import Shard, Workers, default_shards, open_crew, tree_sum
+from dcgan_edge.training.workers import Workers, default_shards, open_crew, tree_sum
 from tests.training.checkpoint_files import HEADER
 from tests.training.test_loop import interrupt_at
 from tests.training.tiny_run import SMALL, assert_same_run, tiny_config

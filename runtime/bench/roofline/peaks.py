@@ -21,12 +21,12 @@ from ...telemetry.sources.clocks import open_gpu
 
 TERA, GIGA, MEGA = 1e12, 1e9, 1e6
 CLOCK_MARGIN = 1.02  # clock tables step in odd figures: 624.75 MHz is the 625 of the data sheet
-# FLOPs (INT8: operations) per clock and multiprocessor, dense, by compute capability. fp32 is what the
-# builder may use for it: TF32 tensor cores from 8.0 on, the plain cores before.
+# FLOPs (INT8: operations) per clock and multiprocessor, dense, by compute capability. fp32 is that of the
+# plain cores: neither the builder nor ONNX Runtime may use TF32 for it.
 RATES = {
     "7.2": {"fp32": 128.0, "fp16": 1024.0, "int8": 2048.0},
-    "8.7": {"fp32": 1024.0, "fp16": 2048.0, "int8": 4096.0},
-    "11.0": {"fp32": 4096.0, "fp16": 8192.0, "int8": 16384.0},
+    "8.7": {"fp32": 256.0, "fp16": 2048.0, "int8": 4096.0},
+    "11.0": {"fp32": 256.0, "fp16": 8192.0, "int8": 16384.0},
 }
 NOTES = {"11.0": "the INT8 rate of Thor is taken to be its FP8 rate, which NVIDIA does not confirm"}
 
