@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-EXTRAS := export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,serve,bundle,sign,dev
+EXTRAS := export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,serve,bundle,sign,cluster,ray,dev
 
 help:                ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

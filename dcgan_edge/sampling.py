@@ -27,7 +27,8 @@ from dcgan_edge.runtime.sampling import pixel_blocks
 from dcgan_edge.runtime.session import Session, SessionFacts, open_session
 from dcgan_edge.seeds import MAX_SEEDS, Computed, rising
 
-Format = Literal["png", "npy", "webdataset"]
+Format = Literal["png", "npy", "webdataset", "parquet"]
+Engine = Literal["local", "ray"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 MOST_ENCODERS = 4  # threads; the session has threads of its own
 Progress = Callable[[int, int], None]
@@ -39,14 +40,15 @@ Result = TypeVar("Result")
 class Sampled:
     """What `sample` wrote: `files` in rising order of seeds, a grid last; and what made them.
 
-    `images` is their number without the grid. `classes` are the names of the classes of PNG files, empty
-    where the generator knows none. `verification` says in words whether the artifact was proven here.
+    Files are paths, or URLs where the output is one. `images` is their number without the grid. `classes` are
+    the names of the classes of PNG files, empty where the generator knows none. `verification` says in words
+    whether the artifact was proven here.
     """
 
     artifact: Path
     sha256: str
     images: int
-    files: Sequence[Path]
+    files: Sequence[Path | str]
     session: SessionFacts
     verification: str
     classes: Sequence[str]
@@ -74,6 +76,10 @@ def sample(
     scale: int = 1,
     batch: int | None = None,
     format: Format = "png",
+    per_file: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    engine: Engine = "local",
+    workers: int | None = None,
     device: str = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
@@ -84,9 +90,11 @@ def sample(
     A profile of `tune` stands for its best artifact, and says how each artifact beside it is run.
 
     `format` is "png", a file for each; "npy", all of them in `images.npy`, uint8 (n, size, size, channels);
-    or "webdataset", 10,000 PNG files in each of `00000.tar`, `00001.tar` and so on. What of the last two is
-    there already and would be the same is kept, so that a run that was cut off goes on; what
-    `samples.json` says was made otherwise is refused.
+    "webdataset", `per_file` (None: 10,000) PNG files in each of `00000.tar`, `00001.tar` and so on; or
+    "parquet", as many rows in `00000.parquet` and so on. For all but the first `out` may be a URL that fsspec
+    knows, what is there already and right is kept, so that a run that was cut off goes on, and what
+    `samples.json` says was made otherwise is refused. `shard` (number, count) writes that share of the files
+    alone, numbers counted from 0; `engine` "ray" has `workers` actors of Ray write them.
     `classes` are those that each seed is drawn in, by name or number, such as "3", "cat,dog" or "all"; None
     draws seed s in the class s modulo their number. `grid` is the (rows, columns) of an additional
     `grid.png`, `scale` the size in which each pixel is drawn. `batch` is the number of images per call
@@ -95,32 +103,29 @@ def sample(
     images done, and of how many.
 
     Raises what `open_session` raises, and UsageError for a class that is not there, a grid that is too small,
-    a batch that the artifact does not take or an option that the format has no use for.
+    a batch that the artifact does not take or an option that the format has no use for; UnavailableError
+    without the libraries that a format, a URL or an engine needs.
     """
-    folder = Path(out)
-    check_writable(folder / "grid.png")
     _check_format(format, grid, scale)
     artifact = chosen_artifact(artifact)
+    if format != "png":
+        from dcgan_edge.sample_sets.sampling import SetOptions, sample_set
+
+        options = SetOptions(classes, format, scale, batch, per_file, shard, engine, workers)
+        return sample_set(artifact, seeds, out, options, device, backend, threads, progress)
+    _check_pictures(out, per_file=per_file, shard=shard, engine=engine, workers=workers)
+    folder = Path(out)
+    check_writable(folder / "grid.png")
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         architecture = session.manifest.architecture
         chosen = None if classes is None else parse_classes(classes, architecture.classes)
+        files = sample_to_folder(
+            session, seeds, folder, classes=chosen, layout=grid, scale=scale, batch=batch, progress=progress
+        )
         pairs = rising_pairs(architecture, seeds, chosen)
         labels: Sequence[str] = ()
-        files: Sequence[Path]
-        if format == "png":
-            files = sample_to_folder(
-                session, seeds, folder, classes=chosen, layout=grid, scale=scale, batch=batch,
-                progress=progress,
-            )  # fmt: skip
-            if architecture.classes:
-                labels = Computed(len(pairs), lambda place: architecture.classes[pairs[place][1]])
-        else:
-            from dcgan_edge.sample_sets import write_set
-
-            files = write_set(
-                session, seeds, folder, classes=chosen, format=format, scale=scale, batch=batch,
-                progress=progress,
-            )  # fmt: skip
+        if architecture.classes:
+            labels = Computed(len(pairs), lambda place: architecture.classes[pairs[place][1]])
         return Sampled(
             Path(artifact), session.manifest.sha256, len(pairs), files, session.facts,
             verification_words(session), labels,
@@ -177,20 +182,25 @@ def sample_to_folder(
 
 
 def rising_pairs(
-    architecture: Architecture, seeds: Sequence[int], classes: Sequence[int] | None
+    architecture: Architecture,
+    seeds: Sequence[int],
+    classes: Sequence[int] | None,
+    *,
+    most: int = MAX_SEEDS,
 ) -> Sequence[Pair]:
     """Return the distinct pairs of `every_pair` in rising order, computed when they are asked for.
 
-    Raises UsageError for classes where there are none, and more pairs than anybody means.
+    Raises UsageError for classes where there are none, and for more than `most` pairs.
     """
     distinct, count = rising(seeds), max(1, len(architecture.classes))
+    numbers = [] if classes is None else sorted(set(classes))
+    width = max(1, len(numbers))
+    if len(distinct) * width > most:
+        in_classes = f" in {width:,} classes" if numbers else ""
+        raise UsageError(f"{len(distinct):,} seeds{in_classes} are too many; {most:,} images are the most.")
     if classes is None:
         return Computed(len(distinct), lambda place: (distinct[place], distinct[place] % count))
     check_conditional(architecture)
-    numbers = sorted(set(classes))
-    if len(distinct) * len(numbers) > MAX_SEEDS:
-        raise UsageError(f"{len(distinct):,} seeds in {len(numbers):,} classes are too many at a time.")
-    width = len(numbers)
     return Computed(len(distinct) * width, lambda place: (distinct[place // width], numbers[place % width]))
 
 
@@ -212,6 +222,26 @@ def _check_format(format: Format, grid: tuple[int, int] | None, scale: int) -> N
         raise UsageError(f"{format!r} is no format of samples; there are {', '.join(FORMATS)}.")
     if (format != "png" and grid) or (format == "npy" and scale != 1):
         raise UsageError(f"The format {format} has no {'grid' if grid else 'scale'}; that of png has.")
+
+
+def _check_pictures(
+    out: StrPath, *, per_file: int | None, shard: tuple[int, int], engine: Engine, workers: int | None
+) -> None:
+    """Raise UsageError for what is for files of many images alone."""
+    from dcgan_edge.sample_sets.stores import is_url
+
+    named = {
+        "--per-file": per_file is not None,
+        "--shard": shard != (0, 1),
+        "--engine": engine != "local",
+        "--workers": workers is not None,
+        "a URL": is_url(out),
+    }
+    for name, given in named.items():
+        if given:
+            raise UsageError(
+                f"One PNG for each image goes without {name}; add --format webdataset or parquet."
+            )
 
 
 def _check_layout(layout: tuple[int, int], images: int, classes: int) -> None:

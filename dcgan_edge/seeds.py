@@ -14,6 +14,7 @@ from dcgan_edge.errors import UsageError
 
 MAX_SEED = 2**64 - 1
 MAX_SEEDS = 10_000_000  # on the command line; more is a typing error
+MOST_IN_SETS = 1_000_000_000  # of samples in few files: 100,000 of 10,000 images each
 Value = TypeVar("Value", covariant=True)
 
 
@@ -71,11 +72,11 @@ class Seeds(Sequence[int]):
         return self.ranges[number][place - self._ends[number]]
 
 
-def parse_seeds(text: str) -> Seeds:
+def parse_seeds(text: str, most: int = MAX_SEEDS) -> Seeds:
     """Read `0-35` or `1,4,7-9` as seeds, in the order written.
 
     Raises UsageError for anything else: empty, reversed or negative ranges, seeds above 2**64-1, and more
-    than MAX_SEEDS of them.
+    than `most` of them.
     """
     ranges: list[range] = []
     count = 0
@@ -88,8 +89,8 @@ def parse_seeds(text: str) -> Seeds:
         if stop < start or stop > MAX_SEED:
             raise UsageError(f"{part.strip()!r} is not a range of seeds: they rise, and end at 2**64-1.")
         count += stop - start + 1
-        if count > MAX_SEEDS:
-            raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds; ask for fewer at a time.")
+        if count > most:
+            raise UsageError(f"{text!r} are more than {most:,} seeds; ask for fewer at a time.")
         ranges.append(range(start, stop + 1))
     return Seeds(tuple(ranges))
 

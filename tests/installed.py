@@ -29,7 +29,10 @@ else:
 ROOT = Path(__file__).parent.parent
 SOURCES = ("dcgan_edge", "export", "runtime")
 METADATA = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
-ALL = "export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,serve,bundle,sign,dev"
+ALL = (
+    "export,cpu,openvino,rtx,report,tensorboard,data,restore,features,video,keras,serve,bundle,sign,cluster,"
+    "ray,dev"
+)
 TORCH_FREE = "cpu,openvino,report,data,video"
 TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 BINDINGS = ("cuda-bindings", "nvidia-ml-py")  # of the extra `gpu`, whose other libraries are large

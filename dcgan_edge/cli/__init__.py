@@ -51,7 +51,7 @@ SUMMARIES = {  # what the list of commands says of each: as many letters as 80 c
     "package": "Make a bundle for machines offline, or a Triton repository.",
     "check": "Check a bundle, before anything of it is loaded.",
     "selftest": "Prove artifacts on a device, and say what changed.",
-    "sample": "Write images of seeds as PNG files.",
+    "sample": "Write images of seeds, alone or as one of many jobs.",
     "serve": "Answer requests for images over HTTP, with a page.",
     "latent": "Walk, calculate and restore images in the latent space.",
     "features": "Classify images by the discriminator's features.",
@@ -88,6 +88,9 @@ EXTRAS = {  # library -> the extra of this package that brings it
     "fastapi": "serve",
     "uvicorn": "serve",
     "prometheus_client": "serve",
+    "fsspec": "cluster",
+    "pyarrow": "cluster",
+    "ray": "ray",
 }
 
 

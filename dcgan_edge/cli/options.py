@@ -13,7 +13,7 @@ from dcgan_edge.artifact import LAYOUTS, OUTPUTS, TARGETS
 from dcgan_edge.cli import Command
 from dcgan_edge.errors import UsageError
 from dcgan_edge.runtime.device import BACKENDS, MOST_THREADS, parse_device
-from dcgan_edge.seeds import parse_seeds
+from dcgan_edge.seeds import MOST_IN_SETS, parse_seeds
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
@@ -148,7 +148,7 @@ PERCENTILES = Parsed("percentiles", parse_percentiles)
 SHARE = Parsed("share", parse_share)
 SIZE = Parsed("size", parse_size)
 DEVICE = Parsed("device", lambda text: str(parse_device(text)))
-SEED_RANGES = Parsed("seeds", parse_seeds)
+MANY_SEEDS = Parsed("seeds", lambda text: parse_seeds(text, MOST_IN_SETS))
 SEEDS = Parsed("seeds", lambda text: list(parse_seeds(text)))
 
 

@@ -1,4 +1,4 @@
-"""`dcgan-edge sample`: seeds in, PNG files out."""
+"""`dcgan-edge sample`: seeds in, images out, by one machine or by many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from dcgan_edge.cli import json_option, print_json
 from dcgan_edge.cli.options import (
-    SEED_RANGES,
+    MANY_SEEDS,
     backend_option,
     class_option,
     device_option,
@@ -18,15 +18,17 @@ from dcgan_edge.cli.options import (
     threads_option,
 )
 from dcgan_edge.cli.progress import fraction
+from dcgan_edge.cli.shard_options import set_options
 from dcgan_edge.runtime.device import Backend
 
 if TYPE_CHECKING:
-    from dcgan_edge.sampling import Format
+    from dcgan_edge.sample_sets.plan import Shard
+    from dcgan_edge.sampling import Engine, Format
 
 
 @click.command("sample")
 @click.argument("artifact", type=click.Path(path_type=Path))
-@seeds_option("0-63", SEED_RANGES)
+@seeds_option("0-63", MANY_SEEDS)
 @class_option("Draw every seed in these classes, by name or number: 3, cat,dog, 0-4 or all.")
 @click.option(
     "--grid",
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     default="samples",
     show_default=True,
-    help="Folder to write into.",
+    help="Folder to write into, or a URL such as s3://bucket/faces.",
 )
 @click.option(
     "--scale",
@@ -51,11 +53,12 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(("png", "npy", "webdataset")),
+    type=click.Choice(("png", "npy", "webdataset", "parquet")),
     default="png",
     show_default=True,
-    help="One PNG for each image, one array images.npy, or tar files of 10,000 PNG files.",
+    help="One PNG for each image, one array images.npy, or tar or Parquet files of 10,000 PNG files.",
 )
+@set_options
 @click.option("--batch", type=click.IntRange(min=1), help="Number of images per call. [default: 8]")
 @device_option
 @backend_option
@@ -66,9 +69,13 @@ def command(
     seeds: Sequence[int],
     classes: str | None,
     layout: str | None,
-    out: Path,
+    out: str,
     scale: int,
     shape: Format,
+    per_file: int | None,
+    shard: Shard,
+    engine: Engine,
+    workers: int | None,
     batch: int | None,
     device: str,
     backend: Backend,
@@ -81,8 +88,9 @@ def command(
     differ by rounding. A generator of K classes draws seed s in class s modulo K, or in those of --class; a
     grid of several has a row for each seed and a column for each class.
 
-    Memory does not grow with the number of seeds. With --format npy or webdataset, a run that was cut off
-    goes on where it was; a folder with files of another artifact or request is refused.
+    Memory does not grow with the number of seeds. With --format npy, webdataset or parquet, a run that was
+    cut off goes on where it was; a folder with files of another artifact or request is refused. --shard
+    writes a share of the tar or Parquet files: together all shards write what one run does, byte for byte.
 
     \b
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-63 --grid 8x8 --out samples
@@ -90,6 +98,7 @@ def command(
     dcgan-edge sample out/generator.fp16.onnx --class 3 --seeds 0-9
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-999999 --format webdataset --out shards
     dcgan-edge sample out/generator.fp16.onnx --class all --seeds 0-7 --grid 8x10
+    dcgan-edge sample out/generator.fp16.onnx --seeds 0-9999999 --format parquet --shard 3/64 --out shards
     """
     from dcgan_edge.images import parse_grid
     from dcgan_edge.sampling import sample
@@ -98,11 +107,13 @@ def command(
     with fraction("Sampling", "images") as progress:
         made = sample(
             artifact, seeds, out, classes=classes, grid=parse_grid(layout) if layout else None, scale=scale,
-            batch=batch, format=shape, device=device, backend=backend, threads=threads, progress=progress,
+            batch=batch, format=shape, per_file=per_file, shard=(shard.number, shard.count),
+            engine=engine, workers=workers, device=device, backend=backend, threads=threads,
+            progress=progress,
         )  # fmt: skip
     if as_json:
         print_json(made.to_dict())
         return
     pictures = count_words(made.images, "picture")
-    last = f", the last {made.files[-1].name}" if made.files else ""
+    last = f", the last {str(made.files[-1]).rpartition('/')[2]}" if made.files else ""
     click.echo(f"{pictures} in {out}{last}; {made.artifact.name} is {made.verification}")
