@@ -66,11 +66,14 @@ class Captured(Alone):
         self._state.let_adam_be_captured()
         self._inputs = [None if each is None else each.clone() for each in inputs]
         graph = torch.cuda.CUDAGraph()
+        random = torch.cuda.default_generators[self._stream.device.index]
+        state = random.clone_state()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._result = super().run(work, *self._inputs)
         except RuntimeError as error:
             _log.warning("The GPU gets each kernel of a step by itself, as CUDA refuses a graph: %s", error)
             self._left = -1  # never again
+            random.graphsafe_set_state(state)  # it would wait for the end of the capture
             return
         self._graph = graph
