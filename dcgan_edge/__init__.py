@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dcgan_edge.runtime.bench.record import BenchReport
     from dcgan_edge.runtime.doctor import Diagnosis, diagnose
     from dcgan_edge.runtime.session import EngineOptions, Session, SessionFacts, open_session
+    from dcgan_edge.sample_sets.checking import CheckedSamples, check_samples
     from dcgan_edge.sampling import Sampled, sample
     from dcgan_edge.serving.server import Served, serve
     from dcgan_edge.training.loop import TrainResult
@@ -79,6 +80,7 @@ _HOMES = {  # public name -> the module that it lives in
     "BuiltEngine": "export.tensorrt.build",
     "Bundle": "packaging.bundle",
     "CheckedBundle": "packaging.checking",
+    "CheckedSamples": "sample_sets.checking",
     "DemoResult": "demo",
     "Diagnosis": "runtime.doctor",
     "Drawing": "latent.drawing",
@@ -113,6 +115,7 @@ _HOMES = {  # public name -> the module that it lives in
     "bench_plan": "benchmark_matrix",
     "build": "export.tensorrt.build",
     "check_bundle": "packaging.checking",
+    "check_samples": "sample_sets.checking",
     "classify_features": "claims.features.classification",
     "compare_presets": "claims.presets",
     "denoise": "latent.restoring",
@@ -147,16 +150,16 @@ _HOMES = {  # public name -> the module that it lives in
 
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
-    "Bundle", "CheckedBundle", "DemoResult", "Diagnosis", "Drawing", "EdgeError", "EngineOptions",
-    "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest", "Prepared",
-    "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Served", "Session", "SessionFacts",
-    "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError",
-    "VerificationError", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle",
-    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
-    "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample", "selftest", "serve",
-    "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle", "write_report",
-    "write_triton_repository",
+    "Bundle", "CheckedBundle", "CheckedSamples", "DemoResult", "Diagnosis", "Drawing", "EdgeError",
+    "EngineOptions", "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest",
+    "Prepared", "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Served", "Session",
+    "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError",
+    "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle",
+    "check_samples", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate",
+    "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert",
+    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample",
+    "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle",
+    "write_report", "write_triton_repository",
 ]  # fmt: skip
 
 

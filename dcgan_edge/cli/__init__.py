@@ -49,7 +49,7 @@ SUMMARIES = {  # what the list of commands says of each: as many letters as 80 c
     "build": "Build TensorRT engines from ONNX files.",
     "verify": "Prove that artifacts make PyTorch's images here.",
     "package": "Make a bundle for machines offline, or a Triton repository.",
-    "check": "Check a bundle, before anything of it is loaded.",
+    "check": "Check a bundle before it is loaded, or a set of samples.",
     "selftest": "Prove artifacts on a device, and say what changed.",
     "sample": "Write images of seeds, alone or as one of many jobs.",
     "serve": "Answer requests for images over HTTP, with a page.",

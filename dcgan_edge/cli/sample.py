@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ from dcgan_edge.cli.options import (
     threads_option,
 )
 from dcgan_edge.cli.progress import fraction
-from dcgan_edge.cli.shard_options import set_options
+from dcgan_edge.cli.shard_options import check_no_job, job_file, set_options
 from dcgan_edge.runtime.device import Backend
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def command(
     backend: Backend,
     threads: int | None,
     as_json: bool,
+    **job: Any,
 ) -> None:
     """Write the image of each seed, made by ARTIFACT (.onnx, .engine, or the tuned.json of `tune`).
 
@@ -99,7 +100,13 @@ def command(
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-999999 --format webdataset --out shards
     dcgan-edge sample out/generator.fp16.onnx --class all --seeds 0-7 --grid 8x10
     dcgan-edge sample out/generator.fp16.onnx --seeds 0-9999999 --format parquet --shard 3/64 --out shards
+    dcgan-edge sample generator.fp16.onnx --format parquet --threads 4 --print-job slurm --shards 64
     """
+    if job["scheduler"] is not None:
+        text = job_file()
+        print_json({"job": text}) if as_json else click.echo(text, nl=False)
+        return
+    check_no_job()
     from dcgan_edge.images import parse_grid
     from dcgan_edge.sampling import sample
     from dcgan_edge.words import count_words

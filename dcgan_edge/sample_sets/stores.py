@@ -111,7 +111,7 @@ class FolderStore:
         """Return the names of the files in the folder, none where there is no folder."""
         try:
             return sorted(path.name for path in self.folder.iterdir() if path.name[:1] != ".")
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return []
         except OSError as error:
             raise EdgeError(f"Cannot read {self.folder}: {error.strerror or error}.") from error

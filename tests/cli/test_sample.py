@@ -68,3 +68,51 @@ def test_nobody_pays_for_libraries_of_clusters_who_did_not_ask(exported: Path, t
     assert answer.returncode == 0, answer.stderr
     answer = subprocess.run([*command, "parquet"], capture_output=True, text=True)
     assert (answer.returncode, "dcgan-edge[cluster]" in answer.stderr) == (5, True)
+
+
+def test_what_is_missing_of_a_set_is_said_in_numbers_of_shards(exported: Path, tmp_path: Path) -> None:
+    request = ("sample", exported / "generator.fp32.onnx", "--seeds", "0-99", "--format", "webdataset",
+               "--per-file", "10", "--threads", "1", "--out", tmp_path)  # fmt: skip
+    run(*request, "--shard", "0/2")
+    answer = run("check", tmp_path, "--shards", "5", "--json")
+    document = json.loads(answer.stdout)
+    assert (answer.exit_code, document["missing"]) == (3, [1, 3, 5, 7, 9])
+    assert (document["complete"], document["unfinished_shards"]) == (False, [0, 1, 2, 3, 4])
+    assert run("check", tmp_path, "--shards", "10").stdout == "1,3,5,7,9\n"
+    run(*request, "--shard", "1/2")
+    answer = run("check", tmp_path)
+    assert (answer.exit_code, "10 files of 100 images" in answer.stdout) == (0, True)
+    assert run("check", tmp_path, "--key", tmp_path / "key").exit_code == 2
+    assert run("check", exported, "--shards", "2").exit_code == 2
+
+
+def test_a_job_is_the_command_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DCGAN_EDGE_SAMPLE_BATCH", "16")
+    request = ("sample", "out/a b.onnx", "--seeds", "5,0-3", "--format", "webdataset", "--class", "all",
+               "--threads", "4", "--out", "s3://b/c", "--shards", "8")  # fmt: skip
+    answer = run(*request, "--print-job", "slurm")
+    assert answer.exit_code == 0, answer.stderr
+    line = next(line for line in answer.stdout.splitlines() if line.startswith("exec "))
+    assert line == (
+        "exec dcgan-edge sample 'out/a b.onnx' --seeds 5,0-3 --class all --out s3://b/c --format webdataset "
+        "--batch 16 --threads 4 \\"
+    )
+    document = json.loads(run(*request, "--print-job", "k8s", "--image", "me/it:1", "--json").stdout)
+    assert "image: 'me/it:1'" in document["job"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--print-job", "slurm", "--format", "parquet", "--threads", "4"),
+        ("--print-job", "slurm", "--format", "parquet", "--shards", "4"),
+        ("--print-job", "slurm", "--threads", "4", "--shards", "4"),
+        ("--print-job", "slurm", "--format", "parquet", "--threads", "4", "--shards", "4", "--shard", "0/4"),
+        ("--print-job", "slurm", "--format", "parquet", "--threads", "4", "--shards", "4", "--image", "x"),
+        ("--print-job", "k8s", "--format", "parquet", "--threads", "4", "--shards", "4", "--engine", "ray"),
+        ("--shards", "4", "--format", "parquet"),
+        ("--image", "x"),
+    ],
+)
+def test_what_makes_no_job_is_a_usage_error(words: tuple[str, ...]) -> None:
+    assert run("sample", "generator.onnx", *words).exit_code == 2
