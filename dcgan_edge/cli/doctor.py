@@ -28,7 +28,7 @@ def command(as_json: bool) -> None:
     for library in diagnosis.libraries:
         state = library.found or "missing"
         remedy = "" if library.found else f"  ->  {library.remedy}"
-        click.echo(f"  {library.name:14}{state:12}{library.reason}{remedy}")
+        click.echo(f"  {library.name:15}{state:12}{library.reason}{remedy}")
     click.echo("\nOn this machine you can")
     for ability in diagnosis.abilities:
         if not ability.lacking:
