@@ -7,17 +7,19 @@ hash is checked first: `read_artifact` hands out the very bytes that were checke
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dcgan_edge import onnx_file
 from dcgan_edge.architecture import Architecture
-from dcgan_edge.errors import ArtifactError, EdgeError, UsageError
-from dcgan_edge.files import sha256, write_atomic
+from dcgan_edge.errors import ArtifactError, UsageError
+from dcgan_edge.files import read_file, sha256, write_atomic
+from dcgan_edge.held_file import HeldFile
 from dcgan_edge.manifest import (
     LAYOUTS,
     MANIFEST_LIMIT,
@@ -44,11 +46,10 @@ from dcgan_edge.schema import read_json
 __all__ = [
     "LAYOUTS", "OUTPUTS", "SCHEMA_VERSION", "TARGETS", "Architecture", "Artifact", "BatchProfile", "Cost",
     "Golden", "Kind", "Layout", "Manifest", "Output", "Precision", "Target", "TensorSpec", "Verification",
-    "embed_manifest", "file_stem", "file_suffix", "generator_tensors", "golden_path", "read_artifact",
-    "read_file", "sha256", "sidecar_path", "write_artifact",
+    "embed_manifest", "file_stem", "file_suffix", "generator_tensors", "golden_path", "held_artifact",
+    "read_artifact", "read_file", "sha256", "sidecar_path", "write_artifact",
 ]  # fmt: skip
 SUFFIX_KINDS: dict[str, Kind] = {".onnx": "onnx", ".engine": "engine"}
-LARGEST_FILE = 4 * 2**30  # bytes; protobuf, and so ONNX, ends at 2 GiB
 METADATA_KEY = "dcgan_edge.manifest"  # in an ONNX file's metadata_props
 
 
@@ -97,12 +98,41 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
     Raises UsageError when there is no such file; ArtifactError when the file is of another kind, truncated,
     changed, or an engine without a manifest (an engine is code: it is loaded only with its provenance).
     """
+    kind = _kind(path)
+    data = read_file(path)
+    return _checked(path, kind, data), data
+
+
+@contextlib.contextmanager
+def held_artifact(path: Path) -> Iterator[tuple[Manifest, HeldFile]]:
+    """Yield the manifest of `path` and the file, checked as `read_artifact` does and held for as long.
+
+    Raises what `read_artifact` raises, and at the end what `HeldFile.close` raises.
+    """
+    kind = _kind(path)
+    with HeldFile(path) as file:
+        yield _checked(path, kind, file.view()), file
+
+
+def embed_manifest(data: bytes, manifest: Manifest) -> bytes:
+    """Return the ONNX file `data` with `manifest` and a digest of both in its metadata_props."""
+    facts = manifest.to_dict()
+    entry = {"digest": _digest(data, facts), "manifest": facts}
+    return onnx_file.with_metadata(data, {METADATA_KEY: json.dumps(entry, sort_keys=True)})
+
+
+def _kind(path: Path) -> Kind:
+    """Return the kind of artifact that the name of `path` says it is."""
     kind = SUFFIX_KINDS.get(path.suffix.lower())
     if kind is None:
         if not path.exists():
             raise UsageError(f"There is no file {path}.")
         raise ArtifactError(f"{path} is not an artifact of this program; those end in .onnx or .engine.")
-    data = read_file(path)
+    return kind
+
+
+def _checked(path: Path, kind: Kind, data: bytes | memoryview) -> Manifest:
+    """Return the manifest of `path`, whose content is `data`, once it was found to be about that."""
     sidecar = sidecar_path(path)
     manifest = None
     if os.path.isfile(sidecar):  # noqa: PTH113  # its name may be too long, and pathlib would raise
@@ -118,6 +148,8 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
             "too, or build it here: dcgan-edge export CHECKPOINT --format engine."
         )
     if kind == "onnx":
+        if onnx_file.has_external_data(data, path.name):  # a library would read any file of this machine
+            raise ArtifactError(f"{path.name} has weights in other files, and none of this program's has.")
         embedded = _embedded_manifest(path.name, data)
         if manifest is not None and manifest.about_content() != embedded.about_content():
             raise ArtifactError(
@@ -128,36 +160,10 @@ def read_artifact(path: Path) -> tuple[Manifest, bytes]:
     if manifest is None or manifest.kind != kind:
         described = manifest.kind if manifest else "nothing"
         raise ArtifactError(f"{path.name} is described as {described} by its manifest.")
-    return manifest, data
+    return manifest
 
 
-def read_file(path: Path) -> bytes:
-    """Return the content of `path`.
-
-    Raises UsageError if it is not a regular file, or one larger than any file of this program; EdgeError if
-    it cannot be read.
-    """
-    try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise UsageError(f"{path} is not a file.")
-        if facts.st_size > LARGEST_FILE:
-            raise UsageError(f"{path} is larger than {LARGEST_FILE // 2**30} GiB, which no file here is.")
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise UsageError(f"There is no file {path}.") from error
-    except OSError as error:
-        raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
-def embed_manifest(data: bytes, manifest: Manifest) -> bytes:
-    """Return the ONNX file `data` with `manifest` and a digest of both in its metadata_props."""
-    facts = manifest.to_dict()
-    entry = {"digest": _digest(data, facts), "manifest": facts}
-    return onnx_file.with_metadata(data, {METADATA_KEY: json.dumps(entry, sort_keys=True)})
-
-
-def _embedded_manifest(name: str, data: bytes) -> Manifest:
+def _embedded_manifest(name: str, data: bytes | memoryview) -> Manifest:
     """The manifest that the ONNX file `data` carries, once its digest was found to match."""
     text = onnx_file.metadata(data, name).get(METADATA_KEY)
     if text is None:
@@ -172,6 +178,6 @@ def _embedded_manifest(name: str, data: bytes) -> Manifest:
     return Manifest.from_facts(entry["manifest"], name)
 
 
-def _digest(data: bytes, facts: dict[str, Any]) -> str:
+def _digest(data: bytes | memoryview, facts: dict[str, Any]) -> str:
     """SHA-256 of an ONNX file's graph and of the facts it carries about itself."""
     return sha256((onnx_file.content_digest(data) + json.dumps(facts, sort_keys=True)).encode())

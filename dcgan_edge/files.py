@@ -10,9 +10,10 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dcgan_edge.errors import EdgeError
+from dcgan_edge.errors import EdgeError, UsageError
 
 CHUNK = 1 << 20  # bytes read at a time
+LARGEST_FILE = 4 * 2**30  # bytes; protobuf, and so ONNX, ends at 2 GiB
 LONGEST_NAME = 200  # bytes of a name that go into the temporary one
 StrPath = str | os.PathLike[str]  # what every public function takes as a path
 
@@ -87,7 +88,33 @@ def check_writable(path: Path) -> None:
         raise EdgeError(f"Cannot write {path}: {folder} may not be written to.")
 
 
-def sha256(data: bytes) -> str:
+def read_file(path: Path) -> bytes:
+    """Return the content of `path`. Raises what `reading` raises."""
+    with reading(path):
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses, while `path` is opened and read, into errors about it.
+
+    Raises UsageError if it is not a regular file, or one larger than any file of this program; EdgeError if
+    it cannot be read.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UsageError(f"{path} is not a file.")
+        if facts.st_size > LARGEST_FILE:
+            raise UsageError(f"{path} is larger than {LARGEST_FILE // 2**30} GiB, which no file here is.")
+        yield
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise UsageError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise EdgeError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def sha256(data: bytes | memoryview) -> str:
     """Return the SHA-256 of `data`, in hex."""
     return hashlib.sha256(data).hexdigest()
 

@@ -187,7 +187,7 @@ class Manifest:
         """Return the manifest's text; the same manifest always gives the same."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True, allow_nan=False) + "\n"
 
-    def sealed(self, data: bytes) -> Manifest:
+    def sealed(self, data: bytes | memoryview) -> Manifest:
         """Return this manifest with the hash and size of the file content it belongs to."""
         return dataclasses.replace(self, sha256=sha256(data), size=len(data))
 

@@ -30,7 +30,7 @@ MESSAGES = {  # fields by the kind of message that they hold, as far as tensors 
 Data = TypeVar("Data", bytes, memoryview)
 
 
-def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
+def metadata(data: bytes | memoryview, name: str = "The file") -> dict[str, str]:
     """Return the metadata_props of an ONNX file. Raises ArtifactError when `data` is not a whole one."""
     props: dict[str, str] = {}
     try:
@@ -46,7 +46,7 @@ def metadata(data: bytes, name: str = "The file") -> dict[str, str]:
     return props
 
 
-def has_external_data(data: bytes, name: str = "The file") -> bool:
+def has_external_data(data: bytes | memoryview, name: str = "The file") -> bool:
     """Return whether a tensor anywhere in an ONNX file has its values in another file, which a library may
     then read, wherever it is. Raises ArtifactError when `data` is not a whole ONNX file.
     """
@@ -64,7 +64,7 @@ def has_external_data(data: bytes, name: str = "The file") -> bool:
     return False
 
 
-def content_digest(data: bytes) -> str:
+def content_digest(data: bytes | memoryview) -> str:
     """Return the SHA-256 of every field except metadata_props: the graph, its weights, opset and producer."""
     digest = hashlib.sha256()
     for number, raw, _ in fields(memoryview(data)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.files import cache_folder
+from dcgan_edge.held_file import HeldFile
 from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
 
@@ -37,13 +38,13 @@ class OnnxRuntimeSession(Session):
     def __init__(
         self,
         manifest: Manifest,
-        data: bytes,
+        data: bytes | HeldFile,
         *,
         device: str = "auto",
         backend: Backend = "auto",
         threads: int | None = None,
     ) -> None:
-        """Load the ONNX file `data`; errors as for `open_session`."""
+        """Load the ONNX file `data`, which may be closed afterwards; errors as for `open_session`."""
         ort = _import_onnxruntime()
         chosen = parse_device(device)
         provider, reason = _choose(chosen, backend, ort.get_available_providers())
@@ -55,7 +56,9 @@ class OnnxRuntimeSession(Session):
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         settings = provider_options(provider, manifest, chosen.index)
         self.manifest = manifest
-        self._session: onnxruntime.InferenceSession | None = _load(ort, data, options, provider, settings)
+        self._session: onnxruntime.InferenceSession | None = _load(
+            ort, _model(data, provider), options, provider, settings
+        )
         _check_tensors(self._session, manifest)
         self._bound = provider != "cpu"
         self._input = manifest.inputs[0].name
@@ -148,7 +151,16 @@ def _choose(device: ComputeDevice, backend: Backend, available: list[str]) -> tu
     return provider, ""
 
 
-def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str, Any]) -> Any:
+def _model(data: bytes | HeldFile, provider: str) -> str | bytes:
+    """Return what ONNX Runtime is to load: a path on the CPU, which takes as much less memory as the file has
+    bytes; TensorRT would name its cache by it.
+    """
+    if isinstance(data, HeldFile):
+        return data.source() if provider == "cpu" else data.read()
+    return data
+
+
+def _load(ort: Any, model: str | bytes, options: Any, provider: str, settings: dict[str, Any]) -> Any:
     wanted = EXECUTION_PROVIDERS[provider]
     for key in ("trt_engine_cache_path", "trt_timing_cache_path"):
         if key in settings:
@@ -156,7 +168,7 @@ def _load(ort: Any, data: bytes, options: Any, provider: str, settings: dict[str
     ort.set_default_logger_severity(SILENT)
     try:
         with contextlib.redirect_stdout(None):  # some builds print their fallback attempts
-            session = ort.InferenceSession(data, options, providers=[(wanted, settings)])
+            session = ort.InferenceSession(model, options, providers=[(wanted, settings)])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
         reason = _reason(error)
         if "max supported IR version" in reason:

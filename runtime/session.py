@@ -1,6 +1,6 @@
 """The one contract between a loaded generator and everything that uses it, and the door to all backends.
 
-`open_session` reads an artifact, checks it against its manifest and hands the checked bytes to a backend.
+`open_session` checks an artifact against its manifest, and hands a backend what was checked and nothing else.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from dcgan_edge.artifact import Manifest, read_artifact
+from dcgan_edge.artifact import Manifest, held_artifact
 from dcgan_edge.errors import ArtifactError, UnavailableError, UsageError
 from dcgan_edge.extras import is_installed
 from dcgan_edge.files import StrPath
+from dcgan_edge.held_file import HeldFile
 from dcgan_edge.images import ImageArray, PixelArray, as_images, as_pixels
 from dcgan_edge.latents import FloatArray, as_latents
 from dcgan_edge.profile import NAME as PROFILE
@@ -157,56 +158,58 @@ def open_session(
             f"{path} is a checkpoint, and the runtime runs artifacts. Export it first: "
             f"dcgan-edge export {quoted(path)} --out DIR"
         )
-    manifest, data = read_artifact(path)
-    if manifest.kind == "onnx":
-        if engine is not None:
-            raise UsageError(
-                f"{path.name} is an ONNX file; zero-copy, CUDA graphs and streams are for engines."
-            )
-        if backend == "tensorrt":
-            raise UsageError(f"{path.name} is an ONNX file; for TensorRT, build an engine: dcgan-edge build.")
-        if backend == "auto" and threads is None:
-            session = _as_tuned(path, manifest, data, chosen)
-            if session is not None:
-                return session
-        return _open_onnx(manifest, data, chosen, backend, threads)
-    if backend not in ("auto", "tensorrt"):
-        raise UsageError(f"{path.name} is an engine, and runs on TensorRT alone, not on {backend}.")
-    if chosen.kind == "cpu" or threads is not None:
-        raise UsageError(f"{path.name} is an engine, and runs on a GPU: no --device cpu, no CPU threads.")
-    from .tensorrt.session import open_engine
+    with held_artifact(path) as (manifest, file):
+        if manifest.kind == "onnx":
+            if engine is not None:
+                raise UsageError(
+                    f"{path.name} is an ONNX file; zero-copy, CUDA graphs and streams are for engines."
+                )
+            if backend == "tensorrt":
+                raise UsageError(
+                    f"{path.name} is an ONNX file; for TensorRT, build an engine: dcgan-edge build."
+                )
+            if backend == "auto" and threads is None:
+                session = _as_tuned(path, manifest, file, chosen)
+                if session is not None:
+                    return session
+            return _open_onnx(manifest, file, chosen, backend, threads)
+        if backend not in ("auto", "tensorrt"):
+            raise UsageError(f"{path.name} is an engine, and runs on TensorRT alone, not on {backend}.")
+        if chosen.kind == "cpu" or threads is not None:
+            raise UsageError(f"{path.name} is an engine, and runs on a GPU: no --device cpu, no CPU threads.")
+        from .tensorrt.session import open_engine
 
-    options = engine or EngineOptions()
-    return open_engine(
-        manifest,
-        data,
-        zero_copy=options.zero_copy,
-        cuda_graph=options.cuda_graph,
-        streams=options.streams,
-        device_index=chosen.index,
-    )
+        options = engine or EngineOptions()
+        return open_engine(
+            manifest,
+            file.read(),
+            zero_copy=options.zero_copy,
+            cuda_graph=options.cuda_graph,
+            streams=options.streams,
+            device_index=chosen.index,
+        )
 
 
 def _open_onnx(
-    manifest: Manifest, data: bytes, device: ComputeDevice, backend: Backend, threads: int | None
+    manifest: Manifest, file: HeldFile, device: ComputeDevice, backend: Backend, threads: int | None
 ) -> Session:
     if backend == "openvino" or (backend == "auto" and _suits_openvino(manifest, device)):
         from .openvino_session import OpenVinoSession
 
-        return OpenVinoSession(manifest, data, device=str(device), threads=threads)
+        return OpenVinoSession(manifest, file.read(), device=str(device), threads=threads)
     from .onnxruntime_session import OnnxRuntimeSession
 
-    return OnnxRuntimeSession(manifest, data, device=str(device), backend=backend, threads=threads)
+    return OnnxRuntimeSession(manifest, file, device=str(device), backend=backend, threads=threads)
 
 
-def _as_tuned(path: Path, manifest: Manifest, data: bytes, device: ComputeDevice) -> Session | None:
+def _as_tuned(path: Path, manifest: Manifest, file: HeldFile, device: ComputeDevice) -> Session | None:
     """Open the ONNX file as the profile beside it says, None where there is none that can be followed."""
     profile = path.with_name(PROFILE)
     way = way_of(path, manifest.sha256) if profile.is_file() else None
     if way is None or str(device) not in ("auto", way.device):
         return None
     try:
-        session = _open_onnx(manifest, data, parse_device(way.device), way.backend, way.threads)
+        session = _open_onnx(manifest, file, parse_device(way.device), way.backend, way.threads)
     except UnavailableError as error:
         not_followed(profile, str(error))
         return None

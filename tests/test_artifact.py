@@ -268,3 +268,15 @@ def test_a_proof_replaces_the_one_of_the_same_device_and_version() -> None:
     other = dataclasses.replace(PROOF, version="10.4.0")
     proven = manifest().with_verification(PROOF).with_verification(other).with_verification(later)
     assert proven.verified == (later, other)
+
+
+def test_weights_in_other_files_are_refused_before_a_library_looks_for_them(tmp_path: Path) -> None:
+    model = onnx.load_from_string(onnx_bytes())
+    outside = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="secret")
+    model.graph.initializer.append(outside)
+    facts = manifest()
+    path = tmp_path / "g.onnx"
+    write_artifact(path, artifact.embed_manifest(model.SerializeToString(), facts), facts)
+    with pytest.raises(ArtifactError, match="in other files"):
+        read_artifact(path)
