@@ -20,12 +20,12 @@ from dcgan_edge.runtime.parity import INT8_GATE
 from .onnx.calibration import METHODS, Method, Ranges, calibrate, run_graph
 from .onnx.cost import count
 from .onnx.precision import to_fp16
-from .onnx.quantise import ASYMMETRIC, NO_LAYER, SYMMETRIC, Scheme, quantisable, quantise
+from .onnx.quantise import ASYMMETRIC, FITTING, NO_LAYER, SYMMETRIC, Scheme, quantisable, quantise
 from .onnx.subpixel import to_subpixel
 
 SCHEMES: dict[Target, Scheme] = {
     "any": SYMMETRIC,
-    "openvino": SYMMETRIC,
+    "openvino": FITTING,
     "tensorrt": SYMMETRIC,
     "onnxruntime-cpu": ASYMMETRIC,
 }
@@ -90,7 +90,7 @@ class Quantised:
     def notes(self) -> dict[str, Any]:
         """Return what the manifest keeps of it."""
         facts = {
-            "values": self.trial.scheme.values,
+            "values": " or ".join(self.trial.scheme.kinds),
             "calibration": self.method,
             "worst_psnr_db": {method: round(value, 2) for method, value in self.psnr_db.items()},
             "calibration_seeds": [self.seeds.start, self.seeds.stop - 1],

@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.images import ImageArray
@@ -48,6 +50,8 @@ class OpenVinoSession(Session):
                 raise ArtifactError("This file has weights in other files, and none of this program's has.")
             self._model = self._core.read_model(data)
             _check_tensors(self._model, manifest)
+        self._image_shape = tuple(map(int, manifest.outputs[0].shape[1:]))
+        self._image_type = np.dtype(manifest.outputs[0].dtype)
         self.use_streams(1)
 
     @property
@@ -91,11 +95,13 @@ class OpenVinoSession(Session):
         requests = self._requests(len(latents))
         if not latents.flags.writeable:  # OpenVINO shares no such memory
             latents = latents.copy()
+        images: ImageArray = np.empty((len(latents), *self._image_shape), self._image_type)
         try:
-            with requests.one() as request:
-                request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))
-                request.infer()
-                images: ImageArray = request.get_output_tensor().data.copy()
+            request = requests.take()
+            request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))
+            request.set_output_tensor(self._openvino.Tensor(images, shared_memory=True))
+            request.infer()
+            requests.put_back(request)
         except Exception as error:  # OpenVINO raises RuntimeError alone, and pybind11 what it likes
             raise EdgeError(f"OpenVINO failed on this file: {_reason(error)}") from error
         return images
@@ -124,14 +130,15 @@ class _Requests:
         self.model = model
         self._free = [model.create_infer_request()]
 
-    @contextlib.contextmanager
-    def one(self) -> Iterator[Any]:
-        """Lend a request that no other thread uses."""
+    def take(self) -> Any:
+        """Return a request that no other thread uses."""
         try:
-            request = self._free.pop()
+            return self._free.pop()
         except IndexError:
-            request = self.model.create_infer_request()
-        yield request
+            return self.model.create_infer_request()
+
+    def put_back(self, request: Any) -> None:
+        """Take back a request that did not fail."""
         self._free.append(request)
 
 

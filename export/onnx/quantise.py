@@ -3,8 +3,10 @@
 Q/DQ is what TensorRT, OpenVINO and ONNX Runtime all read: a layer whose input and weight come from
 DequantizeLinear is computed in INT8 by those that can, and in float with the same values by the others. The
 settings of SYMMETRIC are those that all of them take: zero point 0, a scale for each *output* channel of a
-weight, float biases. ONNX Runtime computes in INT8 only what is also quantised behind a layer, so ASYMMETRIC,
-which is for it, quantises that as well: ReLU goes into the layer, and what it makes needs no sign.
+weight, float biases. x86 multiplies bytes without a sign by bytes with one, so FITTING, which is for
+OpenVINO, spends no bit on the sign of what comes out of a ReLU: no kernel has to make up for it, and steps
+are half as wide. ONNX Runtime computes in INT8 only what is also quantised behind a layer, so ASYMMETRIC,
+which is for it, quantises that as well: ReLU goes into the layer.
 
 Source: Jacob et al. 2017, arXiv:1712.05877; Wu et al. 2020, arXiv:2004.09602, sections 3 and 4.
 """
@@ -30,14 +32,21 @@ from .operators import fresh, taken_names
 @dataclass(frozen=True)
 class Scheme:
     """How values are quantised, weights always with zero point 0: inputs to `values` ("int8" with zero point
-    0, or "uint8" with any), and with `outputs` also what comes out of a layer, ReLU included.
+    0, "uint8" with any, or "either" with 0: the latter where no value is negative), and with `outputs` also
+    what comes out of a layer, ReLU included.
     """
 
-    values: Literal["int8", "uint8"]
+    values: Literal["int8", "uint8", "either"]
     outputs: bool
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The types that inputs may have."""
+        return ("int8", "uint8") if self.values == "either" else (self.values,)
 
 
 SYMMETRIC = Scheme("int8", outputs=False)
+FITTING = Scheme("either", outputs=False)
 ASYMMETRIC = Scheme("uint8", outputs=True)
 NO_LAYER = "No layer is left to compute in INT8. Keep fewer, or leave --precision int8 out."
 
@@ -82,20 +91,26 @@ def quantise(
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _separate_weights(copy.graph, layers)
-    kinds = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
+    signed, unsigned = quantization.QuantType.QInt8, quantization.QuantType.QUInt8
+    fitting = {
+        name: [{"quant_type": unsigned, "symmetric": False}]  # from 0 on, so that the zero point is 0
+        for name, (low, _) in ranges.items()
+        if scheme.values == "either" and low >= 0
+    }
     with quiet():
         quantiser = quantization.QDQQuantizer(
             copy,
             per_channel=True,
             reduce_range=False,
-            weight_qType=quantization.QuantType.QInt8,
-            activation_qType=kinds[scheme.values],
+            weight_qType=signed,
+            activation_qType=unsigned if scheme.values == "uint8" else signed,
             tensors_range=TensorsData(quantization.CalibrationMethod.MinMax, found),
             nodes_to_quantize=[*layers, *_activations(model, layers)],
             nodes_to_exclude=[],
             op_types_to_quantize=OBSERVED_OPERATORS if scheme.outputs else QUANTISED_OPERATORS,
             extra_options={
-                "ActivationSymmetric": scheme.values == "int8",
+                "ActivationSymmetric": scheme.values != "uint8",
+                "TensorQuantOverrides": fitting,
                 "WeightSymmetric": True,
                 "QuantizeBias": False,
                 "OpTypesToExcludeOutputQuantization": () if scheme.outputs else QUANTISED_OPERATORS,
@@ -134,15 +149,18 @@ def check_scales(model: onnx.ModelProto, layers: Collection[str], scheme: Scheme
             raise EdgeError(f"The bias of {node.name} is not float32.")
         axis = channel_axis(node)
         channels = (constants[weight.input[0]].dims[axis],)
-        for each, kind, where, shape in ((source, scheme.values, 0, ()), (weight, "int8", axis, channels)):
+        for each, kinds, where, shape in (
+            (source, scheme.kinds, 0, ()),
+            (weight, ("int8",), axis, channels),
+        ):
             scale, zero = (numpy_helper.to_array(constants[name]) for name in each.input[1:3])
             along = _attribute(each, "axis", 1) if scale.ndim else 0
-            off = kind == "int8" and zero.any()
-            if zero.dtype != kind or off or scale.shape != shape or along != where:
+            off = kinds != ("uint8",) and zero.any()
+            if zero.dtype.name not in kinds or off or scale.shape != shape or along != where:
                 raise EdgeError(
                     f"{each.name}, before {node.name}, has scales of shape {scale.shape} along axis {along} "
                     f"and {zero.dtype} zero points{' other than 0' * bool(off)}; wanted are scales of shape "
-                    f"{shape} along axis {where} and {kind}."
+                    f"{shape} along axis {where} and {' or '.join(kinds)}."
                 )
 
 

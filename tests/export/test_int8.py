@@ -182,11 +182,11 @@ def test_a_distribution_that_changed_is_a_missed_gate_too(
 
 @pytest.mark.parametrize(
     ("target", "layer", "values"),
-    [("any", "ConvTranspose", np.int8), ("openvino", "ConvTranspose", np.int8), ("tensorrt", "Conv", np.int8),
-     ("onnxruntime-cpu", "Conv", np.uint8)],
+    [("any", "ConvTranspose", "int8"), ("openvino", "ConvTranspose", "int8 or uint8"),
+     ("tensorrt", "Conv", "int8"), ("onnxruntime-cpu", "Conv", "uint8")],
 )  # fmt: skip
 def test_a_target_gets_layers_that_it_has_in_int8(
-    exported: Path, target: Target, layer: str, values: type
+    exported: Path, target: Target, layer: str, values: str
 ) -> None:
     with open_session(exported / "generator.fp32.onnx") as session:
         architecture = session.manifest.architecture
@@ -194,7 +194,7 @@ def test_a_target_gets_layers_that_it_has_in_int8(
     made = to_int8(graph, architecture, target=target, methods=("min-max",))
     assert {each.op_type for each in made.model.graph.node if each.name in (FIRST, LAST)} <= {layer, "Conv"}
     assert next(each.op_type for each in made.model.graph.node if each.name == LAST) == layer
-    assert made.notes()["quantisation"]["values"] == np.dtype(values).name
+    assert made.notes()["quantisation"]["values"] == values
     assert made.psnr_db["min-max"] > INT8_GATE.psnr_db
 
 

@@ -19,7 +19,7 @@ from dcgan_edge.export.onnx.calibration import METHODS, Method, calibrate, run_g
 from dcgan_edge.export.onnx.checking import check_graph
 from dcgan_edge.export.onnx.cost import count
 from dcgan_edge.export.onnx.precision import to_fp16
-from dcgan_edge.export.onnx.quantise import ASYMMETRIC, Scheme, check_scales, quantisable, quantise
+from dcgan_edge.export.onnx.quantise import ASYMMETRIC, FITTING, Scheme, check_scales, quantisable, quantise
 from dcgan_edge.images import psnr
 from dcgan_edge.latents import FloatArray, latents
 from tests.foreign_graphs import constant, model, node, port, weight
@@ -242,8 +242,27 @@ def test_the_schemes_are_told_apart(quantised: onnx.ModelProto, for_onnxruntime:
         check_scales(for_onnxruntime, ("gemm", "conv"))
     with pytest.raises(EdgeError, match="uint8"):
         check_scales(quantised, LAYERS, ASYMMETRIC)
+    check_scales(quantised, LAYERS, FITTING)
+    with pytest.raises(EdgeError, match="int8 or uint8"):
+        check_scales(for_onnxruntime, ("gemm",), FITTING)
     with pytest.raises(EdgeError, match="axis 0"):
         check_scales(planted_axis(quantised, "up"), ("up",), Scheme("int8", outputs=True))
+
+
+def test_what_has_no_sign_spends_no_bit_on_it(
+    graph: onnx.ModelProto, quantised: onnx.ModelProto, z: FloatArray
+) -> None:
+    ranges = calibrate(graph, z, "min-max", image_bytes=BYTES)
+    fitting = quantise(graph, LAYERS, ranges, FITTING)
+    held, signed = constants(fitting), constants(quantised)
+    for layer, source in {"gemm": "flat", "matmul": "gr", "up": "m4", "conv": "d"}.items():
+        _, scale, zero = dequantiser(fitting, layer, 0).input
+        assert held[zero].dtype == (np.uint8 if ranges[source][0] == 0 else np.int8)
+        assert held[zero] == 0
+        if held[zero].dtype == np.uint8:  # 255 steps for 127
+            np.testing.assert_allclose(held[scale], signed[scale] * 127 / 255, rtol=1e-5)
+    assert {held[dequantiser(fitting, layer, 0).input[2]].dtype.name for layer in LAYERS} == {"int8", "uint8"}
+    assert worst(fitting, graph, z) >= worst(quantised, graph, z)
 
 
 def branching(bias: float) -> onnx.ModelProto:
