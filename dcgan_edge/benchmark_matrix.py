@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,12 +147,9 @@ def run_plan(
     say = progress or (lambda step: None)
     check_writable(output)
     parse_device(matrix.device)
-    contestants = dict(_contestants(matrix, folder))
+    contestants = dict(plan_contestants(matrix, folder))
     plans = {cell: matrix.rounds(cell, len(contestants)) for cell in matrix.cells()}
-    asked = {
-        **dataclasses.asdict(matrix),
-        "sha256": {name: sha256(read_file(each.path)) for name, each in contestants.items()},
-    }
+    asked = asked_of(matrix, {name: sha256(read_file(each.path)) for name, each in contestants.items()})
     report = _earlier(output, asked)
     done = list(report.plan["done"]) if report else []
     missing = [cell for cell in plans if str(cell) not in done]
@@ -169,6 +166,14 @@ def run_plan(
     return report
 
 
+def asked_of(matrix: BenchMatrix, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a record keeps of the plan that it is of, as JSON values; `digests` are the SHA-256 of the
+    artifacts by the names of `plan_contestants`.
+    """
+    asked: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(matrix), "sha256": dict(digests)}))
+    return asked  # which has lists for tuples, as a record that was read
+
+
 @contextlib.contextmanager
 def _modes(matrix: BenchMatrix, run: Run) -> Iterator[PowerModes | None]:
     if not matrix.power_modes:
@@ -178,8 +183,11 @@ def _modes(matrix: BenchMatrix, run: Run) -> Iterator[PowerModes | None]:
         yield modes
 
 
-def _contestants(matrix: BenchMatrix, folder: Path) -> Iterator[tuple[str, Contestant]]:
-    """Each artifact by each backend, with its name. Backends are for ONNX files; others have one only."""
+def plan_contestants(matrix: BenchMatrix, folder: Path) -> Iterator[tuple[str, Contestant]]:
+    """Yield each artifact by each backend, with its name in the record; none is opened.
+
+    Backends are for ONNX files; others have one only.
+    """
     engine = EngineOptions(None, True, max(matrix.streams))
     for name in matrix.artifacts:
         path = folder / name
@@ -194,8 +202,7 @@ def _earlier(output: Path, asked: dict[str, Any]) -> BenchReport | None:
     if not output.exists():
         return None
     report = read_report(output)
-    same = report.plan.get("matrix") == json.loads(json.dumps(asked))  # which has lists for tuples
-    if not same or not isinstance(report.plan.get("done"), list):
+    if report.plan.get("matrix") != asked or not isinstance(report.plan.get("done"), list):
         raise UsageError(
             f"{output.name} holds results of another plan, or of artifacts that have changed. Choose another "
             "--output, or delete it."
