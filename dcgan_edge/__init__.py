@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from dcgan_edge.export.foreign.module import export_module
     from dcgan_edge.export.pipeline import export
     from dcgan_edge.export.tensorrt.build import BuiltEngine, build
+    from dcgan_edge.fleet.outcome import FleetRun, HostRow
+    from dcgan_edge.fleet.run import run_fleet
     from dcgan_edge.latent.drawing import Drawing, interpolate, latent_arithmetic, latent_grid
     from dcgan_edge.latent.plan import SearchPlan
     from dcgan_edge.latent.restoring import Restored, denoise, inpaint, invert, stylize
@@ -90,6 +92,8 @@ _HOMES = {  # public name -> the module that it lives in
     "FeatureAccuracies": "claims.features.classification",
     "Fetched": "data.fetch",
     "FilterPictures": "claims.features.visualisation",
+    "FleetRun": "fleet.outcome",
+    "HostRow": "fleet.outcome",
     "Imported": "export.foreign.imported",
     "Manifest": "artifact",
     "Prepared": "data.prepare",
@@ -135,6 +139,7 @@ _HOMES = {  # public name -> the module that it lives in
     "open_session": "runtime.session",
     "prepare": "data.prepare",
     "run_demo": "demo",
+    "run_fleet": "fleet.run",
     "sample": "sampling",
     "selftest": "packaging.selftest",
     "serve": "serving.server",
@@ -151,15 +156,15 @@ _HOMES = {  # public name -> the module that it lives in
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "Bundle", "CheckedBundle", "CheckedSamples", "DemoResult", "Diagnosis", "Drawing", "EdgeError",
-    "EngineOptions", "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "Imported", "Manifest",
-    "Prepared", "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest", "Served", "Session",
-    "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned", "UnavailableError",
-    "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle",
-    "check_samples", "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate",
-    "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert",
-    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "sample",
-    "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle",
-    "write_report", "write_triton_repository",
+    "EngineOptions", "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "FleetRun", "HostRow",
+    "Imported", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest",
+    "Served", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned",
+    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan", "build",
+    "check_bundle", "check_samples", "classify_features", "compare_presets", "denoise", "describe",
+    "diagnose", "evaluate", "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate",
+    "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
+    "run_fleet", "sample", "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters",
+    "write_bundle", "write_report", "write_triton_repository",
 ]  # fmt: skip
 
 

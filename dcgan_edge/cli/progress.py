@@ -57,6 +57,27 @@ def steps() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
+@contextlib.contextmanager
+def hosts_at_work() -> Iterator[Callable[[str, str], None]]:
+    """Show a line for each host; call what is yielded with its name and what is done there."""
+    if not _is_watched():
+        quiet = is_quiet()
+        yield lambda name, what: None if quiet else click.echo(f"{name}: {what}", err=True)
+        return
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
+
+    columns = (TextColumn("{task.fields[host]}", markup=False), SpinnerColumn(finished_text=" "))
+    with Progress(*columns, TextColumn("{task.description}", markup=False), console=stderr()) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def update(name: str, what: str) -> None:
+            if name not in tasks:
+                tasks[name] = shown.add_task(what, total=None, host=name)
+            shown.update(tasks[name], description=what)
+
+        yield update
+
+
 def _is_watched() -> bool:
     """Whether a person sees stderr, by the terminal or by rich's word for it; -q says that none wants to."""
     forced = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE")
