@@ -64,10 +64,10 @@ def hosts_at_work() -> Iterator[Callable[[str, str], None]]:
         quiet = is_quiet()
         yield lambda name, what: None if quiet else click.echo(f"{name}: {what}", err=True)
         return
-    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
+    from rich.progress import Progress, TaskID, TextColumn
 
-    columns = (TextColumn("{task.fields[host]}", markup=False), SpinnerColumn(finished_text=" "))
-    with Progress(*columns, TextColumn("{task.description}", markup=False), console=stderr()) as shown:
+    columns = [TextColumn(text, markup=False) for text in ("{task.fields[host]}", "{task.description}")]
+    with Progress(*columns, console=stderr(), transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
         def update(name: str, what: str) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from dcgan_edge.artifact import read_artifact, read_file, sidecar_path
@@ -108,7 +107,7 @@ def finished_record(path: Path, payload: Payload) -> BenchReport:
 
 
 def _names(matrix: BenchMatrix) -> list[str]:
-    names = [PurePosixPath(artifact.replace(os.sep, "/")).name for artifact in matrix.artifacts]
+    names = [Path(artifact).name for artifact in matrix.artifacts]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(
