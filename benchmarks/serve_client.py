@@ -109,13 +109,16 @@ def closed_loop(
 ) -> Load:
     """Ask `requests` over and over on `clients` connections, each as soon as its last one is answered, for
     `seconds`, or until the server is gone or `stop` is set.
+
+    Where their number is a multiple of `clients`, each client has requests of its own, so that no two ask for
+    the same block of seeds, which would be computed once for both.
     """
     load, lock, end = Load(), threading.Lock(), time.perf_counter() + seconds
 
     def client(number: int) -> None:
         connection, place = Connection(address), number
         while time.perf_counter() < end and not (stop and stop.is_set()):
-            place += 1
+            place += clients
             if not _timed(connection, requests[place % len(requests)], time.perf_counter(), load, lock):
                 break
         connection.close()

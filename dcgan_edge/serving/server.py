@@ -176,8 +176,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"There is no address {host[:100]!r} here.") from error
-    family, _, _, _, address = found[0]
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    family, kind, protocol, _, address = found[0]
+    # asyncio sets TCP_NODELAY on what a socket accepts only if that says itself that it is of TCP. Without,
+    # an answer whose head and body are sent one after the other may wait 40 ms for the client's kernel.
+    with socket.socket(family, kind, protocol) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # what it accepts has it too
         try:
