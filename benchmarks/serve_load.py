@@ -207,13 +207,17 @@ def drain(settings: Settings) -> dict[str, Any]:
     return {"statuses": dict(load.statuses), "lost": load.statuses[LOST], "exit_code": code}
 
 
-def memory(settings: Settings, minutes: float) -> dict[str, Any]:
-    """Return the memory of the server while it is asked for everything, ten times over `minutes`."""
+def memory(settings: Settings, minutes: float, rate: float) -> dict[str, Any]:
+    """Return the memory of the server while it is asked for everything `rate` times a second, ten times over
+    `minutes`.
+    """
     requests = [*settings.infers(), *settings.samples("npy"), *settings.samples("png")]
     found = []
     with running(settings) as server:
         for _ in range(10):
-            load = closed_loop(server.address, requests, clients=settings.clients, seconds=minutes * 6.0)
+            load = open_loop(
+                server.address, requests, rate=rate, clients=settings.clients, seconds=minutes * 6.0
+            )
             found.append({"requests": load.statuses[200], **server.figures()})
     return {"minutes": minutes, "mib": [each["mib"] for each in found], "last": found[-1],
             "requests": sum(each["requests"] for each in found)}  # fmt: skip
@@ -230,10 +234,13 @@ def memory(settings: Settings, minutes: float) -> dict[str, Any]:
 @click.option("--seconds", default=4.0, show_default=True, help="Length of each piece.")
 @click.option("--rounds", default=8, show_default=True, type=click.IntRange(1), help="Rounds of throughput.")
 @click.option("--minutes", default=0.0, show_default=True, help="Time for memory; 0 leaves it out.")
+@click.option(
+    "--rate", default=60.0, show_default=True, help="Requests per second while memory is looked at."
+)
 @errors_said()
 def main(
     artifact: Path, parts: Sequence[str], batch: int, threads: int | None, clients: int, seconds: float,
-    rounds: int, minutes: float,
+    rounds: int, minutes: float, rate: float,
 ) -> None:  # fmt: skip
     """Put `dcgan-edge serve ARTIFACT` under load and print what it did, as JSON."""
     settings = Settings(artifact.absolute(), batch, threads, clients, seconds, rounds)
@@ -245,7 +252,7 @@ def main(
         "drain": lambda: drain(settings),
     }
     if minutes > 0:
-        todo["memory"] = lambda: memory(settings, minutes)
+        todo["memory"] = lambda: memory(settings, minutes, rate)
     for name, part in todo.items():
         if not parts or name in parts:
             click.echo(json.dumps({name: part()}, indent=2))
