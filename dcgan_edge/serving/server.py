@@ -122,6 +122,7 @@ def _run(
 
     from dcgan_edge.serving.app import create_app
     from dcgan_edge.serving.gate import LOCAL_NAMES, Gate
+    from dcgan_edge.serving.patience import Patience
     from dcgan_edge.serving.service import Service
 
     service = Service(models, limits)
@@ -129,14 +130,21 @@ def _run(
         create_app(service), names={*LOCAL_NAMES, host.lower()}, token=token,
         is_draining=lambda: service.is_draining, answered=service.metrics.answered,
     )  # fmt: skip
+    patience = Patience()
 
     class Server(uvicorn.Server):
-        """uvicorn's, which is told when it has started, and lets requests that are on their way arrive."""
+        """uvicorn's, which says when it has started, does not wait for clients that do nothing, and lets
+        requests that are on their way arrive.
+        """
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started and started:
                 started()
+
+        async def on_tick(self, counter: int) -> bool:
+            patience.look(self.server_state.connections)
+            return await super().on_tick(counter)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             service.is_draining = True
@@ -147,7 +155,7 @@ def _run(
 
     config = uvicorn.Config(
         gate, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False,
-        limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=int(DRAIN_S),
+        proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=int(DRAIN_S),
     )  # fmt: skip
     try:
         with _ending_well():

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from dcgan_edge.errors import UsageError
 from dcgan_edge.latents import latents
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.serving.models import named_artifacts
-from dcgan_edge.serving.server import serve
+from dcgan_edge.serving.server import _listening, serve
 from tests.serving.conftest import PROCESS_S
 
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
@@ -82,6 +83,11 @@ def test_a_port_that_is_taken_is_said(server: Running, exported: Path) -> None:
     result = CliRunner().invoke(main, ["serve", str(exported / "generator.fp32.onnx"), "--port", port])
     assert result.exit_code == 1
     assert "Choose another --port" in result.output
+
+
+def test_answers_leave_at_once() -> None:
+    with _listening("127.0.0.1", 0) as listener:  # asyncio sets TCP_NODELAY on what such a socket accepts
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_the_client_of_triton_is_answered_unchanged(server: Running, exported: Path) -> None:
