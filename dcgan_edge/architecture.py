@@ -36,13 +36,21 @@ class Architecture:
         """Return the length of the generator's input: the latent, then one weight for each class."""
         return self.latent_dim + len(self.classes)
 
-    def inputs(self, seeds: Sequence[int], classes: Sequence[int] | None = None) -> FloatArray:
+    def inputs(
+        self,
+        seeds: Sequence[int],
+        classes: Sequence[int] | None = None,
+        *,
+        drawn: FloatArray | None = None,
+    ) -> FloatArray:
         """Return the inputs of `seeds`, float32 (len(seeds), input_dim, 1, 1).
 
         `classes` are the numbers of the classes, one for each seed; None gives seed s the class s modulo
-        their number. Raises UsageError for a class that is not there, and what `latents` raises.
+        their number. `drawn` are the seeds' latents, where they were drawn before. Raises UsageError for a
+        class that is not there, and what `latents` raises.
         """
-        drawn = latents(seeds, self.latent_dim, self.distribution)
+        if drawn is None:
+            drawn = latents(seeds, self.latent_dim, self.distribution)
         if not self.classes:
             if classes is not None:
                 raise UsageError("This generator knows no classes.")

@@ -8,7 +8,7 @@ order, and the images that were asked for are taken out of it; again for further
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -35,7 +35,7 @@ def images_of(
     The image of a pair is the same, bit for bit, whatever is asked for beside it. `batch` is the number of
     images per call. Raises UsageError for one that the artifact does not take.
     """
-    for made, images in _in_blocks(session, session.run, sorted(set(pairs)), batch):
+    for made, images in _in_blocks(session, session.run, sorted(set(pairs)), batch, {}):
         yield from zip(made, images, strict=True)
 
 
@@ -50,27 +50,36 @@ def pixels_of(
 
 
 def pixel_blocks(
-    session: Session, pairs: Iterable[Pair], *, batch: int | None = None
+    session: Session,
+    pairs: Iterable[Pair],
+    *,
+    batch: int | None = None,
+    drawn: Mapping[int, FloatArray] | None = None,
 ) -> Iterator[tuple[list[Pair], PixelArray]]:
     """Yield what `pixels_of` does, call by call: the pairs of a call, and their pixels (n, size, size, c).
 
     `pairs` are distinct and rise, and are taken as they are needed: there may be more than memory holds.
+    `drawn` are the latents of blocks by number, as far as somebody has drawn them.
     """
-    return _in_blocks(session, session.pixels, pairs, batch)
+    return _in_blocks(session, session.pixels, pairs, batch, drawn or {})
 
 
 def _in_blocks(
-    session: Session, make: Callable[[FloatArray], Array], pairs: Iterable[Pair], batch: int | None
+    session: Session,
+    make: Callable[[FloatArray], Array],
+    pairs: Iterable[Pair],
+    batch: int | None,
+    drawn: Mapping[int, FloatArray],
 ) -> Iterator[tuple[list[Pair], Array]]:
     architecture = session.manifest.architecture
     block = block_size(session.manifest.batch, batch)
     for number, wanted in itertools.groupby(pairs, lambda pair: pair[0] // block):
-        rows = [min(number * block + row, MAX_SEED) for row in range(block)]
+        rows = block_seeds(number, block)
         left = list(wanted)
         while left:
             now = dict(reversed(left))  # the first class that is left of each seed
             classes = [now.get(seed, 0) for seed in rows] if architecture.classes else None
-            images = make(architecture.inputs(rows, classes))
+            images = make(architecture.inputs(rows, classes, drawn=drawn.get(number)))
             made = sorted(now.items())
             places = [seed - rows[0] for seed, _ in made]
             yield made, images if len(made) == block else images[places]
@@ -90,6 +99,11 @@ def generate(
     for pair, image in pixels_of(session, pairs):
         images[places[pair]] = image
     return images
+
+
+def block_seeds(number: int, block: int) -> list[int]:
+    """Return the `block` seeds of the block `number`; behind the last seed that there is stands it again."""
+    return [min(number * block + row, MAX_SEED) for row in range(block)]
 
 
 def block_size(profile: BatchProfile, batch: int | None = None) -> int:

@@ -34,7 +34,7 @@ from dcgan_edge.serving.batching import QueueClosed, QueueFull
 from dcgan_edge.serving.metrics import CONTENT_TYPE
 from dcgan_edge.serving.models import UnknownModel
 from dcgan_edge.serving.page import Page
-from dcgan_edge.serving.service import BodyTooLarge, ClientLeft, Service
+from dcgan_edge.serving.service import AT_ONCE, BodyTooLarge, ClientLeft, Service
 from dcgan_edge.serving.worker import images_of_latents, images_of_seeds
 
 REVALIDATE = "private, no-cache"  # kept, and asked for again: 304 costs no computing
@@ -78,9 +78,13 @@ def _add_samples(app: FastAPI, service: Service) -> None:
         headers = {"ETag": tag, "Cache-Control": REVALIDATE}
         if has_tag(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
+        job = await service.beside(
+            lambda: chosen.worker.seeds(wanted.pairs), at_once=len(wanted.pairs) <= chosen.worker.batch
+        )
         (kind, body), timing = await service.made(
-            request, chosen.worker, chosen.worker.seeds(wanted.pairs),
+            request, chosen.worker, job,
             lambda made: encode(chosen, images_of_seeds(wanted.pairs, made), wanted),
+            at_once=wanted.format == "npy" and len(wanted.pairs) * chosen.values <= AT_ONCE,
         )  # fmt: skip
         return Response(body, media_type=kind, headers={**headers, "Server-Timing": timing})
 
@@ -92,7 +96,9 @@ def _add_latents(app: FastAPI, service: Service) -> None:
         architecture = service.models.find(model).worker.manifest.architecture
         listed = parse_seeds(seeds)
         check_count(len(listed), service.limits)
-        drawn = latents_of(listed, architecture.latent_dim, architecture.distribution)
+        drawn = await service.beside(
+            lambda: latents_of(listed, architecture.latent_dim, architecture.distribution)
+        )
         return Response(npy_bytes(drawn[:, :, 0, 0]), media_type=NPY)
 
     @app.post("/v1/latents")
@@ -103,11 +109,14 @@ def _add_latents(app: FastAPI, service: Service) -> None:
         chosen = service.models.find(model)
         format = read_format(form)
         body = await service.body(request)
-        given = await service.beside(lambda: read_latents(body, chosen, classes, service.limits))
+        given = await service.beside(
+            lambda: read_latents(body, chosen, classes, service.limits), at_once=len(body) <= AT_ONCE
+        )
         layout = chosen.worker.manifest.outputs[0].layout
         (kind, content), timing = await service.made(
             request, chosen.worker, chosen.worker.latents(given),
             lambda made: encode_pixels(as_pixels(images_of_latents(made), layout), format),
+            at_once=format == "npy" and 4 * len(given) * chosen.values <= AT_ONCE,
         )  # fmt: skip
         return Response(content, media_type=kind, headers={"Server-Timing": timing})
 

@@ -115,17 +115,24 @@ class BatchQueue:
         with self._changed:
             return sum(len(group.pieces) for group in self._groups.values())
 
-    def submit(self, job: Job) -> None:
-        """Queue `job`, which occupies its room until it is withdrawn.
-
-        Raises QueueFull when there is no room for it, and QueueClosed once the queue takes no more.
+    def check_room(self, computed: int) -> None:
+        """Raise QueueFull when there is no room for `computed` more images, and QueueClosed once the queue
+        takes no more.
         """
         with self._changed:
             if self._closed:
                 raise QueueClosed("This server is about to end, and takes no more requests.")
-            if self._occupied and self._occupied + job.computed > self.room:
+            if self._occupied and self._occupied + computed > self.room:
                 self.refused += 1
                 raise QueueFull(f"{self._occupied} images are being made, and {self.room} is the most.")
+
+    def submit(self, job: Job) -> None:
+        """Queue `job`, which occupies its room until it is withdrawn.
+
+        Raises as `check_room` does.
+        """
+        with self._changed:
+            self.check_room(job.computed)
             self._held.add(job)
             self._occupied += job.computed
             job.arrived = self._clock()

@@ -38,6 +38,12 @@ class Model:
     name: str
     worker: Worker
 
+    @property
+    def values(self) -> int:
+        """Return the number of values in one image."""
+        architecture = self.worker.manifest.architecture
+        return architecture.channels * architecture.size**2
+
     def facts(self) -> dict[str, Any]:
         """Return what the page and other clients need to know, as JSON values."""
         manifest = self.worker.manifest

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from dcgan_edge import __version__
 from dcgan_edge.serving.models import VERSION
-from dcgan_edge.serving.service import Service
+from dcgan_edge.serving.service import AT_ONCE, Service
 from dcgan_edge.serving.tensors import LENGTH_HEADER, model_metadata, read_inference, write_inference
 from dcgan_edge.serving.worker import images_of_latents
 
@@ -55,10 +55,12 @@ def add_routes(app: FastAPI, service: Service) -> None:
         body = await service.body(request)
         length = request.headers.get(LENGTH_HEADER)
         asked = await service.beside(
-            lambda: read_inference(body, length, chosen.worker.manifest, service.limits)
+            lambda: read_inference(body, length, chosen.worker.manifest, service.limits),
+            at_once=len(body) <= AT_ONCE,
         )
         (kind, content, headers), timing = await service.made(
             request, chosen.worker, chosen.worker.latents(asked.latents),
             lambda made: write_inference(chosen, asked, images_of_latents(made)),
+            at_once=asked.binary and 4 * len(asked.latents) * chosen.values <= AT_ONCE,
         )  # fmt: skip
         return Response(content, media_type=kind, headers={**headers, "Server-Timing": timing})

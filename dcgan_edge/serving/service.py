@@ -24,6 +24,7 @@ from dcgan_edge.serving.worker import Worker, images_of_seeds
 
 Result = TypeVar("Result")
 BODY_S = 30.0  # in which a body has to arrive
+AT_ONCE = 2**16  # bytes that are read or copied sooner than they are handed to another thread
 
 
 class ClientLeft(Exception):
@@ -43,6 +44,7 @@ class Service:
         self.is_draining = False
         self._encoders = ThreadPoolExecutor(min(MOST_ENCODERS, worker_count()), "dcgan-edge encoder")
         self._directions: dict[str, FloatArray] = {}
+        self._finding = {name: asyncio.Lock() for name in models}
 
     @property
     def is_ready(self) -> bool:
@@ -79,10 +81,16 @@ class Service:
             raise ClientLeft from error
 
     async def made(
-        self, request: Request, worker: Worker, job: Job, finish: Callable[[list[Any]], Result]
+        self,
+        request: Request,
+        worker: Worker,
+        job: Job,
+        finish: Callable[[list[Any]], Result],
+        *,
+        at_once: bool = False,
     ) -> tuple[Result, str]:
-        """Have `job` made, and return what another thread makes of it by `finish`, and how long it all took
-        as a Server-Timing header.
+        """Have `job` made, and return what `finish` makes of it, and how long it all took as a Server-Timing
+        header. `at_once` is for `beside`.
 
         Raises QueueFull at once when there is no room, and ClientLeft as soon as nobody waits any more:
         whatever happens, nothing of the job is left in the queue.
@@ -91,7 +99,7 @@ class Service:
         try:
             made = await _unless_left(request, asyncio.wrap_future(job.future))
             begun = time.perf_counter()
-            result = await self.beside(lambda: finish(made))
+            result = await self.beside(lambda: finish(made), at_once=at_once)
         finally:
             worker.queue.withdraw(job)
         spans = {
@@ -101,8 +109,12 @@ class Service:
         }
         return result, ", ".join(f"{name};dur={1000 * span:.3f}" for name, span in spans.items())
 
-    async def beside(self, function: Callable[[], Result]) -> Result:
-        """Return `function()`, computed by a thread that keeps nobody else waiting."""
+    async def beside(self, function: Callable[[], Result], *, at_once: bool = False) -> Result:
+        """Return `function()`, computed by a thread that keeps nobody else waiting; or here, `at_once`, where
+        that is over sooner than it is handed to another thread.
+        """
+        if at_once:
+            return function()
         return await asyncio.get_running_loop().run_in_executor(self._encoders, function)
 
     async def directions(self, request: Request, model: Model) -> FloatArray:
@@ -110,19 +122,23 @@ class Service:
 
         Raises as `made` does.
         """
-        if model.name not in self._directions:
-            architecture = model.worker.manifest.architecture
-            pairs = every_pair(architecture, range(SAMPLES), None)
-
-            def find(made: list[Any]) -> FloatArray:
-                drawn = latents(range(SAMPLES), architecture.latent_dim, architecture.distribution)
-                images = images_of_seeds(pairs, made)
-                return find_directions(drawn[:, :, 0, 0], images, [number for _, number in pairs])
-
-            self._directions[model.name], _ = await self.made(
-                request, model.worker, model.worker.seeds(pairs), find
-            )
+        async with self._finding[model.name]:  # who comes meanwhile waits for the same
+            if model.name not in self._directions:
+                self._directions[model.name] = await self._find_directions(request, model)
         return self._directions[model.name]
+
+    async def _find_directions(self, request: Request, model: Model) -> FloatArray:
+        architecture = model.worker.manifest.architecture
+        pairs = every_pair(architecture, range(SAMPLES), None)
+
+        def find(made: list[Any]) -> FloatArray:
+            drawn = latents(range(SAMPLES), architecture.latent_dim, architecture.distribution)
+            images = images_of_seeds(pairs, made)
+            return find_directions(drawn[:, :, 0, 0], images, [number for _, number in pairs])
+
+        job = await self.beside(lambda: model.worker.seeds(pairs))
+        found, _ = await self.made(request, model.worker, job, find)
+        return found
 
     def close(self) -> None:
         """Make what waits, and end every thread."""

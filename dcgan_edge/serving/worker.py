@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,18 @@ from dcgan_edge.artifact import Manifest
 from dcgan_edge.classes import Pair
 from dcgan_edge.errors import EdgeError
 from dcgan_edge.images import ImageArray, PixelArray
-from dcgan_edge.latents import FloatArray
-from dcgan_edge.runtime.sampling import block_size, pixel_blocks
+from dcgan_edge.latents import FloatArray, latents
+from dcgan_edge.runtime.sampling import block_seeds, block_size, pixel_blocks
 from dcgan_edge.runtime.session import Session, SessionFacts
 from dcgan_edge.serving.batching import LATENTS, BatchQueue, Job, Part, Piece
+
+
+@dataclass(frozen=True)
+class SeedBlock:
+    """What a part of a job for seeds holds: pairs of one block, and the latents of the whole block."""
+
+    pairs: list[Pair]
+    drawn: FloatArray
 
 
 class Worker:
@@ -62,20 +71,29 @@ class Worker:
         return self._thread.is_alive()
 
     def seeds(self, pairs: Sequence[Pair]) -> Job:
-        """Return the job of making `pairs`, seeds with their classes; see `images_of_seeds`."""
+        """Return the job of making `pairs`, seeds with their classes; see `images_of_seeds`.
+
+        Latents are drawn here and not in the thread of the session, which has better to do. Raises what
+        `BatchQueue.check_room` raises.
+        """
         blocks: dict[int, list[Pair]] = {}
         for pair in sorted(set(pairs)):
             blocks.setdefault(pair[0] // self.batch, []).append(pair)
-        return Job(
-            Part(number, len(wanted), self.batch * _most_classes(wanted), wanted)
-            for number, wanted in blocks.items()
-        )
+        computed = {number: self.batch * _most_classes(wanted) for number, wanted in blocks.items()}
+        self.queue.check_room(sum(computed.values()))
+        architecture = self.manifest.architecture
+        parts = []
+        for number, wanted in blocks.items():
+            seeds = block_seeds(number, self.batch)
+            drawn = latents(seeds, architecture.latent_dim, architecture.distribution)
+            parts.append(Part(number, len(wanted), computed[number], SeedBlock(wanted, drawn)))
+        return Job(parts)
 
-    def latents(self, latents: FloatArray) -> Job:
-        """Return the job of making `latents` (n, input_dim, 1, 1), n >= 1; see `images_of_latents`."""
+    def latents(self, given: FloatArray) -> Job:
+        """Return the job of making `given` latents (n, input_dim, 1, 1), n >= 1; see `images_of_latents`."""
         return Job(
             Part(LATENTS, len(rows), len(rows), rows)
-            for rows in (latents[at : at + self.batch] for at in range(0, len(latents), self.batch))
+            for rows in (given[at : at + self.batch] for at in range(0, len(given), self.batch))
         )
 
     def retry_s(self) -> int:
@@ -136,13 +154,15 @@ class Worker:
 
     def _block(self, session: Session, batch: list[Piece], most: int) -> list[dict[Pair, PixelArray]]:
         """Make one block of seeds, once for all who asked for some of it; further classes take more calls."""
-        pairs = sorted({pair for piece in batch for pair in piece.part.content})
+        blocks: list[SeedBlock] = [piece.part.content for piece in batch]
+        pairs = sorted({pair for block in blocks for pair in block.pairs})
+        drawn = {batch[0].part.key: blocks[0].drawn}
         found: dict[Pair, PixelArray] = {}
-        for made, pixels in pixel_blocks(session, pairs, batch=most):
+        for made, pixels in pixel_blocks(session, pairs, batch=most, drawn=drawn):
             found.update(zip(made, pixels, strict=True))
             self.calls += 1
             self.images += most
-        return [{pair: found[pair] for pair in piece.part.content} for piece in batch]
+        return [{pair: found[pair] for pair in block.pairs} for block in blocks]
 
     def _latents(self, session: Session, batch: list[Piece], most: int) -> list[ImageArray]:
         rows = [piece.part.content for piece in batch]

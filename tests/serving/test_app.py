@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from dcgan_edge import sample
 from dcgan_edge.errors import UsageError
+from dcgan_edge.latent.directions import SAMPLES
 from dcgan_edge.latents import FloatArray, latents
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.serving.answers import npy_bytes, read_latents
@@ -249,6 +251,32 @@ def test_directions_are_square_to_each_other_and_kept(server: Server) -> None:
     assert np.allclose(found @ found.T, np.eye(len(found)), atol=1e-6)
     again = ask(server.app, "/v1/directions", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status == 304
+
+
+def test_directions_are_found_once_for_all_who_ask_meanwhile() -> None:
+    made = server_of({"one": ArithmeticSession})
+
+    async def several() -> list[bytes]:
+        return [
+            answer.body
+            for answer in await asyncio.gather(*(answer_of(made.app, "/v1/directions") for _ in range(3)))
+        ]
+
+    assert len(set(asyncio.run(several()))) == 1
+    assert made.service.models["one"].worker.images == SAMPLES
+    made.service.close()
+
+
+def test_latents_of_many_seeds_keep_nobody_waiting(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def noted(*arguments: Any) -> FloatArray:
+        threads.append(threading.current_thread().name)
+        return latents(*arguments)
+
+    monkeypatch.setattr("dcgan_edge.serving.app.latents_of", noted)
+    assert ask(server.app, "/v1/latents?seeds=0-31").array.shape == (32, 3)
+    assert threads[0].startswith("dcgan-edge encoder")
 
 
 def test_models_metrics_and_health_say_what_there_is(server: Server) -> None:
