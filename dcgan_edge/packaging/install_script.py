@@ -27,18 +27,18 @@ sha256sum --check --quiet --strict SHA256SUMS || {
   echo "A file of this bundle is missing or changed. Copy the bundle again." >&2
   exit 6
 }
-"$python" -c '
+"$python" -I -c '
 import platform, sys
 found = (platform.system().lower(), platform.machine(), "%d.%d" % sys.version_info[:2])
 wanted = ("@SYSTEM@", "@MACHINE@", "@PYTHON@")
 sys.exit(0 if found == wanted else "This bundle is for {} {} and Python {}, and here is {} {} and Python {}."
          .format(*wanted, *found))
 ' || exit 5
-"$python" -m venv @OPTIONS@"$venv" || {
+"$python" -I -m venv @OPTIONS@"$venv" || {
   echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2
   exit 5
 }
-PIP_CONFIG_FILE=/dev/null "$venv/bin/python" -m pip install --isolated --quiet --disable-pip-version-check \\
+PIP_CONFIG_FILE=/dev/null "$venv/bin/python" -I -m pip install --isolated --quiet --disable-pip-version-check \\
   --no-cache-dir --no-index --find-links wheels --require-hashes --requirement requirements.txt
 "$venv/bin/dcgan-edge" check .
 echo "Installed. Next: $venv/bin/dcgan-edge selftest '$PWD'"
