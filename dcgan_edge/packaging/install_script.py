@@ -38,8 +38,9 @@ sys.exit(0 if found == wanted else "This bundle is for {} {} and Python {}, and 
   echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2
   exit 5
 }
-PIP_CONFIG_FILE=/dev/null "$venv/bin/python" -I -m pip install --isolated --quiet --disable-pip-version-check \\
-  --no-cache-dir --no-index --find-links wheels --require-hashes --requirement requirements.txt
+PIP_CONFIG_FILE=/dev/null "$venv/bin/python" -I -m pip install --isolated --quiet \\
+  --disable-pip-version-check --no-cache-dir --no-index --find-links wheels --require-hashes \\
+  --requirement requirements.txt
 "$venv/bin/dcgan-edge" check .
 echo "Installed. Next: $venv/bin/dcgan-edge selftest '$PWD'"
 """

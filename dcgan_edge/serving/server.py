@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from dcgan_edge.errors import EdgeError, UsageError
 from dcgan_edge.extras import need
@@ -143,7 +143,7 @@ def _run(
                 started()
 
         async def on_tick(self, counter: int) -> bool:
-            patience.look(self.server_state.connections)
+            patience.look(cast(Any, self.server_state.connections))  # of HTTP/1.1, all of them
             return await super().on_tick(counter)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
