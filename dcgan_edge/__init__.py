@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     )
     from dcgan_edge.evaluating import evaluate
     from dcgan_edge.evaluation.evaluate import Evaluation
+    from dcgan_edge.evaluation.sums import FeatureSums
+    from dcgan_edge.evaluation.written import WrittenScore, feature_sums, fid
     from dcgan_edge.export.foreign.adopt import adopt
     from dcgan_edge.export.foreign.imported import Imported
     from dcgan_edge.export.foreign.importing import import_generator
@@ -90,6 +92,7 @@ _HOMES = {  # public name -> the module that it lives in
     "EngineOptions": "runtime.session",
     "Evaluation": "evaluation.evaluate",
     "FeatureAccuracies": "claims.features.classification",
+    "FeatureSums": "evaluation.sums",
     "Fetched": "data.fetch",
     "FilterPictures": "claims.features.visualisation",
     "FleetRun": "fleet.outcome",
@@ -113,6 +116,7 @@ _HOMES = {  # public name -> the module that it lives in
     "UnavailableError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
+    "WrittenScore": "evaluation.written",
     "adopt": "export.foreign.adopt",
     "animate": "report",
     "bench": "benchmarking",
@@ -128,7 +132,9 @@ _HOMES = {  # public name -> the module that it lives in
     "evaluate": "evaluating",
     "export": "export",
     "export_module": "export.foreign.module",
+    "feature_sums": "evaluation.written",
     "fetch": "data.fetch",
+    "fid": "evaluation.written",
     "import_generator": "export.foreign.importing",
     "inpaint": "latent.restoring",
     "interpolate": "latent.drawing",
@@ -156,13 +162,14 @@ _HOMES = {  # public name -> the module that it lives in
 __all__ = [
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "Bundle", "CheckedBundle", "CheckedSamples", "DemoResult", "Diagnosis", "Drawing", "EdgeError",
-    "EngineOptions", "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "FleetRun", "HostRow",
-    "Imported", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled", "SearchPlan", "SelfTest",
-    "Served", "Session", "SessionFacts", "TrainEvent", "TrainProgress", "TrainResult", "TritonModel", "Tuned",
-    "UnavailableError", "UsageError", "VerificationError", "adopt", "animate", "bench", "bench_plan", "build",
-    "check_bundle", "check_samples", "classify_features", "compare_presets", "denoise", "describe",
-    "diagnose", "evaluate", "export", "export_module", "fetch", "import_generator", "inpaint", "interpolate",
-    "invert", "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
+    "EngineOptions", "Evaluation", "FeatureAccuracies", "FeatureSums", "Fetched", "FilterPictures",
+    "FleetRun", "HostRow", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
+    "SearchPlan", "SelfTest", "Served", "Session", "SessionFacts", "TrainEvent", "TrainProgress",
+    "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError", "VerificationError",
+    "WrittenScore", "adopt", "animate", "bench", "bench_plan", "build", "check_bundle", "check_samples",
+    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
+    "export_module", "feature_sums", "fetch", "fid", "import_generator", "inpaint", "interpolate", "invert",
+    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
     "run_fleet", "sample", "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters",
     "write_bundle", "write_report", "write_triton_repository",
 ]  # fmt: skip

@@ -16,20 +16,21 @@ import pytest
 import dcgan_edge
 
 FUNCTIONS = {
-    "adopt", "animate", "bench", "bench_plan", "build", "check_bundle", "check_samples",
-    "classify_features", "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export",
-    "export_module", "fetch", "import_generator", "inpaint", "interpolate", "invert", "latent_arithmetic",
-    "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo", "run_fleet", "sample",
-    "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters", "write_bundle",
-    "write_report", "write_triton_repository",
+    "adopt", "animate", "bench", "bench_plan", "build", "check_bundle", "check_samples", "classify_features",
+    "compare_presets", "denoise", "describe", "diagnose", "evaluate", "export", "export_module",
+    "feature_sums", "fetch", "fid", "import_generator", "inpaint", "interpolate", "invert",
+    "latent_arithmetic", "latent_grid", "measure_arithmetic", "open_session", "prepare", "run_demo",
+    "run_fleet", "sample", "selftest", "serve", "stylize", "train", "tune", "verify", "visualize_filters",
+    "write_bundle", "write_report", "write_triton_repository",
 }  # fmt: skip
 TYPES = {
     "ArithmeticMeasurement", "Artifact", "ArtifactError", "BenchReport", "BenchmarkError", "BuiltEngine",
     "Bundle", "CheckedBundle", "CheckedSamples", "DemoResult", "Diagnosis", "Drawing", "EdgeError",
-    "EngineOptions", "Evaluation", "FeatureAccuracies", "Fetched", "FilterPictures", "FleetRun",
-    "HostRow", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
+    "EngineOptions", "Evaluation", "FeatureAccuracies", "FeatureSums", "Fetched", "FilterPictures",
+    "FleetRun", "HostRow", "Imported", "Manifest", "Prepared", "PresetComparison", "Restored", "Sampled",
     "SearchPlan", "SelfTest", "Served", "Session", "SessionFacts", "TrainEvent", "TrainProgress",
     "TrainResult", "TritonModel", "Tuned", "UnavailableError", "UsageError", "VerificationError",
+    "WrittenScore",
 }  # fmt: skip
 ON_A_DEVICE = (
     "Artifact", "bench", "check_bundle", "describe", "diagnose", "open_session", "sample", "selftest",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -102,7 +103,7 @@ def _rows(numbers: range, task: tuple[Any, ...], workers: int | None) -> Iterato
         return
     *_, device, _, threads = task
     processors, graphics = threads or 1, float(parse_device(device).kind == "cuda")
-    with _cluster() as ray, _errors_said(ray):
+    with _cluster() as ray, errors_said(ray.exceptions.RayError):
         there = ray.cluster_resources()
         fit = int(there.get("GPU", 0) if graphics else there.get("CPU", 0) // processors)
         context = ray.data.DataContext.get_current()
@@ -135,18 +136,21 @@ def _cluster() -> Iterator[Any]:
             **({} if os.environ.get("RAY_ADDRESS") else here),
         )
     try:
-        yield ray
+        with contextlib.redirect_stdout(sys.stderr):  # Ray's reports of workers are no result of ours
+            yield ray
     finally:
         if own:
             ray.shutdown()
 
 
 @contextlib.contextmanager
-def _errors_said(ray: Any) -> Iterator[None]:
-    """Raise our own error where it is what stopped Ray, and an EdgeError with Ray's reason otherwise."""
+def errors_said(kind: type[Exception]) -> Iterator[None]:
+    """Raise our own error where it is what stopped Ray, whose errors are of `kind`; else an EdgeError with
+    Ray's last word.
+    """
     try:
         yield
-    except ray.exceptions.RayError as error:
+    except kind as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, EdgeError):
             cause = getattr(cause, "cause", None) or cause.__cause__
