@@ -91,6 +91,7 @@ def candidates_of(
             Candidate(file, digest, backend, where, threads if where == "cpu" else None)
             for backend, where in _places(chosen.kind, str(chosen), backends)
         ]
+        found.sort(key=lambda each: each.backend != subject.manifest.notes.get("for"))
     if not found:
         raise UnavailableError(
             f"Nothing that is asked for runs {file} here. Install a backend (pip install 'dcgan-edge[cpu]' "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -83,7 +84,8 @@ class Search:
     def survey(self, subjects: Sequence[Subject]) -> None:
         """Prove every way to run `subjects`, and measure those that pass, briefly, beside the base."""
         self.subjects += [each for each in subjects if each not in self.subjects]
-        found = [candidate for each in subjects for candidate in self._ways(each)]
+        ranks = itertools.zip_longest(*(self._ways(each) for each in subjects))  # what is usual comes first
+        found = [candidate for rank in ranks for candidate in rank if candidate is not None]
         found.sort(key=lambda each: each != self.base)
         self._candidates += found
         self._prove(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import shutil
@@ -163,6 +164,21 @@ def test_time_that_runs_out_leaves_trials_out_and_counts_them(
     found = looking.finish()
     assert found.not_measured == 6 - len(machine.measured) > 0
     assert found.profile.evidence["not_measured"] == found.not_measured
+
+
+def test_each_file_is_first_measured_as_it_is_opened_without_a_profile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "is_installed", lambda name: True)
+    measured: list[Candidate] = []
+    monkeypatch.setattr(search.Search, "_prove", lambda self, found: measured.extend(found))
+    plain, half = candidates.read_subjects([folder / FP32, folder / FP16])
+    notes = {**half.manifest.notes, "for": "openvino"}
+    subjects = [plain, dataclasses.replace(half, manifest=dataclasses.replace(half.manifest, notes=notes))]
+    search.Search(subjects, Wishes(device="cpu"), lambda step: None).survey(subjects)
+    assert [(each.file, each.backend) for each in measured] == [
+        (FP32, "onnxruntime"), (FP16, "openvino"), (FP32, "openvino"), (FP16, "onnxruntime"),
+    ]  # fmt: skip
 
 
 def test_the_page_shows_the_front(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
