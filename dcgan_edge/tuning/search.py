@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from dcgan_edge.benchmarking import in_rounds
-from dcgan_edge.errors import VerificationError
+from dcgan_edge.errors import BenchmarkError, VerificationError
 from dcgan_edge.files import write_atomic
 from dcgan_edge.profile import NAME as PROFILE
 from dcgan_edge.profile import Profile, Way
@@ -105,9 +105,13 @@ class Search:
     def finish(self) -> Tuned:
         """Measure the best at length, choose, and write the profile.
 
-        Raises VerificationError when no candidate passed its gates.
+        Raises VerificationError when no candidate passed its gates, BenchmarkError when none was measured.
         """
         accepted = self.ranking.best_first(self._accepted())
+        if not accepted and self.not_measured:
+            raise BenchmarkError(
+                "The time passed before anything was measured. Ask again with more --max-time, and it goes on."
+            )
         if not accepted:
             raise VerificationError(f"Nothing makes the right images here: {self._refusals()}.")
         workload = accepted[0].workload

@@ -51,7 +51,8 @@ def tune(
     found is kept in `tuned.search.json`, so that an interrupted search goes on. `report` is an HTML page.
 
     Raises UsageError for artifacts and options that do not go together, UnavailableError where nothing runs
-    them or energy is not measured here, VerificationError when no candidate makes the right images.
+    them or energy is not measured here, VerificationError when no candidate makes the right images,
+    BenchmarkError when the time passed before anything was measured.
     """
     paths = [Path(path) for path in ([artifacts] if isinstance(artifacts, str | os.PathLike) else artifacts)]
     if not paths:

@@ -13,7 +13,7 @@ import pytest
 
 import dcgan_edge
 from dcgan_edge.artifact import golden_path, sidecar_path
-from dcgan_edge.errors import UnavailableError, UsageError, VerificationError
+from dcgan_edge.errors import BenchmarkError, UnavailableError, UsageError, VerificationError
 from dcgan_edge.profile import NAME, read_profile
 from dcgan_edge.runtime.session import open_session
 from dcgan_edge.tuning import candidates, search
@@ -164,6 +164,16 @@ def test_time_that_runs_out_leaves_trials_out_and_counts_them(
     found = looking.finish()
     assert found.not_measured == 6 - len(machine.measured) > 0
     assert found.profile.evidence["not_measured"] == found.not_measured
+
+
+def test_time_that_ends_before_anything_is_measured_is_no_fault_of_the_images(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = install(monkeypatch, Machine(half_is_fast))
+    with pytest.raises(BenchmarkError, match="max-time"):
+        tuned(folder, max_time_s=1e-9)
+    assert machine.measured == []
+    assert tuned(folder).profile.ways[0].file == FP16
 
 
 def test_each_file_is_first_measured_as_it_is_opened_without_a_profile(
