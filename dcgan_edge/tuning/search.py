@@ -110,7 +110,7 @@ class Search:
         accepted = self.ranking.best_first(self._accepted())
         if not accepted and self.not_measured:
             raise BenchmarkError(
-                "The time passed before anything was measured. Ask again with more --max-time, and it goes on."
+                "The time passed before anything was measured. With more --max-time it goes on from here."
             )
         if not accepted:
             raise VerificationError(f"Nothing makes the right images here: {self._refusals()}.")
