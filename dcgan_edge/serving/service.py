@@ -32,7 +32,7 @@ class ClientLeft(Exception):
 
 
 class BodyTooLarge(EdgeError):
-    """A body is larger than the limit, or does not arrive in time."""
+    """A body is larger than the limit."""
 
 
 class Service:
@@ -56,7 +56,9 @@ class Service:
         return max(model.worker.retry_s() for model in self.models.values())
 
     async def body(self, request: Request) -> bytes:
-        """Return the body of `request`. Raises BodyTooLarge before it has read more than the limit."""
+        """Return the body of `request`. Raises BodyTooLarge before it has read more than the limit, and
+        HTTPException for a compressed one and for one that does not arrive in time.
+        """
         most = self.limits.body
         declared = request.headers.get("content-length", "0")
         if "content-encoding" in request.headers:
@@ -76,7 +78,7 @@ class Service:
         try:
             return await asyncio.wait_for(read(), BODY_S)
         except asyncio.TimeoutError as error:
-            raise BodyTooLarge(f"A body arrives within {BODY_S:g} seconds.") from error
+            raise HTTPException(408, f"A body arrives within {BODY_S:g} seconds.") from error
         except ClientDisconnect as error:
             raise ClientLeft from error
 

@@ -47,8 +47,11 @@ async def answer_of(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     leave: asyncio.Event | None = None,
+    more: bool = False,
 ) -> Answer:
-    """The same in a loop that runs; the client closes its connection when `leave` is set."""
+    """The same in a loop that runs; the client closes its connection when `leave` is set, and has `more` of
+    the body that it never sends.
+    """
     parts = urlsplit(address)
     given = {"host": "localhost", **({} if body is None else {"content-length": str(len(body))})}
     given |= {name.lower(): value for name, value in (headers or {}).items()}
@@ -60,7 +63,7 @@ async def answer_of(
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
     }  # fmt: skip
     messages: list[Message] = []
-    requests = [{"type": "http.request", "body": body or b"", "more_body": False}]
+    requests = [{"type": "http.request", "body": body or b"", "more_body": more}]
     gone = leave or asyncio.Event()
 
     async def receive() -> Message:

@@ -167,6 +167,12 @@ def test_a_body_has_a_size_and_is_not_compressed(server: Server) -> None:
     assert ask(server.app, "/v1/latents", b"", {"Content-Encoding": "gzip"}).status == 415
 
 
+def test_a_body_arrives_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcgan_edge.serving.service.BODY_S", 0.01)
+    answer = asyncio.run(answer_of(server.app, "/v1/latents", b"\x93NUMPY", more=True))
+    assert (answer.status, "seconds" in answer.json["error"]) == (408, True)
+
+
 class HeldSession(ArithmeticSession):
     """One whose calls wait until they may end."""
 
