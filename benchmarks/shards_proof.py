@@ -144,11 +144,16 @@ def over_ray(work: Work, out: Path, order: list[int], shards: int) -> None:
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**27)
-    workers = 0
+    total = 0
     for place, number in enumerate(order):
-        workers += work.run_over_ray(out, Shard(number, shards), kill=place % RAY_KILLS == 0)
+        shard = Shard(number, shards)
+        if all((out / f"{file_name(work.format, each)}.json").exists() for each in shard.of(work.files)):
+            continue  # by an earlier run in the same --out
+        workers = work.run_over_ray(out, shard, kill=place % RAY_KILLS == 0)
+        click.echo(f"over Ray: {shard}, {workers} workers killed")
+        total += workers
     ray.shutdown()
-    click.echo(f"over Ray: {len(order)} of {shards} shards in random order, {workers} workers killed")
+    click.echo(f"over Ray: {len(order)} of {shards} shards in random order, {total} workers killed just now")
 
 
 def compared(folder: Path, shards: int) -> str:
