@@ -85,9 +85,7 @@ def sample(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Sampled:
-    """Write the image of each of `seeds`, made by the artifact, into the folder `out`.
-
-    A profile of `tune` stands for its best artifact, and says how each artifact beside it is run.
+    """Write the image of each of `seeds`, made by the artifact or a profile's best, into the folder `out`.
 
     `format` is "png", a file for each; "npy", all of them in `images.npy`, uint8 (n, size, size, channels);
     "webdataset", `per_file` (None: 10,000) PNG files in each of `00000.tar`, `00001.tar` and so on; or
@@ -102,28 +100,26 @@ def sample(
     between different `batch` it may differ by rounding, as kernels do. `progress` is told the number of
     images done, and of how many.
 
-    Raises what `open_session` raises, and UsageError for a class that is not there, a grid that is too small,
-    a batch that the artifact does not take or an option that the format has no use for; UnavailableError
-    without the libraries that a format, a URL or an engine needs.
+    Raises what `open_session` raises; UsageError for a class that is not there, a grid that is too small, a
+    batch that is not taken and an option that does not apply; UnavailableError where a library is missing.
     """
     _check_format(format, grid, scale)
     artifact = chosen_artifact(artifact)
     if format != "png":
-        from dcgan_edge.sample_sets.sampling import SetOptions, sample_set
+        from dcgan_edge.sample_sets import sampling as sets
 
-        options = SetOptions(classes, format, scale, batch, per_file, shard, engine, workers)
-        return sample_set(artifact, seeds, out, options, device, backend, threads, progress)
+        options = sets.SetOptions(classes, format, scale, batch, per_file, shard, engine, workers)
+        return sets.sample_set(artifact, seeds, out, options, device, backend, threads, progress)
     _check_pictures(out, per_file=per_file, shard=shard, engine=engine, workers=workers)
-    folder = Path(out)
-    check_writable(folder / "grid.png")
+    check_writable(Path(out, "grid.png"))
     with open_session(artifact, device=device, backend=backend, threads=threads) as session:
         architecture = session.manifest.architecture
         chosen = None if classes is None else parse_classes(classes, architecture.classes)
         files = sample_to_folder(
-            session, seeds, folder, classes=chosen, layout=grid, scale=scale, batch=batch, progress=progress
-        )
-        pairs = rising_pairs(architecture, seeds, chosen)
-        labels: Sequence[str] = ()
+            session, seeds, Path(out), classes=chosen, layout=grid, scale=scale, batch=batch,
+            progress=progress,
+        )  # fmt: skip
+        labels, pairs = Computed(0, str), rising_pairs(architecture, seeds, chosen)
         if architecture.classes:
             labels = Computed(len(pairs), lambda place: architecture.classes[pairs[place][1]])
         return Sampled(
