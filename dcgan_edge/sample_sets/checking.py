@@ -9,7 +9,7 @@ from dcgan_edge.errors import VerificationError
 from dcgan_edge.files import StrPath
 from dcgan_edge.sample_sets.plan import SetFormat, Shard
 from dcgan_edge.sample_sets.records import INDEX, read_index, record_name, whole_file
-from dcgan_edge.sample_sets.stores import is_url, open_store
+from dcgan_edge.sample_sets.stores import open_store
 from dcgan_edge.sampling import Progress
 
 SHOWN = 5  # names that a message lists
@@ -61,7 +61,8 @@ class CheckedSamples:
 
 def is_sample_set(where: StrPath) -> bool:
     """Whether `where` is a URL, or a folder with the index of a set of samples."""
-    return is_url(where) or INDEX in open_store(where).names()
+    place = open_store(where).place(INDEX)
+    return isinstance(place, str) or place.is_file()
 
 
 def check_samples(where: StrPath, *, progress: Progress | None = None) -> CheckedSamples:
