@@ -38,6 +38,7 @@ class World:
         """Have the boards measure the plan as it is now."""
         site = self.folder / "site" / "dcgan_edge"
         site.mkdir(parents=True, exist_ok=True)
+        (site / "__init__.py").touch()  # else a package that is installed would come before it
         (site / "whole.json").write_text(whole_record(self.payload()))
         shutil.copyfile(HERE / "bench_stand_in.py", site / "__main__.py")
 
