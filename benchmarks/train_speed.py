@@ -149,11 +149,11 @@ def _measured(
     from dcgan_edge.training.workers import default_shards, open_crew
 
     torch.manual_seed(0)
+    place = torch.device(device)
     shape = (batch, architecture.channels, architecture.size, architecture.size)
-    pixels = torch.randint(0, 256, shape, dtype=torch.uint8).to(device)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8).to(place)
     settings = {**recipe_settings(recipe, size=architecture.size), "batch": batch}
     config = TrainConfig(architecture, epochs=1, device=device, **settings)
-    place = torch.device(device)
     state = new_state(config, place)
     with FlopCounterMode(display=False) as counter:
         train_step(state, pixels, config, bf16=False)

@@ -20,7 +20,6 @@ from dcgan_edge.artifact import Manifest
 from dcgan_edge.errors import ArtifactError, EdgeError, UnavailableError, UsageError
 from dcgan_edge.images import ImageArray
 from dcgan_edge.latents import FloatArray
-from dcgan_edge.onnx_file import has_external_data
 
 from .device import cpu_name, parse_device
 from .session import Session, SessionFacts, in_chunks
@@ -46,8 +45,6 @@ class OpenVinoSession(Session):
         self._compiled: OrderedDict[int, _Requests] = OrderedDict()
         self._lock = threading.Lock()
         with _refusing():
-            if has_external_data(data):  # OpenVINO would read any file of this machine
-                raise ArtifactError("This file has weights in other files, and none of this program's has.")
             self._model = self._core.read_model(data)
             _check_tensors(self._model, manifest)
         self._image_shape = tuple(map(int, manifest.outputs[0].shape[1:]))

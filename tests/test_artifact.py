@@ -270,11 +270,21 @@ def test_a_proof_replaces_the_one_of_the_same_device_and_version() -> None:
     assert proven.verified == (later, other)
 
 
-def test_weights_in_other_files_are_refused_before_a_library_looks_for_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["initializer", "constant", "branch"])
+def test_weights_in_other_files_are_refused_before_a_library_looks_for_them(
+    tmp_path: Path, place: str
+) -> None:
     model = onnx.load_from_string(onnx_bytes())
     outside = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
     outside.external_data.add(key="location", value="secret")
-    model.graph.initializer.append(outside)
+    constant = helper.make_node("Constant", [], ["c"], value=outside)
+    branch = helper.make_graph([constant], "b", [], [onnx.ValueInfoProto(name="c")])
+    if place == "initializer":
+        model.graph.initializer.append(outside)
+    elif place == "constant":
+        model.graph.node.append(constant)
+    else:
+        model.graph.node.append(helper.make_node("If", ["z"], ["q"], then_branch=branch))
     facts = manifest()
     path = tmp_path / "g.onnx"
     write_artifact(path, artifact.embed_manifest(model.SerializeToString(), facts), facts)
