@@ -1,17 +1,19 @@
 """A session on OpenVINO: ONNX files on the CPU, computed in float32 unless the file itself is quantised.
 
 Each batch size is compiled for its exact shape when it is first used, which runs up to a quarter faster than
-one graph for every size, and is what OpenVINO's INT8 needs on processors without AVX-512.
+one graph for every size, and is what OpenVINO's INT8 needs on processors without AVX-512. A batch with so
+little arithmetic that threads would wait for each other longer than they compute gets one thread.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from .session import Session, SessionFacts, in_chunks
 
 CONVERTER = "openvino.tools.ovc"  # sends a usage event when it is imported, and nothing here needs it
 MOST_BATCHES = 8  # batch sizes that stay compiled, each with its own copy of the weights
+ONE_THREAD_FLOPS = 5e6  # of a batch: up to here a second thread gains nothing (docs/performance.md)
+COPIED_BYTES = 2**17  # up to here images are copied faster than OpenVINO takes another tensor for them
 ELEMENTS = {"float32": "f32", "uint8": "u8"}
 
 
@@ -47,8 +51,6 @@ class OpenVinoSession(Session):
         with _refusing():
             self._model = self._core.read_model(data)
             _check_tensors(self._model, manifest)
-        self._image_shape = tuple(map(int, manifest.outputs[0].shape[1:]))
-        self._image_type = np.dtype(manifest.outputs[0].dtype)
         self.use_streams(1)
 
     @property
@@ -61,7 +63,7 @@ class OpenVinoSession(Session):
             device_name=cpu_name(),
             threads=self._threads,
             streams=self._streams,
-            details={"options": self._options},
+            details={"options": self._options, "one_thread_up_to_batch": self._one_thread},
         )
 
     def use_streams(self, count: int) -> None:
@@ -70,6 +72,8 @@ class OpenVinoSession(Session):
             if count != self._streams:
                 self._streams = count
                 self._options = compile_options(self._threads, count)
+                cost = self.manifest.cost if self._threads is None and count == 1 else None
+                self._one_thread = int(ONE_THREAD_FLOPS // cost.flops) if cost else 0
                 self._compiled.clear()
 
     def prepare(self, batch: int) -> None:
@@ -90,14 +94,9 @@ class OpenVinoSession(Session):
 
     def _run(self, latents: FloatArray) -> ImageArray:
         requests = self._requests(len(latents))
-        if not latents.flags.writeable:  # OpenVINO shares no such memory
-            latents = latents.copy()
-        images: ImageArray = np.empty((len(latents), *self._image_shape), self._image_type)
         try:
             request = requests.take()
-            request.set_input_tensor(self._openvino.Tensor(latents, shared_memory=True))
-            request.set_output_tensor(self._openvino.Tensor(images, shared_memory=True))
-            request.infer()
+            images = request.run(latents)
             requests.put_back(request)
         except Exception as error:  # OpenVINO raises RuntimeError alone, and pybind11 what it likes
             raise EdgeError(f"OpenVINO failed on this file: {_reason(error)}") from error
@@ -109,11 +108,11 @@ class OpenVinoSession(Session):
             if self._model is None:
                 raise EdgeError("This session is closed.")
             if batch not in self._compiled:
+                one = {"INFERENCE_NUM_THREADS": 1} if batch <= self._one_thread else {}
                 with _refusing():
                     self._model.reshape([batch, self.manifest.architecture.input_dim, 1, 1])
-                    self._compiled[batch] = _Requests(
-                        self._core.compile_model(self._model, "CPU", self._options)
-                    )
+                    model = self._core.compile_model(self._model, "CPU", {**self._options, **one})
+                    self._compiled[batch] = _Requests(model, self._openvino.Tensor)
                 if len(self._compiled) > MOST_BATCHES:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(batch)
@@ -123,20 +122,45 @@ class OpenVinoSession(Session):
 class _Requests:
     """A compiled model and the requests of it that are free: each serves one thread at a time."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self._free = [model.create_infer_request()]
+    def __init__(self, model: Any, tensor: Callable[..., Any]) -> None:
+        self.model, self._tensor = model, tensor
+        self._free = [_Request(model, tensor)]
 
-    def take(self) -> Any:
+    def take(self) -> _Request:
         """Return a request that no other thread uses."""
         try:
             return self._free.pop()
         except IndexError:
-            return self.model.create_infer_request()
+            return _Request(self.model, self._tensor)
 
-    def put_back(self, request: Any) -> None:
+    def put_back(self, request: _Request) -> None:
         """Take back a request that did not fail."""
         self._free.append(request)
+
+
+class _Request:
+    """A request with memory of its own for latents and for small images, which OpenVINO is told of once."""
+
+    def __init__(self, model: Any, tensor: Callable[..., Any]) -> None:
+        self._request, self._tensor = model.create_infer_request(), tensor
+        self._latents = np.empty(tuple(model.input(0).shape), np.float32)
+        self._request.set_input_tensor(tensor(self._latents, shared_memory=True))
+        self._shape = tuple(model.output(0).shape)
+        self._type = np.dtype(model.output(0).element_type.to_dtype())
+        size = math.prod(self._shape) * self._type.itemsize
+        self._kept = self._bound_images() if size <= COPIED_BYTES else None
+
+    def run(self, latents: FloatArray) -> ImageArray:
+        """Return images of `latents`, in memory that is the caller's."""
+        self._latents[...] = latents
+        images = self._bound_images() if self._kept is None else self._kept
+        self._request.infer(share_outputs=True)
+        return images if self._kept is None else images.copy()
+
+    def _bound_images(self) -> ImageArray:
+        images: ImageArray = np.empty(self._shape, self._type)
+        self._request.set_output_tensor(self._tensor(images, shared_memory=True))
+        return images
 
 
 def compile_options(threads: int | None, streams: int) -> dict[str, Any]:

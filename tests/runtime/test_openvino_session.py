@@ -134,12 +134,38 @@ def test_an_image_does_not_depend_on_its_neighbours(artifact: Path) -> None:
             np.testing.assert_array_equal(session.generate([3]), alone)
 
 
-def test_images_belong_to_the_caller(artifact: Path) -> None:
+@pytest.mark.parametrize("copied", [0, 2**30])
+def test_images_belong_to_the_caller(artifact: Path, monkeypatch: pytest.MonkeyPatch, copied: int) -> None:
+    monkeypatch.setattr(openvino_session, "COPIED_BYTES", copied)
     with loaded(artifact) as session:
         first = session.run(latents(range(4), 16))
         kept = first.copy()
         session.run(latents(range(4, 8), 16))
         np.testing.assert_array_equal(first, kept)
+        first[:] = 0  # and no later batch is written over
+        np.testing.assert_array_equal(session.run(latents(range(4), 16)), kept)
+
+
+def test_a_batch_of_little_arithmetic_gets_one_thread(artifact: Path) -> None:
+    manifest, _ = read_artifact(artifact)
+    assert manifest.cost is not None
+    cost = dataclasses.replace(manifest.cost, flops=openvino_session.ONE_THREAD_FLOPS / 2.5)
+
+    def threads_of(session: OpenVinoSession) -> list[int]:
+        for batch in (2, 3):
+            session.prepare(batch)
+        return [session._compiled[n].model.get_property("INFERENCE_NUM_THREADS") for n in (2, 3)]
+
+    with loaded(artifact, cost=cost) as session:
+        assert session.facts.details["one_thread_up_to_batch"] == 2
+        few, many = threads_of(session)
+        assert (few, many) == (1, threads_of(loaded(artifact, cost=None))[1])
+        session.use_streams(2)
+        assert session.facts.details["one_thread_up_to_batch"] == 0
+    with OpenVinoSession(
+        dataclasses.replace(manifest, cost=cost), read_artifact(artifact)[1], threads=2
+    ) as two:
+        assert threads_of(two) == [2, 2]
 
 
 def test_batches_that_were_not_used_for_long_make_room(artifact: Path) -> None:
@@ -270,13 +296,11 @@ def test_what_fails_while_running_is_an_error_with_a_sentence(
     artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Failing:
-        def create_infer_request(self) -> Failing:
-            return self
-
-        def set_input_tensor(self, tensor: object) -> None:
+        def infer(self, **options: object) -> None:
             raise RuntimeError("Exception from src/plugins/x.cpp:12:\nout of memory")
 
     with loaded(artifact) as session:
-        session._compiled[1] = openvino_session._Requests(Failing())
+        session.prepare(1)
+        session._compiled[1]._free[0]._request = Failing()
         with pytest.raises(EdgeError, match="OpenVINO failed on this file: out of memory"):
             session.run(latents([1], 16))
