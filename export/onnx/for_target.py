@@ -13,8 +13,8 @@ import onnx
 
 from dcgan_edge.artifact import Target
 
-from .projection import project_by_product
-from .subpixel import few_channels_by_subpixels
+from .few_channels import few_channels_by_subpixels, few_channels_transposed
+from .projection import project_by_product, project_with_channels_last
 from .upsampling import fuse_upsampling
 
 Rewrite = Callable[[onnx.ModelProto], onnx.ModelProto]
@@ -23,10 +23,11 @@ REWRITES: dict[Target, tuple[Rewrite, ...]] = {
     "any": (fuse_upsampling,),
     # TensorRT-RTX builds no Gemm in float32 for Turing.
     "tensorrt": (fuse_upsampling,),
-    # Both run a transposed convolution image by image, and a product for the whole batch.
-    "onnxruntime-cpu": (fuse_upsampling, project_by_product),
-    # OpenVINO computes 16 output channels of a transposed convolution where there are 1 or 3.
-    "openvino": (fuse_upsampling, project_by_product, few_channels_by_subpixels),
+    # Both run a transposed convolution image by image, and a product for the whole batch. Each has a form of
+    # its own for the layer that paints.
+    "onnxruntime-cpu": (fuse_upsampling, project_by_product, few_channels_transposed),
+    # Its convolutions have the channels last.
+    "openvino": (fuse_upsampling, project_with_channels_last, few_channels_by_subpixels),
 }
 
 

@@ -6,6 +6,7 @@ images of a batch are one product.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -23,7 +24,16 @@ def project_by_product(model: onnx.ModelProto) -> onnx.ModelProto:
     return rewrite(model, "ConvTranspose", _project)
 
 
-def _project(graph: Rewriting, node: NodeProto) -> bool:
+def project_with_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return what `project_by_product` does, with the channels of a pixel beside each other in the product.
+
+    A Transpose then calls them what they are. A runtime that computes convolutions with channels last skips
+    it, where it would otherwise reorder the pixels.
+    """
+    return rewrite(model, "ConvTranspose", functools.partial(_project, channels_last=True))
+
+
+def _project(graph: Rewriting, node: NodeProto, *, channels_last: bool = False) -> bool:
     """Add what takes the place of `node`. Returns whether something does."""
     weight, facts = graph.values(node.input[1]), facts_of(node)
     pixels, made = graph.shape(node.input[0])[2:], graph.shape(node.output[0])
@@ -40,12 +50,16 @@ def _project(graph: Rewriting, node: NodeProto) -> bool:
     weight = weight[(slice(None), slice(None), *taps)]
     if made[1:] != weight.shape[1:] or 0 in weight.shape:
         return False
+    count = math.prod(weight.shape[2:])
+    biases = np.tile(bias, count) if channels_last else bias.repeat(count)
+    if channels_last:
+        weight = np.moveaxis(weight, 1, -1)
     inputs = [
         graph.add("Flatten", [node.input[0]], name=graph.fresh(f"{node.name}_Flatten"), axis=1),
         graph.weight(f"{node.name}_weight", weight.reshape(len(weight), -1)),
     ]
     if np.any(bias):
-        inputs.append(graph.weight(f"{node.name}_bias", bias.repeat(math.prod(weight.shape[2:]))))
+        inputs.append(graph.weight(f"{node.name}_bias", biases))
     product = graph.add("Gemm", inputs, name=node.name)
     result = node.output[0]
     activation = graph.take_activation(result)
@@ -53,5 +67,11 @@ def _project(graph: Rewriting, node: NodeProto) -> bool:
         result = activation.output[0]
         product = graph.add(activation.op_type, [product], name=activation.name, **facts_of(activation))
     shape = graph.weight(f"{node.name}_shape", [-1, *weight.shape[1:]], np.int64)
-    graph.add("Reshape", [product, shape], result, name=graph.fresh(f"{node.name}_Reshape"))
+    name = graph.fresh(f"{node.name}_Reshape")
+    if not channels_last:
+        graph.add("Reshape", [product, shape], result, name=name)
+        return True
+    reshaped = graph.add("Reshape", [product, shape], name=name)
+    first = [0, weight.ndim - 1, *range(1, weight.ndim - 1)]
+    graph.add("Transpose", [reshaped], result, name=graph.fresh(f"{node.name}_Transpose"), perm=first)
     return True

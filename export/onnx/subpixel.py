@@ -9,7 +9,7 @@ Source: Shi et al. 2016, "Is the deconvolution layer the same as a convolutional
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,40 @@ from onnx import NodeProto
 
 from .rewriting import NO_END, Rewriting, Values, facts_of, rewrite
 
-VECTOR = 16  # float32 values of the widest vectors of a CPU, which hold output channels
+
+@dataclass(frozen=True)
+class Spreading:
+    """A layer of images as a transposed convolution: each pixel times `weight` (in, out, rows, columns) is
+    added to where `stride` puts it, `bias` as well where it has one, and `crops` are cut off, before each
+    axis and then after.
+    """
+
+    weight: Values
+    bias: Values
+    stride: int
+    crops: tuple[int, ...]
+
+    @classmethod
+    def of(cls, graph: Rewriting, node: NodeProto) -> Spreading | None:
+        """Return the ConvTranspose, or Conv of stride 1, `node`; None for one with groups, dilations, unequal
+        strides or padding by other rules.
+        """
+        weight, facts = graph.values(node.input[1]), facts_of(node)
+        bias = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(0)
+        strides = facts.get("strides", (1, 1))
+        plain = facts.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and "output_shape" not in facts
+        dilated = any(each > 1 for each in facts.get("dilations", ()))
+        if weight is None or bias is None or weight.ndim != 4 or len(set(strides)) > 1:
+            return None
+        if not plain or dilated or facts.get("group", 1) > 1:
+            return None
+        pads, stride = tuple(facts.get("pads", (0,) * 4)), int(strides[0])
+        if node.op_type == "ConvTranspose":
+            return cls(weight, bias, stride, pads)
+        if stride > 1:
+            return None
+        crops = tuple(taps - 1 - each for taps, each in zip(weight.shape[2:] * 2, pads, strict=True))
+        return cls(weight.swapaxes(0, 1)[..., ::-1, ::-1], bias, 1, crops)
 
 
 def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -27,37 +60,16 @@ def to_subpixel(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Those with groups, dilations or unequal strides stay as they are.
     """
-    return rewrite(model, "ConvTranspose", _rearrange)
+    return rewrite(model, "ConvTranspose", rearrange)
 
 
-def few_channels_by_subpixels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return `model`, which is checked, with each transposed convolution of few output channels, such as the
-    last one, in the form of `to_subpixel`: sub-pixels fill the vectors that so few leave nearly empty.
-    """
-    return rewrite(model, "ConvTranspose", _rearrange_few)
-
-
-def _rearrange_few(graph: Rewriting, node: NodeProto) -> bool:
-    """Add what takes the place of `node` where its sub-pixels fit into a vector. Returns whether they do."""
-    weight, strides = graph.values(node.input[1]), facts_of(node).get("strides", (1, 1))
-    if weight is None or max(strides) == 1 or math.prod(strides) * weight.shape[1] > VECTOR:
+def rearrange(graph: Rewriting, node: NodeProto) -> bool:
+    """Add what takes the place of the ConvTranspose `node`. Returns whether something does."""
+    layer = Spreading.of(graph, node)
+    if layer is None:
         return False
-    return _rearrange(graph, node)
-
-
-def _rearrange(graph: Rewriting, node: NodeProto) -> bool:
-    """Add what takes the place of `node`. Returns whether something does."""
-    weight, facts = graph.values(node.input[1]), facts_of(node)
-    bias = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(0)
-    stride = facts.get("strides", (1, 1))
-    plain = facts.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and "output_shape" not in facts
-    dilated = any(each > 1 for each in facts.get("dilations", ()))
-    if weight is None or bias is None or weight.ndim != 4 or len(set(stride)) > 1:
-        return False
-    if not plain or dilated or facts.get("group", 1) > 1:
-        return False
-    factor = int(stride[0])
-    pads, kernel, crops = _borders(weight, facts, factor)
+    weight, bias, factor = layer.weight, layer.bias, layer.stride
+    pads, kernel, crops = _borders(weight, facts_of(node), factor)
     if min(pads) < 0:
         return False
     inputs = [node.input[0], graph.weight(f"{node.name}_weight", phase_weight(weight, factor))]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcgan_edge.export.onnx.projection import project_by_product
+from dcgan_edge.export.onnx.projection import project_by_product, project_with_channels_last
 from tests.foreign_graphs import node
 
 from .exact import assert_same, graph, layer, operators, short
@@ -18,6 +18,9 @@ def test_a_single_pixel_meets_each_tap_once(facts: dict[str, object], bias: bool
     assert operators(after) == ["Flatten", "Gemm", "Reshape"]
     assert after.graph.node[1].name == "layer"
     assert_same(before, after)
+    last = project_with_channels_last(before)
+    assert operators(last) == ["Flatten", "Gemm", "Reshape", "Transpose"]
+    assert_same(before, last)
 
 
 def test_an_activation_comes_before_the_pixels_and_a_fixed_batch_is_kept() -> None:
@@ -30,6 +33,9 @@ def test_an_activation_comes_before_the_pixels_and_a_fixed_batch_is_kept() -> No
     after = project_by_product(before)
     assert operators(after) == ["Flatten", "Gemm", "Relu", "Reshape", "ConvTranspose"]
     assert_same(before, after)
+    last = project_with_channels_last(before)
+    assert operators(last) == ["Flatten", "Gemm", "Relu", "Reshape", "Transpose", "ConvTranspose"]
+    assert_same(before, last)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +50,5 @@ def test_an_activation_comes_before_the_pixels_and_a_fixed_batch_is_kept() -> No
 )
 def test_others_stay_as_they_are(facts: dict[str, object], source: list[object]) -> None:
     before = graph([layer("ConvTranspose", ["x", "w"], **facts)], source, [short("w", 4, 3, 4, 4)])
-    assert operators(project_by_product(before)) == ["ConvTranspose"]
+    for project in (project_by_product, project_with_channels_last):
+        assert operators(project(before)) == ["ConvTranspose"]

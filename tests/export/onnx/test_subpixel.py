@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from dcgan_edge.export.onnx.subpixel import few_channels_by_subpixels, to_subpixel
+from dcgan_edge.export.onnx.subpixel import to_subpixel
 from tests.foreign_graphs import node
 
 from .exact import assert_same, graph, layer, operators, short
@@ -47,20 +47,6 @@ def test_what_a_dcgan_doubles_with_costs_nothing_more_than_its_border() -> None:
     assert (after.graph.node[0].name, onnx.helper.get_node_attr_value(after.graph.node[0], "pads")) == (
         "layer", [1, 1, 1, 1],
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("channels", "stride", "rewritten"),
-    [(1, 2, True), (4, 2, True), (5, 2, False), (1, 4, True), (1, 1, False)],
-)
-def test_few_channels_are_those_whose_subpixels_fit_into_a_vector(
-    channels: int, stride: int, rewritten: bool
-) -> None:
-    made = layer("ConvTranspose", ["x", "w"], strides=[stride] * 2)
-    before = graph([made], ["n", 3, 4, 4], [short("w", 3, channels, 4, 4)])
-    after = few_channels_by_subpixels(before)
-    assert ("ConvTranspose" not in operators(after)) == rewritten
-    assert_same(before, after)
 
 
 def test_weights_and_biases_are_the_very_numbers_of_before() -> None:
