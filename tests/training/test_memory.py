@@ -14,7 +14,7 @@ from dcgan_edge.training import TrainProgress, quality, run_training
 from tests.training.tiny_run import STEPS_PER_EPOCH, tiny_config
 
 WARM, MEASURED = 20, 80  # steps
-ALLOWED = 400  # bytes of Python objects for each step; a kept line of metrics would be a thousand
+ALLOWED = 600  # bytes of Python objects for each step: 300 are usual, a kept line of metrics is 1,000 more
 
 
 @pytest.mark.usefixtures("few_statistics")
