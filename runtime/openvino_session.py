@@ -8,6 +8,7 @@ little arithmetic that threads would wait for each other longer than they comput
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import re
 import sys
@@ -43,7 +44,7 @@ class OpenVinoSession(Session):
         if parse_device(device).kind == "cuda":
             raise UsageError(f"The backend openvino runs on the CPU, not on --device {device}.")
         self._openvino = import_openvino()
-        self._core = self._openvino.Core()
+        self._core = _core()
         self.manifest = manifest
         self._threads, self._streams = threads, 0
         self._compiled: OrderedDict[int, _Requests] = OrderedDict()
@@ -199,6 +200,17 @@ def import_openvino() -> Any:
         if hidden:
             del sys.modules[CONVERTER]
     return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    """Return the one core of this process, which is never let go of.
+
+    Each has a stack of its own for signal handlers, and restores in the end what was there before: of two
+    that end in the order of their beginning, the first one's stack, which is gone. The next signal then ends
+    the process.
+    """
+    return import_openvino().Core()
 
 
 def _check_tensors(model: Any, manifest: Manifest) -> None:

@@ -199,6 +199,26 @@ def test_threads_may_share_it(artifact: Path) -> None:
         np.testing.assert_array_equal(found[number], images)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="signal stacks are Linux's")
+def test_signals_arrive_after_sessions_that_were_closed_in_any_order(artifact: Path) -> None:
+    code = f"""
+import faulthandler, signal
+faulthandler.enable()  # as pytest does: its stack for signal handlers is what OpenVINO replaces
+signal.signal(signal.SIGTERM, lambda *_: print("arrived"))
+from dcgan_edge.runtime.session import open_session
+first, second = (open_session({str(artifact)!r}, backend="openvino") for _ in range(2))
+for session in (first, second):
+    session.generate([1])
+first.close()
+del first
+second.close()
+del session, second
+signal.raise_signal(signal.SIGTERM)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (0, "arrived\n"), answer.stderr
+
+
 def test_a_benchmark_has_its_streams(artifact: Path) -> None:
     with loaded(artifact) as session:
         make_ready(session, 2, 2)
