@@ -73,9 +73,17 @@ class OpenVinoSession(Session):
             if count != self._streams:
                 self._streams = count
                 self._options = compile_options(self._threads, count)
-                cost = self.manifest.cost if self._threads is None and count == 1 else None
-                self._one_thread = int(ONE_THREAD_FLOPS // cost.flops) if cost else 0
+                self._one_thread = self._most_for_one_thread()
                 self._compiled.clear()
+
+    def _most_for_one_thread(self) -> int:
+        """Return up to how many images get one thread; 0 where threads or streams were asked for, and where
+        it is not known what an image costs.
+        """
+        cost = self.manifest.cost
+        if self._threads is not None or self._streams > 1 or cost is None or cost.uncounted or not cost.flops:
+            return 0
+        return int(ONE_THREAD_FLOPS // cost.flops)
 
     def prepare(self, batch: int) -> None:
         """Compile for batches of `batch` images, or of the sizes that they are split into."""

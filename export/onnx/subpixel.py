@@ -34,7 +34,7 @@ class Spreading:
     @classmethod
     def of(cls, graph: Rewriting, node: NodeProto) -> Spreading | None:
         """Return the ConvTranspose, or Conv of stride 1, `node`; None for one with groups, dilations, unequal
-        strides or padding by other rules.
+        strides, padding by other rules or nothing to compute.
         """
         weight, facts = graph.values(node.input[1]), facts_of(node)
         bias = graph.values(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(0)
@@ -43,7 +43,7 @@ class Spreading:
         dilated = any(each > 1 for each in facts.get("dilations", ()))
         if weight is None or bias is None or weight.ndim != 4 or len(set(strides)) > 1:
             return None
-        if not plain or dilated or facts.get("group", 1) > 1:
+        if not plain or dilated or facts.get("group", 1) > 1 or 0 in weight.shape:
             return None
         pads, stride = tuple(facts.get("pads", (0,) * 4)), int(strides[0])
         if node.op_type == "ConvTranspose":

@@ -162,6 +162,9 @@ def test_a_batch_of_little_arithmetic_gets_one_thread(artifact: Path) -> None:
         assert (few, many) == (1, threads_of(loaded(artifact, cost=None))[1])
         session.use_streams(2)
         assert session.facts.details["one_thread_up_to_batch"] == 0
+    for unknown in ({"flops": 0.0}, {"uncounted": ("Einsum",)}):
+        with loaded(artifact, cost=dataclasses.replace(cost, **unknown)) as session:
+            assert session.facts.details["one_thread_up_to_batch"] == 0
     with OpenVinoSession(
         dataclasses.replace(manifest, cost=cost), read_artifact(artifact)[1], threads=2
     ) as two:

@@ -110,7 +110,8 @@ def test_as_a_transposed_convolution_it_comes_back_for_int8() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "channels"), [({}, 5), ({"group": 3}, 3), ({"dilations": [2, 2]}, 1), ({"strides": [2, 2]}, 1)]
+    ("facts", "channels"),
+    [({}, 0), ({}, 5), ({"group": 3}, 3), ({"dilations": [2, 2]}, 1), ({"strides": [2, 2]}, 1)],
 )
 def test_other_convolutions_stay_as_they_are(facts: dict[str, object], channels: int) -> None:
     inputs = 1 if "group" in facts else 3
